@@ -1,0 +1,96 @@
+"""Device, precision, seeds and atomic files: what every stage of training shares."""
+
+from __future__ import annotations
+
+import errno
+import hashlib
+import os
+import sys
+import tempfile
+import zlib
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any, BinaryIO
+
+import torch
+
+from clapleak.config import ClapleakError, Compute
+
+
+def pick_device(compute: Compute) -> torch.device:
+    """The device of a profile; "auto" takes a GPU when there is one."""
+    if compute.device == "cuda" and not torch.cuda.is_available():
+        raise ClapleakError("compute.device is cuda but no GPU answers: set it to auto or cpu")
+    found = torch.cuda.is_available() and compute.device != "cpu"
+    torch.set_num_threads(compute.threads)
+    return torch.device("cuda" if found else "cpu")
+
+
+def autocast(device: torch.device, compute: Compute) -> torch.autocast:
+    """Mixed precision as the profile says; fp32 where the processor has no bf16 arithmetic."""
+    if device.type == "cuda":
+        able = torch.cuda.is_bf16_supported()
+    else:
+        able = torch.ops.mkldnn._is_mkldnn_bf16_supported()
+    return torch.autocast(device.type, torch.bfloat16, enabled=compute.precision == "bf16" and able)
+
+
+def stable_seed(*parts: object) -> int:
+    """A 32-bit seed that follows from the parts alone, on every machine and in every process."""
+    return zlib.crc32("/".join(map(str, parts)).encode())
+
+
+def code_sha256() -> str:
+    """Fingerprint of the package's sources: a checkpoint of other code is never continued."""
+    folder = Path(__file__).parent
+    digest = hashlib.sha256()
+    for path in sorted((*folder.rglob("*.py"), *folder.rglob("*.csv"))):
+        if path.name not in ("figures.py", "pages.py", "cli.py"):  # they only show or call
+            digest.update(path.relative_to(folder).as_posix().encode() + b"\0" + path.read_bytes())
+    return digest.hexdigest()
+
+
+@contextmanager
+def atomic_file(path: Path) -> Iterator[BinaryIO]:
+    """A binary file that appears under its name whole or not at all; a full disk becomes a ClapleakError."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    handle, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
+    try:
+        with os.fdopen(handle, "wb") as file:
+            yield file
+            file.flush()
+            os.fsync(file.fileno())
+        os.chmod(name, 0o644)
+        os.replace(name, path)
+    except BaseException as error:
+        Path(name).unlink(missing_ok=True)
+        if isinstance(error, OSError) and error.errno in (errno.ENOSPC, errno.EDQUOT):
+            raise ClapleakError(f"{path}: the disk is full; free some space and give the same command again") from error
+        raise
+
+
+def save_checkpoint(path: Path, state: dict[str, Any]) -> None:
+    """Write a checkpoint atomically."""
+    with atomic_file(path) as file:
+        torch.save(state, file)
+
+
+def load_checkpoint(path: Path, fingerprint: str) -> dict[str, Any] | None:
+    """The checkpoint at `path` when it belongs to the same profile, run and code; None otherwise."""
+    if not path.is_file():
+        return None
+    state = torch.load(path, map_location="cpu", weights_only=True)
+    return state if state["fingerprint"] == fingerprint else None
+
+
+def to_device_later(device: torch.device) -> Callable[[torch.Tensor], torch.Tensor]:
+    """A function that moves a batch, overlapped with computation on a GPU."""
+    if device.type == "cpu":
+        return lambda batch: batch
+    return lambda batch: batch.pin_memory().to(device, non_blocking=True)
+
+
+def say(message: str) -> None:
+    """A line of progress, on standard error so that it never becomes part of a page."""
+    print(message, file=sys.stderr, flush=True)

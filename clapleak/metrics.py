@@ -1,0 +1,224 @@
+"""The paper's measures: zero-shot accuracy, silhouette and topological similarity (section 3).
+
+Embeddings are real arrays (points, dimensions) of any precision and scale; distances are cosine unless stated
+otherwise, and a zero vector has cosine 0 with every other. Labels are integers.
+
+S_k, section 3.2: N_k(p_i) are the indices of the k closest points to p_i, and S_k is the mean over i of
+|N_k(p_i) and N_k(q_i) in common| / k. The paper counts p_i among its own neighbours, so S_1 = 1 by construction, and
+the printed S = max over all k of S_k is 1 for any two clouds (S_n = 1 as well). Here, by default, a point is **not**
+its own neighbour, k runs from 1 to n - 1, and the maximum is taken over k <= round(sqrt(n)): chance alone gives
+S_k = k / (n - 1), which at that bound is still as small as about 1 / sqrt(n). The paper states neither choice.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Literal
+
+import numpy as np
+from numpy.typing import ArrayLike
+from scipy.stats import pearsonr
+from sklearn.metrics import silhouette_score
+
+from clapleak.config import ClapleakError
+
+Metric = Literal["cosine", "euclidean"]
+ROWS = 256  # rows of the distance matrix in memory at once
+
+
+def zero_shot_accuracy(audio_emb: ArrayLike, text_emb: ArrayLike, labels: ArrayLike) -> float:
+    """Share of clips whose closest label embedding, by cosine, is that of their own label (Table 1).
+
+    `audio_emb` (N, D) is E_a, `text_emb` (C, D) is E_t, `labels` (N,) holds the right row of `text_emb`, 0..C-1.
+    Of equally close rows the first is the answer. From 0 to 1; guessing gives 1 / C.
+    """
+    (audio, y), text = _labelled(audio_emb, labels), _cloud(text_emb)
+    if audio.shape[1] != text.shape[1] or len(text) < 2:
+        raise ClapleakError(f"need one space and at least 2 classes; audio_emb {audio.shape}, text_emb {text.shape}")
+    if y.max() >= len(text):
+        raise ClapleakError(f"labels must lie in 0..{len(text) - 1}, the rows of text_emb; found {y.max()}")
+    return float(np.mean(np.argmax(_unit(audio) @ _unit(text).T, axis=1) == y))
+
+
+def silhouette(emb: ArrayLike, labels: ArrayLike) -> float:
+    """Mean silhouette of the classes with the cosine distance, as scikit-learn computes it (Table 2).
+
+    With a clip's mean distance a to the rest of its class and b to the closest other class: (b - a) / max(a, b).
+    1: tight classes far apart; 0: classes touch; below 0: clips sit among other classes. `emb` is (N, D), `labels`
+    (N,) integers with 2 to N - 1 classes.
+    """
+    points, y = _labelled(emb, labels)
+    if not 2 <= len(np.unique(y)) < len(points):
+        raise ClapleakError(f"silhouette of {len(points)} points needs 2 to {len(points) - 1} classes")
+    return float(silhouette_score(points, y, metric="cosine"))
+
+
+def class_means(emb: ArrayLike, labels: ArrayLike) -> np.ndarray:
+    """Label-wise mean vectors (C, D) of (N, D) embeddings (section 3.2); every class 0..C-1 needs a point."""
+    points, y = _labelled(emb, labels)
+    counts = np.bincount(y)
+    if not counts.all():
+        raise ClapleakError(f"class {np.argmin(counts)} of 0..{y.max()} has no point: its mean does not exist")
+    sums = np.zeros((len(counts), points.shape[1]))
+    np.add.at(sums, y, points)
+    return sums / counts[:, None]
+
+
+def neighborhood_overlap(
+    p: ArrayLike, q: ArrayLike, *, metric: Metric = "cosine", include_self: bool = False
+) -> np.ndarray:
+    """S_k of two clouds for every k at once (section 3.2; the module's docstring states the convention).
+
+    Let r(i, j) be the larger of the two ranks that j has as a neighbour of i, in P and in Q. Then j is in both
+    k-neighbourhoods of i exactly when r(i, j) <= k, so n k S_k is the number of pairs with r(i, j) <= k: one sort a
+    row and one count, O(n^2 log n), where the text taken literally costs O(n^3). Memory grows with n, not n^2.
+
+    Parameters
+    ----------
+    p, q : (n, D) and (n, D') arrays, n >= 3
+        Row i of both is the same thing. Equally distant neighbours are ranked by index.
+    include_self : bool
+        True counts a point as its own nearest neighbour, as the paper prints; the result is then (n,), else (n - 1,).
+        Values run from 0 (no neighbour shared) to 1; the last is always 1, since every point is a neighbour.
+
+    Examples
+    --------
+    >>> neighborhood_overlap([[0], [1], [3], [7]], [[0], [9], [4], [6]], metric="euclidean")
+    array([0.25 , 0.625, 1.   ])
+    """
+    p, q = _pair(p, q)
+    counts = np.zeros(len(p) + 1, dtype=np.int64)
+    for in_p, in_q in zip(_rank_blocks(p, metric, include_self), _rank_blocks(q, metric, include_self), strict=True):
+        counts += np.bincount(np.maximum(in_p, in_q).ravel(), minlength=len(counts))
+    return _overlap(counts, include_self)
+
+
+def chance_curve(n: int, include_self: bool = False) -> np.ndarray:
+    """S_k expected of two unrelated clouds of n points: k / (n - 1); with self (1 + (k - 1)^2 / (n - 1)) / k."""
+    if n < 3:
+        raise ClapleakError(f"n = {n}: neighbourhoods need at least 3 points")
+    k = np.arange(1, n + 1 if include_self else n)
+    return (1 + (k - 1) ** 2 / (n - 1)) / k if include_self else k / (n - 1)
+
+
+@dataclass(frozen=True)
+class Topology:
+    """Topological similarity of two clouds (Table 3)."""
+
+    value: float  # S, the largest S_k for k <= k_max; 0 to 1
+    k: int  # the smallest k that reaches it
+    curve: np.ndarray  # S_1, S_2, ...
+    chance: np.ndarray  # what two unrelated clouds are expected to give
+    corrected: float  # (S_k - chance_k) / (1 - chance_k): 0 is chance, 1 equality; 0 where chance itself is 1
+
+
+def topological_similarity(
+    p: ArrayLike, q: ArrayLike, *, k_max: int | None = None, metric: Metric = "cosine", include_self: bool = False
+) -> Topology:
+    """S = max over k <= k_max of S_k (Table 3), with its whole curve and its chance line.
+
+    `k_max` is round(sqrt(n)) unless given; the other parameters are those of `neighborhood_overlap`. With
+    `include_self` the value is 1 at k = 1 whatever the clouds and `k_max`: the definition as printed.
+    """
+    curve = neighborhood_overlap(p, q, metric=metric, include_self=include_self)
+    chance = chance_curve(len(p), include_self)
+    k_max = round(len(p) ** 0.5) if k_max is None else k_max
+    if not 1 <= k_max <= len(curve):
+        raise ClapleakError(f"k_max = {k_max}: choose 1 to {len(curve)} for {len(p)} points")
+    best = int(np.argmax(curve[:k_max]))
+    corrected = (curve[best] - chance[best]) / (1 - chance[best]) if chance[best] < 1 else 0
+    return Topology(float(curve[best]), best + 1, curve, chance, float(corrected))
+
+
+def permutation_band(
+    p: ArrayLike,
+    q: ArrayLike,
+    *,
+    n_permutations: int = 1000,
+    seed: int = 0,
+    metric: Metric = "cosine",
+    include_self: bool = False,
+) -> np.ndarray:
+    """S_k when the rows of `q` are shuffled: 2.5, 50 and 97.5 % curves, shape (3, n - 1), or (3, n) with self.
+
+    An S_k above the third curve is more than two clouds of these shapes share when their rows do not belong
+    together. Ranks are computed once and only their indices are shuffled: two n x n tables of 32 bits.
+    """
+    if n_permutations < 1:
+        raise ClapleakError(f"n_permutations = {n_permutations}: at least 1")
+    p, q = _pair(p, q)
+    in_p, in_q = (np.concatenate(list(_rank_blocks(x, metric, include_self))) for x in (p, q))
+    rng = np.random.default_rng(seed)
+    orders = (rng.permutation(len(q)) for _ in range(n_permutations))
+    larger = (np.maximum(in_p, in_q[np.ix_(order, order)]) for order in orders)
+    curves = [_overlap(np.bincount(ranks.ravel(), minlength=len(q) + 1), include_self) for ranks in larger]
+    return np.percentile(curves, [2.5, 50, 97.5], axis=0)
+
+
+def pearson(x: ArrayLike, y: ArrayLike) -> tuple[float, float]:
+    """Pearson correlation r of two series of at least 3 finite values, and its two-sided p, as scipy has them."""
+    x, y = np.asarray(x, dtype=float), np.asarray(y, dtype=float)
+    if x.ndim != 1 or x.shape != y.shape or len(x) < 3 or not np.isfinite([x, y]).all():
+        raise ClapleakError(f"pearson needs two finite series of one length, at least 3; shapes {x.shape}, {y.shape}")
+    if not (np.ptp(x) and np.ptp(y)):
+        raise ClapleakError("pearson is undefined for a constant series")
+    return tuple(map(float, pearsonr(x, y)))
+
+
+def leave_one_out(x: ArrayLike, y: ArrayLike) -> np.ndarray:
+    """`pearson` without each point in turn, shape (n, 2) for r and p, n >= 4: shows what rests on one point."""
+    return np.array([pearson(np.delete(x, i), np.delete(y, i)) for i in range(len(x))])
+
+
+def _cloud(values: ArrayLike) -> np.ndarray:
+    points = np.asarray(values)
+    if points.ndim != 2 or 0 in points.shape or points.dtype.kind not in "fiu" or not np.isfinite(points).all():
+        raise ClapleakError(f"a cloud must be finite real numbers (points, dims); got {points.dtype} {points.shape}")
+    return points.astype(np.float64)
+
+
+def _pair(p: ArrayLike, q: ArrayLike) -> tuple[np.ndarray, np.ndarray]:
+    p, q = _cloud(p), _cloud(q)
+    if len(p) != len(q) or len(p) < 3:
+        raise ClapleakError(f"p and q need one number of points, at least 3; got {len(p)} and {len(q)}")
+    return p, q
+
+
+def _labelled(emb: ArrayLike, labels: ArrayLike) -> tuple[np.ndarray, np.ndarray]:
+    points, y = _cloud(emb), np.asarray(labels)
+    if y.shape != (len(points),) or y.dtype.kind not in "iu" or y.min() < 0:
+        raise ClapleakError(f"labels must be {len(points)} integers from 0, one a point; got {y.dtype} {y.shape}")
+    return points, y.astype(np.int64)
+
+
+def _unit(x: np.ndarray) -> np.ndarray:
+    norm = np.linalg.norm(x, axis=1, keepdims=True)
+    return x / np.where(norm == 0, 1, norm)
+
+
+def _rank_blocks(x: np.ndarray, metric: Metric, include_self: bool) -> Iterator[np.ndarray]:
+    """Ranks (rows, n), from 1, of every point as a neighbour of the next rows; n is the rank of an excluded self."""
+    if metric not in ("cosine", "euclidean"):
+        raise ClapleakError(f"unknown metric '{metric}': use cosine or euclidean")
+    x = _unit(x) if metric == "cosine" else (x - x.mean(axis=0)) / (np.ptp(x) or 1)
+    half = (x**2).sum(axis=1) / 2 if metric == "euclidean" else np.full(len(x), 0.5)
+    index = np.arange(len(x))
+    for start in range(0, len(x), ROWS):
+        gap = (
+            half[start : start + ROWS, None] + half - x[start : start + ROWS] @ x.T
+        )  # cosine or half squared Euclidean
+        # 64 bits to compute and fewer to compare, so that no rounding error breaks a tie that index should break
+        gap = np.abs(gap.round(12)).astype(np.float32)
+        np.fill_diagonal(gap[:, start:], -np.inf if include_self else np.inf)
+        key = (gap.view(np.int32).astype(np.int64) << 32) | index  # sorts by distance, then by index
+        key.sort(axis=1)
+        ranks = np.empty(gap.shape, dtype=np.int32)
+        np.put_along_axis(ranks, key & 0xFFFFFFFF, index[None].astype(np.int32) + 1, axis=1)
+        yield ranks
+
+
+def _overlap(counts: np.ndarray, include_self: bool) -> np.ndarray:
+    """S_1, S_2, ... from the number of pairs at every larger rank 0..n; the rank of an excluded self is no k."""
+    k = np.arange(1, len(counts) if include_self else len(counts) - 1)
+    return np.cumsum(counts)[k] / ((len(counts) - 1) * k)

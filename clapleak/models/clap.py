@@ -1,0 +1,91 @@
+"""CLAP: two backbones, two projections, one contrastive loss (section 2.1, Figure 1)."""
+
+from __future__ import annotations
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+from clapleak.config import Profile
+from clapleak.models.cnn14 import Cnn14
+from clapleak.models.text import TextEncoder
+
+
+class Projection(nn.Module):
+    """The projector of MS-CLAP 2022: e = L1 x, then LayerNorm(e + Dropout(L2 GELU(e))), then unit length.
+
+    Parameters
+    ----------
+    dim_in, dim_out : int
+        Dimensions of the backbone and of the joint space, D.
+    dropout : float
+    """
+
+    def __init__(self, dim_in: int, dim_out: int, dropout: float) -> None:
+        super().__init__()
+        self.linear1 = nn.Linear(dim_in, dim_out, bias=False)
+        self.linear2 = nn.Linear(dim_out, dim_out, bias=False)
+        self.layer_norm = nn.LayerNorm(dim_out)
+        self.dropout = nn.Dropout(dropout)
+
+    def forward(self, x: Tensor) -> Tensor:
+        """(B, dim_in) -> (B, dim_out), rows of unit length."""
+        e = self.linear1(x)
+        e = self.layer_norm(e + self.dropout(self.linear2(F.gelu(e))))
+        return F.normalize(e.float(), dim=-1)
+
+
+def contrastive_loss(E_a: Tensor, E_t: Tensor, logit_scale: Tensor, max_logit: float = 100.0) -> Tensor:
+    """Symmetric cross-entropy between each sound and its own text (CLIP loss, section 2.1).
+
+    Parameters
+    ----------
+    E_a, E_t : Tensor, (B, D)
+        Rows of unit length; row i of both is one pair.
+    logit_scale : Tensor, scalar
+        s; the logits are C = exp(s) E_a E_t^T.
+    max_logit : float
+        C is limited to [-max_logit, max_logit], step (g) of the recipe.
+
+    Returns
+    -------
+    Tensor, scalar
+        Mean of the cross-entropy over the rows and over the columns; log(B) when nothing is learnt.
+    """
+    C = (logit_scale.exp() * E_a @ E_t.T).clamp(-max_logit, max_logit)  # (B, B)
+    pairs = torch.arange(len(C), device=C.device)
+    return (F.cross_entropy(C, pairs) + F.cross_entropy(C.T, pairs)) / 2
+
+
+class Clap(nn.Module):
+    """The whole model.
+
+    Parameters
+    ----------
+    audio : Cnn14
+    text : TextEncoder
+    profile : Profile
+        Sections `projection` and `loss`.
+    """
+
+    def __init__(self, audio: Cnn14, text: TextEncoder, profile: Profile) -> None:
+        super().__init__()
+        dim, dropout = profile.projection.dim, profile.projection.dropout
+        self.audio, self.text = audio, text
+        self.audio_projection = Projection(audio.dim, dim, dropout)
+        self.text_projection = Projection(text.dim, dim, dropout)
+        self.logit_scale = nn.Parameter(torch.tensor(float(profile.loss.logit_scale)))
+        self.audio.fc_audioset.requires_grad_(False)  # the tagging head has no part in the loss
+
+    def heads(self) -> list[nn.Parameter]:
+        """What learns while the backbones are frozen, step (b): both projections and the temperature."""
+        return [*self.audio_projection.parameters(), *self.text_projection.parameters(), self.logit_scale]
+
+    def backbones(self) -> list[nn.Parameter]:
+        """What joins after the frozen phase, step (d)."""
+        parts = (*self.audio.parameters(), *self.text.upper_parameters())
+        return [parameter for parameter in parts if parameter.requires_grad]
+
+    def learnt_state(self) -> dict[str, Tensor]:
+        """State without the text layers that never change."""
+        return {k: v for k, v in self.state_dict().items() if not self.text.is_frozen(k.removeprefix("text."))}

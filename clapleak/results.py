@@ -1,0 +1,139 @@
+"""Results on disk: one folder a run, written whole, refused when a field is missing or the schema is another."""
+
+from __future__ import annotations
+
+import json
+import shutil
+import tempfile
+import zipfile
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import torch
+
+from clapleak import __version__
+from clapleak.config import SETUPS, ClapleakError, Profile, find_root
+
+SCHEMA = 1
+MEASURES = {"x_a-E_a": "S_x_a_E_a", "x_t-E_t": "S_x_t_E_t", "E_a-E_t": "S_E_a_E_t"}
+_FIELDS = ("schema", "profile", "pretraining", "training", "seed", "group", "synthetic", "data", "silhouette", "provenance")
+_FILES = ("metrics.json", "history.csv", "embeddings.npz", "map.npz")
+
+
+@dataclass(frozen=True)
+class Run:
+    """One trained setup, or one pre-trained backbone when `training` is None.
+
+    `embeddings` holds x_a (N, Da), x_t (C, Dt), labels (N,), clips (N,), classes (C,) and, after cross-modal training,
+    E_a (N, D), E_t (C, D); `map` their two-dimensional t-SNE under the same names.
+    """
+
+    profile: str
+    pretraining: str
+    training: str | None
+    seed: int
+    group: int | None
+    metrics: dict[str, Any]
+    history: pd.DataFrame
+    embeddings: dict[str, np.ndarray]
+    map: dict[str, np.ndarray]
+    path: Path
+
+    @property
+    def slug(self) -> str:
+        """Setup slug, or the pre-training of a backbone."""
+        return self.pretraining if self.training is None else f"{self.pretraining}-{self.training}"
+
+
+def run_name(seed: int, group: int | None) -> str:
+    """Folder name of a run below its setup."""
+    return f"seed{seed}" if group is None else f"group{group}-seed{seed}"
+
+
+def run_folder(profile: str, slug: str, seed: int, group: int | None, root: Path | None = None) -> Path:
+    """Folder of a run: results/<profile>/<slug>/[group<g>-]seed<k>; a backbone's slug is "backbone/<pre-training>"."""
+    return (root or find_root()) / "results" / profile / slug / run_name(seed, group)
+
+
+def provenance(profile: Profile, device: torch.device) -> dict[str, str]:
+    """What the numbers of a run hang on."""
+    torch_version = torch.__version__.split("+")[0]
+    return {"code": __version__, "profile_sha256": profile.sha256, "torch": torch_version, "device": device.type}
+
+
+def write_run(run: Run) -> None:
+    """Write a run's folder: whole or not at all; the folder of an earlier run is replaced at the end."""
+    run.path.parent.mkdir(parents=True, exist_ok=True)
+    temporary = Path(tempfile.mkdtemp(dir=run.path.parent, prefix=f".{run.path.name}."))
+    try:
+        (temporary / "metrics.json").write_text(json.dumps(run.metrics, indent=1, allow_nan=False) + "\n")
+        run.history.to_csv(temporary / "history.csv", index=False, float_format="%.6g")
+        half = {k: v.astype(np.float16) if v.dtype.kind == "f" else v for k, v in run.embeddings.items()}
+        np.savez_compressed(temporary / "embeddings.npz", **half)
+        np.savez_compressed(temporary / "map.npz", **{k: v.astype(np.float16) for k, v in run.map.items()})
+        temporary.chmod(0o755)
+        shutil.rmtree(run.path, ignore_errors=True)
+        temporary.replace(run.path)
+    except BaseException:
+        shutil.rmtree(temporary, ignore_errors=True)
+        raise
+
+
+def read_run(path: Path) -> Run:
+    """Read one run. ClapleakError when a file or field is missing or another code version's schema is found."""
+    again = f"run `clapleak reproduce --profile {path.parents[1].name.replace('backbone', path.parents[2].name)}` again"
+    absent = [name for name in _FILES if not (path / name).is_file()]
+    if absent:
+        raise ClapleakError(f"{path}: {', '.join(absent)} missing; {again}")
+    try:
+        metrics = json.loads((path / "metrics.json").read_text())
+        history = pd.read_csv(path / "history.csv")
+        embeddings, plane = (dict(np.load(path / name, allow_pickle=False)) for name in ("embeddings.npz", "map.npz"))
+    except (ValueError, OSError, zipfile.BadZipFile) as error:
+        raise ClapleakError(f"{path}: not readable ({error}); {again}") from error
+    absent = [field for field in _FIELDS if field not in metrics]
+    if absent or metrics["schema"] != SCHEMA:
+        found = f"fields missing: {', '.join(absent)}" if absent else f"schema {metrics['schema']}, not {SCHEMA}"
+        raise ClapleakError(f"{path / 'metrics.json'}: {found}; {again}")
+    keys = {k: metrics[k] for k in ("profile", "pretraining", "training", "seed", "group")}
+    return Run(**keys, metrics=metrics, history=history, embeddings=embeddings, map=plane, path=path)
+
+
+def _read_all(profile: str, slugs: list[str], root: Path | None) -> list[Run]:
+    base = (root or find_root()) / "results" / profile
+    folders = [folder for slug in slugs for folder in sorted((base / slug).glob("*seed*")) if folder.name[0] != "."]
+    if not folders:
+        raise ClapleakError(f"{base}: no results of this kind; make them with `clapleak reproduce --profile {profile}`")
+    return [read_run(folder) for folder in folders]
+
+
+def read_runs(profile: str, root: Path | None = None) -> list[Run]:
+    """Every run of a profile, in the paper's order of setups, then by group and seed."""
+    return _read_all(profile, [setup.slug for setup in SETUPS], root)
+
+
+def read_backbones(profile: str, root: Path | None = None) -> list[Run]:
+    """Every pre-trained backbone of a profile, dirty before clean."""
+    return _read_all(profile, ["backbone/dirty", "backbone/clean"], root)
+
+
+def table(profile: str, root: Path | None = None) -> pd.DataFrame:
+    """One row a run: setup, seed, group, accuracy, chance, silhouettes, topological similarities with and without
+    chance correction."""
+    rows = []
+    for run in read_runs(profile, root):
+        m = run.metrics
+        row = {k: m[k] for k in ("pretraining", "training", "seed", "group", "accuracy", "chance", "synthetic")}
+        row |= {f"silhouette_{space}": m["silhouette"][space] for space in ("x_a", "E_a")}
+        for pair, column in MEASURES.items():
+            row |= {column: m["topology"][pair]["value"], f"{column}_corrected": m["topology"][pair]["corrected"]}
+        rows.append({"setup": run.slug, **row})
+    return pd.DataFrame(rows)
+
+
+def paper(root: Path | None = None) -> pd.DataFrame:
+    """The paper's printed values: table, row, column (setup slug), value."""
+    return pd.read_csv((root or find_root()) / "reference" / "paper.csv")

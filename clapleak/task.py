@@ -1,0 +1,178 @@
+"""What one setup learns from and is tested on: corpora, leak filter, targets, and the count of everything left out."""
+
+from __future__ import annotations
+
+import hashlib
+import math
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+
+from clapleak import datasets, leakage
+from clapleak.audio import ClipStore
+from clapleak.compute import code_sha256, stable_seed
+from clapleak.config import ClapleakError, Profile, Setup
+from clapleak.datasets import esc50, foley
+from clapleak.datasets.corpus import Corpus
+
+# Captions of corpora that have labels alone. No word of an ESC-50 name stands in them ("can be heard" would leak).
+TEMPLATES = (
+    "{}",
+    "the sound of {}",
+    "a recording of {}",
+    "{} nearby",
+    "{} in the distance",
+    "somebody recorded {}",
+    "{} with some background noise",
+    "a short clip of {}",
+    "this is {}",
+    "{} and nothing else",
+)
+
+
+@dataclass(frozen=True)
+class World:
+    """Everything that a profile reads, before any filter."""
+
+    pretrain: Corpus
+    pairs: Corpus
+    test: Corpus
+    groups: list[list[str]] | None  # target classes of each group; None: all classes of the test at once
+    expected_clips: int  # clips of the complete test corpus
+    complete_classes: int  # classes of the test corpus that lack no clip
+
+    def corpora(self) -> list[Corpus]:
+        """The three parts, for the clip store."""
+        return [self.pretrain, self.pairs, self.test]
+
+    def group_numbers(self) -> list[int | None]:
+        """Group numbers to run; [None] without groups."""
+        return [None] if self.groups is None else list(range(len(self.groups)))
+
+
+@dataclass(frozen=True)
+class Task:
+    """Data of one setup after the filter; `counts` goes into the results."""
+
+    pretrain: Corpus
+    pairs: Corpus
+    test: Corpus
+    targets: list[str]
+    counts: dict[str, int]
+
+    def fingerprint(self, stage: str, profile: Profile, seed: int) -> str:
+        """Identity of one training ("pretrain" or "train"): numbers, code, seed and data. A checkpoint carries it."""
+        table = (self.pretrain if stage == "pretrain" else self.pairs).table[["clip", "text", "labels"]]
+        content = (stage, profile.sha256, code_sha256(), seed, self.targets, table.to_json())
+        return hashlib.sha256(repr(content).encode()).hexdigest()
+
+
+def world(profile: Profile, data_root: Path | None = None) -> World:
+    """Read the corpora of a profile. ClapleakError where a corpus or its root is missing."""
+    parts = {}
+    for part, names in (("pretrain", profile.data.pretrain), ("pairs", profile.data.pairs), ("test", [profile.data.test])):
+        found = [_read(name, part, profile, data_root) for name in names]
+        parts[part] = Corpus("+".join(c.name for c in found), found[0].root, pd.concat([c.table for c in found]))
+    test = parts["test"].clips()
+    per_class = test["text"].value_counts()
+    if profile.synthetic:
+        return World(**parts, groups=None, expected_clips=len(test), complete_classes=len(per_class))
+    complete = sorted(per_class.index[per_class == esc50.CLIPS_PER_CLASS])
+    split = profile.data.class_groups
+    groups = None
+    if split is not None:
+        groups = class_groups(complete, split.size)
+        parts["pairs"] = label_captions(parts["pairs"], split.captions_per_clip)
+    return World(**parts, groups=groups, expected_clips=esc50.CLIPS, complete_classes=len(complete))
+
+
+def _read(name: str, part: str, profile: Profile, data_root: Path | None) -> Corpus:
+    corpus, _, split = name.partition(":")
+    if corpus != "foley":
+        return datasets.load(corpus, data_root, split or None)
+    settings = profile.data.foley
+    if settings is None:
+        raise ClapleakError(f"profile {profile.name}: data.foley is empty but {name} is asked for; give its sizes")
+    return foley.corpus(
+        part,
+        seed=settings.seed,
+        clips_per_class={"pretrain": settings.pretrain_clips, "pairs": settings.pair_clips}.get(part, settings.test_clips),
+        scenes=0 if part == "test" else settings.scenes,
+        duration=profile.audio.segment,
+        limit_classes=settings.limit_classes,
+    )
+
+
+def class_groups(classes: list[str], size: int) -> list[list[str]]:
+    """Seeded split of the classes into groups of about `size` (Xie and Virtanen, 2019: five groups of ten)."""
+    if len(classes) < size // 2:
+        raise ClapleakError(f"only {len(classes)} classes of ESC-50 have all their clips: fetch the missing files")
+    order = np.random.default_rng(stable_seed("class groups")).permutation(classes)
+    return [sorted(map(str, part)) for part in np.array_split(order, max(1, round(len(classes) / size)))]
+
+
+def label_captions(corpus: Corpus, per_clip: int) -> Corpus:
+    """Several captions a clip, made from its label; which ones follows from the clip's id."""
+    rows = []
+    for row in corpus.clips().to_dict("records"):
+        chosen = np.random.default_rng(stable_seed("captions", row["clip"])).permutation(len(TEMPLATES))[:per_clip]
+        rows += [{**row, "text": TEMPLATES[i].format(row["labels"][0])} for i in chosen]
+    return Corpus(corpus.name, corpus.root, pd.DataFrame(rows))
+
+
+def prepare(world: World, profile: Profile, setup: Setup, group: int | None, store: ClipStore, *, allow_missing: bool) -> Task:
+    """Corpora of one setup after the leak filter.
+
+    Parameters
+    ----------
+    world : World
+    setup : Setup
+    group : int or None
+        Class group whose classes are the targets.
+    store : ClipStore
+        Clips that could not be decoded are dropped, counted, and refused unless `allow_missing`.
+
+    Raises
+    ------
+    ClapleakError
+        Unusable clips without `allow_missing`, an unknown group, or nothing left to train on.
+    """
+    if len(store.problems) and not allow_missing:
+        reasons = ", ".join(f"{n} {reason}" for reason, n in store.problems["reason"].value_counts().items())
+        listed = "; ".join(store.problems["path"] + " (" + store.problems["reason"] + ")")
+        raise ClapleakError(
+            f"{len(store.problems)} clips cannot be used ({reasons}): {listed}. Repair them or give --allow-missing"
+        )
+    pretrain, pairs, test = (c.keep(c.table["clip"].isin(list(store.rows))) for c in world.corpora())
+    if world.groups is None:
+        targets = sorted(test.table["text"].unique())
+    else:
+        if group is None or not 0 <= group < len(world.groups):
+            raise ClapleakError(f"profile {profile.name} has class groups 0 to {len(world.groups) - 1}; group is {group}")
+        targets = world.groups[group]
+        folds = [str(f) for f in profile.data.class_groups.test_folds]
+        test = test.keep(test.table["text"].isin(targets) & test.table["split"].isin(folds))
+        pretrain, pairs = (c.keep(~c.table["clip"].isin(list(test.table["clip"]))) for c in (pretrain, pairs))
+    clean_pretrain, _ = leakage.clean(pretrain, targets, on="labels")
+    clean_pairs, _ = leakage.clean(pairs, targets, on="text")
+    kept_pretrain = clean_pretrain if setup.pretraining == "clean" else pretrain
+    kept_pairs = clean_pairs if setup.training == "clean" else pairs
+    counts = {
+        "classes": len(targets),
+        "test_clips": len(test),
+        "pairs": len(kept_pairs),
+        "pairs_removed": len(pairs) - len(kept_pairs),
+        "pretrain_clips": 0 if setup.pretraining == "none" else len(kept_pretrain),
+        "pretrain_removed": 0 if setup.pretraining == "none" else len(pretrain) - len(kept_pretrain),
+        "expected_clips": world.expected_clips,
+        "missing_clips": world.expected_clips - int(world.test.table["clip"].isin(list(store.rows)).sum()),
+        "complete_classes": world.complete_classes,
+    }
+    if math.floor(len(kept_pairs) * (1 - profile.recipe.validation_share)) < profile.recipe.batch_size:
+        raise ClapleakError(
+            f"{len(kept_pairs)} pairs are left for {setup.slug}: fewer than one batch of {profile.recipe.batch_size}; "
+            "lower recipe.batch_size or add data"
+        )
+    return Task(kept_pretrain, kept_pairs, test, targets, counts)
