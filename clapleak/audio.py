@@ -153,6 +153,7 @@ class ClipStore:
     """
 
     audio: Audio
+    identity: str  # changes with the clips, their files and the front end
     data: np.ndarray  # (N, T, M) float16 log-mel, or (samples of all clips,) int16
     bounds: np.ndarray | None  # (N + 1,) first sample of each clip; None for log-mel
     rows: dict[str, int]
@@ -203,7 +204,7 @@ def open_store(corpora: list[Corpus], audio: Audio, folder: Path, *, cores: int 
         raise ClapleakError(f"{folder}: the clip store is truncated; delete the folder and run again")
     if bounds is None:
         data = data.reshape(len(index), -1, audio.mel_bins)
-    return ClipStore(audio, data, bounds, dict(zip(index["clip"], range(len(index)), strict=True)), problems)
+    return ClipStore(audio, hashlib.sha256(json.dumps(identity).encode()).hexdigest(), data, bounds, dict(zip(index["clip"], range(len(index)), strict=True)), problems)
 
 
 def _fingerprint(clips: pd.DataFrame) -> str:

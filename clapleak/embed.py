@@ -31,9 +31,9 @@ def audio_embeddings(audio: Cnn14, store: ClipStore, rows: np.ndarray, profile: 
     return torch.cat(parts)
 
 
-def test_clouds(model: Clap, task: Task, store: ClipStore, profile: Profile) -> dict[str, np.ndarray]:
+def test_clouds(model: Clap, task: Task, profile: Profile) -> dict[str, np.ndarray]:
     """x_a (N, Da), E_a (N, D), x_t (C, Dt), E_t (C, D) and labels (N,), clips (N,), classes (C,)."""
-    clouds = backbone_clouds(model.audio, model.text, task, store, profile)
+    clouds = backbone_clouds(model.audio, model.text, task, profile)
     model.eval()
     with torch.no_grad():
         device = model.logit_scale.device
@@ -42,10 +42,10 @@ def test_clouds(model: Clap, task: Task, store: ClipStore, profile: Profile) -> 
     return clouds
 
 
-def backbone_clouds(audio: Cnn14, text: TextEncoder, task: Task, store: ClipStore, profile: Profile) -> dict[str, np.ndarray]:
+def backbone_clouds(audio: Cnn14, text: TextEncoder, task: Task, profile: Profile) -> dict[str, np.ndarray]:
     """The same before cross-modal training: x_a and x_t alone (the paper's Figure 4)."""
-    rows = np.array([store.rows[clip] for clip in task.test.table["clip"]])
-    x_a = audio_embeddings(audio, store, rows, profile).cpu().numpy()
+    rows = np.array([task.store.rows[clip] for clip in task.test.table["clip"]])
+    x_a = audio_embeddings(audio, task.store, rows, profile).cpu().numpy()
     text.eval()
     with torch.no_grad():
         x_t = text([profile.data.prompt.format(target) for target in task.targets]).cpu().numpy()

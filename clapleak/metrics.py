@@ -34,10 +34,9 @@ def zero_shot_accuracy(audio_emb: ArrayLike, text_emb: ArrayLike, labels: ArrayL
     Of equally close rows the first is the answer. From 0 to 1; guessing gives 1 / C.
     """
     (audio, y), text = _labelled(audio_emb, labels), _cloud(text_emb)
-    if audio.shape[1] != text.shape[1] or len(text) < 2:
-        raise ClapleakError(f"need one space and at least 2 classes; audio_emb {audio.shape}, text_emb {text.shape}")
-    if y.max() >= len(text):
-        raise ClapleakError(f"labels must lie in 0..{len(text) - 1}, the rows of text_emb; found {y.max()}")
+    if audio.shape[1] != text.shape[1] or len(text) <= max(1, y.max()):
+        shapes = f"audio_emb {audio.shape}, text_emb {text.shape}, largest label {y.max()}"
+        raise ClapleakError(f"need one space, at least 2 classes and a row of text_emb for every label; got {shapes}")
     return float(np.mean(np.argmax(_unit(audio) @ _unit(text).T, axis=1) == y))
 
 
@@ -73,6 +72,7 @@ def neighborhood_overlap(
     Let r(i, j) be the larger of the two ranks that j has as a neighbour of i, in P and in Q. Then j is in both
     k-neighbourhoods of i exactly when r(i, j) <= k, so n k S_k is the number of pairs with r(i, j) <= k: one sort a
     row and one count, O(n^2 log n), where the text taken literally costs O(n^3). Memory grows with n, not n^2.
+    S_k runs from 0 (no neighbour shared) to 1, and ends with 1, where every point is a neighbour.
 
     Parameters
     ----------
@@ -80,7 +80,6 @@ def neighborhood_overlap(
         Row i of both is the same thing. Equally distant neighbours are ranked by index.
     include_self : bool
         True counts a point as its own nearest neighbour, as the paper prints; the result is then (n,), else (n - 1,).
-        Values run from 0 (no neighbour shared) to 1; the last is always 1, since every point is a neighbour.
 
     Examples
     --------
@@ -96,8 +95,6 @@ def neighborhood_overlap(
 
 def chance_curve(n: int, include_self: bool = False) -> np.ndarray:
     """S_k expected of two unrelated clouds of n points: k / (n - 1); with self (1 + (k - 1)^2 / (n - 1)) / k."""
-    if n < 3:
-        raise ClapleakError(f"n = {n}: neighbourhoods need at least 3 points")
     k = np.arange(1, n + 1 if include_self else n)
     return (1 + (k - 1) ** 2 / (n - 1)) / k if include_self else k / (n - 1)
 
@@ -142,8 +139,7 @@ def permutation_band(
 ) -> np.ndarray:
     """S_k when the rows of `q` are shuffled: 2.5, 50 and 97.5 % curves, shape (3, n - 1), or (3, n) with self.
 
-    An S_k above the third curve is more than two clouds of these shapes share when their rows do not belong
-    together. Ranks are computed once and only their indices are shuffled: two n x n tables of 32 bits.
+    S_k above the third curve is more than unrelated rows share. Ranks are computed once (two n x n tables of 32 bits).
     """
     if n_permutations < 1:
         raise ClapleakError(f"n_permutations = {n_permutations}: at least 1")
@@ -157,12 +153,10 @@ def permutation_band(
 
 
 def pearson(x: ArrayLike, y: ArrayLike) -> tuple[float, float]:
-    """Pearson correlation r of two series of at least 3 finite values, and its two-sided p, as scipy has them."""
+    """Pearson correlation r of two series of at least 3 values, and its two-sided p, as scipy has them."""
     x, y = np.asarray(x, dtype=float), np.asarray(y, dtype=float)
-    if x.ndim != 1 or x.shape != y.shape or len(x) < 3 or not np.isfinite([x, y]).all():
-        raise ClapleakError(f"pearson needs two finite series of one length, at least 3; shapes {x.shape}, {y.shape}")
-    if not (np.ptp(x) and np.ptp(y)):
-        raise ClapleakError("pearson is undefined for a constant series")
+    if x.ndim != 1 or x.shape != y.shape or len(x) < 3 or not (np.isfinite([x, y]).all() and np.ptp(x) and np.ptp(y)):
+        raise ClapleakError(f"pearson needs two finite, varying series of one length >= 3; got {x.shape} and {y.shape}")
     return tuple(map(float, pearsonr(x, y)))
 
 
@@ -199,22 +193,24 @@ def _unit(x: np.ndarray) -> np.ndarray:
 
 def _rank_blocks(x: np.ndarray, metric: Metric, include_self: bool) -> Iterator[np.ndarray]:
     """Ranks (rows, n), from 1, of every point as a neighbour of the next rows; n is the rank of an excluded self."""
-    if metric not in ("cosine", "euclidean"):
+    n, index = len(x), np.arange(len(x))
+    if metric == "cosine":
+        x, half = _unit(x), np.full(n, 0.5)
+    elif metric == "euclidean":
+        x = x - x.mean(axis=0)
+        x /= np.linalg.norm(x, axis=1).max() or 1
+        half = (x**2).sum(axis=1) / 2
+    else:
         raise ClapleakError(f"unknown metric '{metric}': use cosine or euclidean")
-    x = _unit(x) if metric == "cosine" else (x - x.mean(axis=0)) / (np.ptp(x) or 1)
-    half = (x**2).sum(axis=1) / 2 if metric == "euclidean" else np.full(len(x), 0.5)
-    index = np.arange(len(x))
-    for start in range(0, len(x), ROWS):
-        gap = (
-            half[start : start + ROWS, None] + half - x[start : start + ROWS] @ x.T
-        )  # cosine or half squared Euclidean
-        # 64 bits to compute and fewer to compare, so that no rounding error breaks a tie that index should break
-        gap = np.abs(gap.round(12)).astype(np.float32)
-        np.fill_diagonal(gap[:, start:], -np.inf if include_self else np.inf)
-        key = (gap.view(np.int32).astype(np.int64) << 32) | index  # sorts by distance, then by index
+    for start in range(0, n, ROWS):
+        gap = half[start : start + ROWS, None] + half - x[start : start + ROWS] @ x.T  # 0..2; half squared Euclidean
+        np.fill_diagonal(gap[:, start:], -1 if include_self else 3)
+        # one number to sort: the distance in steps of 2^-40, above any rounding error, so that index breaks ties
+        key = (np.rint(gap * 2**40).astype(np.int64) << n.bit_length()) | index
         key.sort(axis=1)
-        ranks = np.empty(gap.shape, dtype=np.int32)
-        np.put_along_axis(ranks, key & 0xFFFFFFFF, index[None].astype(np.int32) + 1, axis=1)
+        key &= 2 ** n.bit_length() - 1
+        ranks = np.empty(key.shape, dtype=np.int32)
+        np.put_along_axis(ranks, key, index[None] + 1, axis=1)
         yield ranks
 
 

@@ -10,10 +10,8 @@ import pandas as pd
 import safetensors.torch
 import torch
 import torch.nn.functional as F
-from safetensors import safe_open
 
 from clapleak import embed, metrics, results
-from clapleak.audio import ClipStore
 from clapleak.compute import atomic_file, autocast, load_checkpoint, pick_device, save_checkpoint, say, stable_seed
 from clapleak.config import Profile, Setup
 from clapleak.models import Cnn14, TextEncoder
@@ -26,9 +24,7 @@ def new_backbone(profile: Profile, seed: int, classes: int = 1) -> Cnn14:
     return Cnn14(profile.audio.mel_bins, classes, profile.audio_encoder)
 
 
-def run(
-    profile: Profile, setup: Setup, task: Task, store: ClipStore, text: TextEncoder, *, seed: int, group: int | None, root: Path
-) -> Cnn14:
+def run(profile: Profile, setup: Setup, task: Task, text: TextEncoder, *, seed: int, group: int | None, root: Path) -> Cnn14:
     """The backbone of a setup: random, or trained on labels unless its weights lie in `build/` already.
 
     Only `setup.pretraining` matters; setups that share it share the weights. Goes on from the last epoch after a crash.
@@ -39,28 +35,33 @@ def run(
     folder = root / "build" / profile.name / slug / results.run_name(seed, group)
     vocabulary = sorted({label for labels in task.pretrain.table["labels"] for label in labels})
     backbone = new_backbone(profile, seed, len(vocabulary))
-    fingerprint = task.fingerprint("pretrain", profile, seed)
-    weights = folder / "model.safetensors"
-    if not weights.is_file() or safe_open(weights, "pt").metadata() != {"fingerprint": fingerprint}:
-        history = _train(backbone, profile, task, store, vocabulary, seed, folder / "checkpoint.pt", fingerprint)
-        _write_results(backbone, text, history, profile, setup, task, store, seed, group, root)
+    fingerprint = task.fingerprint(slug, profile, seed)
+    weights, shown = folder / "model.safetensors", results.run_folder(profile.name, slug, seed, group, root)
+    if not weights.is_file() or not results.finished(shown, fingerprint):
+        history = fit(backbone, profile, task, vocabulary, seed, folder / "checkpoint.pt", fingerprint)
         state = {name: value.cpu().contiguous() for name, value in backbone.state_dict().items()}
         with atomic_file(weights) as file:
-            file.write(safetensors.torch.save(state, {"fingerprint": fingerprint}))
+            file.write(safetensors.torch.save(state))
+        clouds = embed.backbone_clouds(backbone, text, task, profile)
+        results.write_run(_measured(clouds, history, profile, setup, task, seed, group, shown, fingerprint))
         (folder / "checkpoint.pt").unlink()
         backbone = new_backbone(profile, seed, len(vocabulary))
     backbone.load_state_dict(safetensors.torch.load_file(weights))  # trained just now or before: the same way on
     return backbone
 
 
-def _train(
-    backbone: Cnn14, profile: Profile, task: Task, store: ClipStore, vocabulary: list[str], seed: int, path: Path, fingerprint: str
+def fit(
+    backbone: Cnn14, profile: Profile, task: Task, vocabulary: list[str], seed: int, path: Path, fingerprint: str
 ) -> pd.DataFrame:
+    """Train a backbone to tag `task.pretrain` with binary cross-entropy; history as `train.Trainer.fit`.
+
+    `vocabulary` names the outputs of the head; a checkpoint is kept at `path` after every epoch.
+    """
     device, settings = pick_device(profile.compute), profile.pretrain
     backbone.to(device, memory_format=torch.channels_last)
     optimizer = torch.optim.Adam(backbone.parameters(), settings.learning_rate)
     clips = task.pretrain.clips()
-    rows = np.array([store.rows[clip] for clip in clips["clip"]])
+    rows = np.array([task.store.rows[clip] for clip in clips["clip"]])
     number = {label: i for i, label in enumerate(vocabulary)}
     targets = torch.zeros(len(clips), len(vocabulary))
     for i, labels in enumerate(clips["labels"]):
@@ -80,7 +81,7 @@ def _train(
         backbone.train()
         losses = []
         for chosen in torch.randperm(len(rows)).split(settings.batch_size):
-            x, y = store.batch(rows[chosen.numpy()]), targets[chosen]
+            x, y = task.store.batch(rows[chosen.numpy()]), targets[chosen]
             if settings.mixup > 0:  # in decibels, as PANNs mixes log-mel
                 share = torch.distributions.Beta(settings.mixup, settings.mixup).sample((len(x),))
                 x = torch.lerp(x.flip(0), x, share[:, None, None, None])
@@ -102,20 +103,15 @@ def _train(
     return pd.DataFrame(history)
 
 
-def _write_results(
-    backbone: Cnn14, text: TextEncoder, history: pd.DataFrame, profile: Profile, setup: Setup, task: Task, store: ClipStore,
-    seed: int, group: int | None, root: Path,
-) -> None:  # fmt: skip
-    clouds = embed.backbone_clouds(backbone, text, task, store, profile)
-    device = next(backbone.parameters()).device
+def _measured(
+    clouds: dict[str, np.ndarray], history: pd.DataFrame, profile: Profile, setup: Setup, task: Task, seed: int,
+    group: int | None, folder: Path, fingerprint: str,
+) -> results.Run:  # fmt: skip
     found = {
         "schema": results.SCHEMA, "profile": profile.name, "pretraining": setup.pretraining, "training": None,
         "seed": seed, "group": group, "synthetic": profile.synthetic, "data": task.counts,
         "silhouette": {"x_a": metrics.silhouette(clouds["x_a"], clouds["labels"].astype(int))},
-        "provenance": results.provenance(profile, device),
+        "provenance": results.provenance(profile, pick_device(profile.compute), fingerprint),
     }  # fmt: skip
     plane = {space: embed.tsne(clouds[space], profile.measures.perplexity, seed) for space in ("x_a", "x_t")}
-    folder = results.run_folder(profile.name, f"backbone/{setup.pretraining}", seed, group, root)
-    results.write_run(
-        results.Run(profile.name, setup.pretraining, None, seed, group, found, history, clouds, plane, folder)
-    )
+    return results.Run(profile.name, setup.pretraining, None, seed, group, found, history, clouds, plane, folder)

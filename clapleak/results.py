@@ -58,10 +58,16 @@ def run_folder(profile: str, slug: str, seed: int, group: int | None, root: Path
     return (root or find_root()) / "results" / profile / slug / run_name(seed, group)
 
 
-def provenance(profile: Profile, device: torch.device) -> dict[str, str]:
+def provenance(profile: Profile, device: torch.device, fingerprint: str) -> dict[str, str]:
     """What the numbers of a run hang on."""
-    torch_version = torch.__version__.split("+")[0]
-    return {"code": __version__, "profile_sha256": profile.sha256, "torch": torch_version, "device": device.type}
+    versions = {"code": __version__, "torch": torch.__version__.split("+")[0], "device": device.type}
+    return {**versions, "profile_sha256": profile.sha256, "fingerprint": fingerprint}
+
+
+def finished(folder: Path, fingerprint: str) -> bool:
+    """Whether a folder holds the results of just this training."""
+    path = folder / "metrics.json"
+    return path.is_file() and json.loads(path.read_text())["provenance"].get("fingerprint") == fingerprint
 
 
 def write_run(run: Run) -> None:

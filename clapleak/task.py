@@ -60,12 +60,13 @@ class Task:
     pairs: Corpus
     test: Corpus
     targets: list[str]
+    store: ClipStore
     counts: dict[str, int]
 
     def fingerprint(self, stage: str, profile: Profile, seed: int) -> str:
-        """Identity of one training ("pretrain" or "train"): numbers, code, seed and data. A checkpoint carries it."""
-        table = (self.pretrain if stage == "pretrain" else self.pairs).table[["clip", "text", "labels"]]
-        content = (stage, profile.sha256, code_sha256(), seed, self.targets, table.to_json())
+        """Identity of one training: numbers, code, seed and data. Checkpoints, weights and results carry it."""
+        table = (self.pretrain if stage.startswith("backbone") else self.pairs).table[["clip", "text", "labels"]]
+        content = (stage, profile.sha256, code_sha256(), seed, self.targets, self.store.identity, table.to_json())
         return hashlib.sha256(repr(content).encode()).hexdigest()
 
 
@@ -175,4 +176,4 @@ def prepare(world: World, profile: Profile, setup: Setup, group: int | None, sto
             f"{len(kept_pairs)} pairs are left for {setup.slug}: fewer than one batch of {profile.recipe.batch_size}; "
             "lower recipe.batch_size or add data"
         )
-    return Task(kept_pretrain, kept_pairs, test, targets, counts)
+    return Task(kept_pretrain, kept_pairs, test, targets, store, counts)

@@ -17,9 +17,9 @@ from clapleak.captions import Captions, open_captions
 from clapleak.compute import autocast, load_checkpoint, pick_device, save_checkpoint, say, stable_seed
 from clapleak.config import ClapleakError, Profile, Recipe, Setup, find_root
 from clapleak.datasets import data_root as resolve_data_root
-from clapleak.models import Clap, contrastive_loss
+from clapleak.models import Clap, TextEncoder, contrastive_loss
 from clapleak.models.text import load_text_encoder
-from clapleak.task import World, prepare, world
+from clapleak.task import Task, World, prepare, world
 
 
 @dataclass(frozen=True)
@@ -36,61 +36,94 @@ class Pairs:
         return Pairs(self.store, self.captions, self.clips[rows], self.texts[rows])
 
 
+@dataclass(frozen=True)
+class Stage:
+    """Everything that stands ready before a training begins."""
+
+    device: torch.device
+    task: Task
+    text: TextEncoder
+    captions: Captions
+
+
+def prepare_stores(profile: Profile, data_root: str | Path | None, *, cores: int = 1) -> tuple[World, ClipStore, TextEncoder, Captions]:
+    """Clip store and caption states of a profile, in `build/<profile>/`; built where they are absent."""
+    build, device = find_root() / "build" / profile.name, pick_device(profile.compute)
+    corpora = world(profile, resolve_data_root(data_root))
+    store = open_store(corpora.corpora(), profile.audio, build / "store", cores=cores)
+    text = load_text_encoder(profile.text_encoder).to(device)
+    # of all captions, so that every setup shares one file
+    captions = open_captions(list(corpora.pairs.table["text"]), text, profile.compute, build / "captions")
+    return corpora, store, text, captions
+
+
+def prepare_stage(
+    profile: Profile, setup: Setup, group: int | None, data_root: str | Path | None, allow_missing: bool
+) -> Stage:
+    """Stores, filtered task and text encoder of one setup. ClapleakError as `run`."""
+    corpora, store, text, captions = prepare_stores(profile, data_root)
+    task = prepare(corpora, profile, setup, group, store, allow_missing=allow_missing)
+    return Stage(pick_device(profile.compute), task, text, captions)
+
+
+def run_backbone(
+    profile: Profile, setup: Setup, *, seed: int = 0, group: int | None = None, data_root: str | Path | None = None,
+    allow_missing: bool = False,
+) -> Path:  # fmt: skip
+    """Pre-train the backbone of a setup alone; returns its results folder. ClapleakError as `run`."""
+    stage = prepare_stage(profile, setup, group, data_root, allow_missing)
+    pretrain.run(profile, setup, stage.task, stage.text, seed=seed, group=group, root=find_root())
+    return results.run_folder(profile.name, f"backbone/{setup.pretraining}", seed, group)
+
+
 def run(
     profile: Profile, setup: Setup, *, seed: int = 0, group: int | None = None, data_root: str | Path | None = None,
-    allow_missing: bool = False, cores: int = 1,
+    allow_missing: bool = False,
 ) -> results.Run:  # fmt: skip
     """Train one setup, embed the test set, measure, and write the results folder.
 
-    Steps whose product lies in `build/` already (clip store, captions, backbone) are not repeated; a training that was
-    killed goes on from its last epoch and ends with the same numbers.
+    What lies in `build/` and `results/` already and belongs to the same data, numbers and code is not made again
+    (clip store, captions, backbone, the run itself). A training that was killed goes on from its last epoch and ends
+    with the same numbers.
 
     Raises
     ------
     ClapleakError
         Missing data or weights, unusable clips without `allow_missing`, a loss that is not finite.
     """
-    root, device = find_root(), pick_device(profile.compute)
-    corpora, store = open_data(profile, data_root, root, cores=cores)
-    task = prepare(corpora, profile, setup, group, store, allow_missing=allow_missing)
-    text = load_text_encoder(profile.text_encoder).to(device)
-    # of all captions, so that every setup shares one file
-    captions = open_captions(list(corpora.pairs.table["text"]), text, profile.compute, root / "build" / profile.name / "captions")
-    backbone = pretrain.run(profile, setup, task, store, text, seed=seed, group=group, root=root)
+    root = find_root()
+    stage = prepare_stage(profile, setup, group, data_root, allow_missing)
+    task, fingerprint = stage.task, stage.task.fingerprint(setup.slug, profile, seed)
+    folder = root / "build" / profile.name / setup.slug / results.run_name(seed, group)
+    shown = results.run_folder(profile.name, setup.slug, seed, group, root)
+    if (folder / "model.pt").is_file() and results.finished(shown, fingerprint):
+        return results.read_run(shown)
+    backbone = pretrain.run(profile, setup, task, stage.text, seed=seed, group=group, root=root)
     torch.manual_seed(stable_seed("projections", seed))
-    model = Clap(backbone, text, profile).to(device, memory_format=torch.channels_last)
+    model = Clap(backbone, stage.text, profile).to(stage.device, memory_format=torch.channels_last)
     pairs = Pairs(
-        store, captions,
-        np.array([store.rows[clip] for clip in task.pairs.table["clip"]]),
-        np.array([captions.rows[caption] for caption in task.pairs.table["text"]]),
+        task.store, stage.captions,
+        np.array([task.store.rows[clip] for clip in task.pairs.table["clip"]]),
+        np.array([stage.captions.rows[caption] for caption in task.pairs.table["text"]]),
     )  # fmt: skip
     training, validation = (pairs.choose(rows) for rows in split_validation(task.pairs.table, profile.recipe, seed))
     if setup.pretraining == "none":
         settle_batch_norm(model, training, seed)
-    folder = root / "build" / profile.name / setup.slug / results.run_name(seed, group)
     trainer = Trainer(model, training, validation, profile, seed, f"{setup.slug}, {folder.name}")
-    history = trainer.fit(folder / "checkpoint.pt", task.fingerprint(setup.slug, profile, seed))
-    clouds = embed.test_clouds(model, task, store, profile)
+    history = trainer.fit(folder / "checkpoint.pt", fingerprint)
+    clouds = embed.test_clouds(model, task, profile)
     header = {
         "schema": results.SCHEMA, "profile": profile.name, "pretraining": setup.pretraining, "training": setup.training,
         "seed": seed, "group": group, "synthetic": profile.synthetic, "data": task.counts,
     }  # fmt: skip
-    found = header | embed.measure(clouds, profile.measures) | {"provenance": results.provenance(profile, device)}
+    found = header | embed.measure(clouds, profile.measures)
+    found |= {"provenance": results.provenance(profile, stage.device, fingerprint)}
     plane = {space: embed.tsne(clouds[space], profile.measures.perplexity, seed) for space in ("E_a", "E_t")}
-    done = results.Run(
-        profile.name, setup.pretraining, setup.training, seed, group, found, history, clouds, plane,
-        results.run_folder(profile.name, setup.slug, seed, group, root),
-    )  # fmt: skip
-    results.write_run(done)
     save_checkpoint(folder / "model.pt", model.learnt_state())
+    names = (profile.name, setup.pretraining, setup.training, seed, group)
+    results.write_run(results.Run(*names, found, history, clouds, plane, shown))
     (folder / "checkpoint.pt").unlink()
-    return done
-
-
-def open_data(profile: Profile, data_root: str | Path | None, root: Path, *, cores: int = 1) -> tuple[World, ClipStore]:
-    """World of a profile and its clip store, `build/<profile>/store`."""
-    corpora = world(profile, resolve_data_root(data_root))
-    return corpora, open_store(corpora.corpora(), profile.audio, root / "build" / profile.name / "store", cores=cores)
+    return results.read_run(shown)
 
 
 def split_validation(table: pd.DataFrame, recipe: Recipe, seed: int) -> tuple[np.ndarray, np.ndarray]:

@@ -1,0 +1,40 @@
+# make book   environment, the six setups of the mini profile, every page, the HTML
+# make test   environment, lint, unit tests, the smoke workflow, the strict build of the book
+# make html   the HTML from the committed pages alone
+# make clean  everything that the others made, except results and pages
+PYTHON ?= python3
+VENV ?= .venv
+SEEDS ?= 3
+CORES ?= 2
+BIN := $(VENV)/bin
+
+.PHONY: book html test clean
+.DELETE_ON_ERROR:
+
+book: $(VENV)/book.stamp
+	$(BIN)/clapleak reproduce --profile mini --seeds $(SEEDS) --cores $(CORES)
+
+html: $(VENV)/book.stamp
+	$(BIN)/clapleak book
+
+test: $(VENV)/test.stamp
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+	$(BIN)/pytest
+
+clean:
+	rm -rf build _build .snakemake .pytest_cache .ruff_cache .mypy_cache book/_static/foley
+
+$(BIN)/python:
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || \
+	  { echo "$(PYTHON) is older than 3.11: install Python 3.11 and call make PYTHON=python3.11"; exit 2; }
+	$(PYTHON) -m venv $(VENV)
+
+$(VENV)/book.stamp: pyproject.toml requirements.txt | $(BIN)/python
+	$(BIN)/python -m pip install --editable ".[book,offline]" --constraint requirements.txt
+	touch $@
+
+$(VENV)/test.stamp: pyproject.toml requirements.txt | $(BIN)/python
+	$(BIN)/python -m pip install --editable ".[book,offline,test]" --constraint requirements.txt
+	touch $@ $(VENV)/book.stamp

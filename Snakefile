@@ -1,0 +1,84 @@
+# corpora -> stores -> backbones -> setup pages -> result pages -> book. `clapleak reproduce` calls this file.
+import sys
+from pathlib import Path
+
+from clapleak.config import SETUPS
+from clapleak.pages import RESULT_PAGES
+from clapleak.results import run_name
+
+PROFILE, BUILD = config["profile"], f"build/{config['profile']}"
+CLI = f"{Path(sys.executable).parent}/clapleak"
+SHOWN = ("cli.py", "figures.py", "pages.py")  # they only call or show, so they make no training stale
+CODE = [str(p) for p in sorted(Path("clapleak").rglob("*")) if p.suffix in (".py", ".csv") and p.name not in SHOWN]
+RUNS = {run_name(seed, group): (seed, group) for group in config["groups"] or [None] for seed in range(config["seeds"])}
+ROOT = f"--data-root {config['data_root']}" if config["data_root"] else ""
+MISSING = "--allow-missing" if config["allow_missing"] else ""
+REAL = [str(p) for p in sorted(Path("results/esc50").rglob("metrics.json"))] if PROFILE == "mini" else []
+SLUGS = [setup.slug for setup in SETUPS]
+
+
+def flags(wildcards):
+    seed, group = RUNS[wildcards.run]
+    return f"--seed {seed}" + ("" if group is None else f" --group {group}")
+
+
+def parameters(wildcards):
+    seed, group = RUNS[wildcards.run]
+    pretraining, training = wildcards.slug.split("-")
+    named = {"profile": PROFILE, "pretraining": pretraining, "training": training, "seed": seed}
+    named |= {"group": -1 if group is None else group, "allow_missing": config["allow_missing"]}
+    named |= {"data_root": f"'{config['data_root']}'"}
+    return " ".join(f'-p {name} "{value}"' for name, value in named.items())
+
+
+rule runs:
+    input: expand(f"{BUILD}/pages/setup_{{slug}}_{{run}}.ipynb", slug=SLUGS, run=RUNS)
+
+
+rule store:
+    input: CODE, f"profiles/{PROFILE}.yaml"
+    output: touch(f"{BUILD}/store.done")
+    threads: workflow.cores
+    shell: "{CLI} store --profile {PROFILE} --cores {threads} {ROOT}"
+
+
+rule backbone:
+    input: rules.store.output
+    output: touch(f"{BUILD}/backbone/{{pretraining}}/{{run}}.done")
+    params: flags=flags
+    priority: 1
+    shell: "{CLI} pretrain --profile {PROFILE} --pretraining {wildcards.pretraining} {params.flags} {ROOT} {MISSING}"
+
+
+rule setup:
+    input:
+        lambda w: [] if w.slug.startswith("none") else f"{BUILD}/backbone/{w.slug.split('-')[0]}/{w.run}.done",
+        rules.store.output, "notebooks/setup.py", "clapleak/figures.py", "clapleak/pages.py",
+        lambda w: REAL if w.run == "seed0" else [],
+    output: f"{BUILD}/pages/setup_{{slug}}_{{run}}.ipynb"
+    params: named=parameters
+    shell: "{CLI} page setup {output} {params.named}"
+
+
+if PROFILE == "mini":
+
+    rule setup_page:
+        input: f"{BUILD}/pages/setup_{{slug}}_seed0.ipynb"
+        output: "book/pages/setup_{slug}.ipynb"
+        shell: "cp {input} {output}"
+
+
+rule result_page:
+    input: "notebooks/{name}.py", rules.runs.input, REAL, "clapleak/figures.py", "reference/paper.csv"
+    output: "book/pages/{name}.ipynb"
+    wildcard_constraints: name="|".join(RESULT_PAGES)
+    shell: "{CLI} page {wildcards.name} {output}"
+
+
+rule book:
+    input:
+        expand("book/pages/{name}.ipynb", name=[*RESULT_PAGES, *(f"setup_{slug}" for slug in SLUGS)]), "_config.yml",
+        [str(p) for p in sorted(Path("book").rglob("*")) if p.suffix in (".md", ".yml", ".bib", ".css", ".svg")],
+    output: "_build/html/index.html"
+    threads: workflow.cores
+    shell: "{CLI} book"

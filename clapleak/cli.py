@@ -1,0 +1,182 @@
+"""`clapleak`: thin commands over the package."""
+
+from __future__ import annotations
+
+import errno
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import click
+import yaml
+
+from clapleak import __version__
+from clapleak.config import PRETRAININGS, SETUPS, TRAININGS, ClapleakError, Setup, find_root, load_profile
+
+PROFILE = click.option("--profile", default="mini", show_default=True, help="Name in profiles/ or path of a YAML file.")
+DATA_ROOT = click.option(
+    "--data-root", type=click.Path(path_type=Path), help="Folder of the real data, such as ESC-50. Default: CLAPLEAK_DATA."
+)
+ALLOW_MISSING = click.option("--allow-missing", is_flag=True, help="Train without the clips that cannot be decoded; they are counted.")
+SEED = click.option("--seed", default=0, show_default=True, help="Seed of the run.")
+GROUP = click.option("--group", type=int, help="Class group, for profiles that split the classes (esc50).")
+SLUGS = click.Choice([setup.slug for setup in SETUPS])
+
+
+class _OneLineErrors(click.Group):
+    """Mistakes of the user's end as one line and exit code 2."""
+
+    def invoke(self, context: click.Context) -> object:
+        try:
+            return super().invoke(context)
+        except ClapleakError as error:
+            message = str(error)
+        except OSError as error:
+            if error.errno not in (errno.ENOSPC, errno.EDQUOT):
+                raise
+            message = f"{error.filename or 'a file'}: the disk is full; free some space and give the same command again"
+        click.echo(f"clapleak: {' '.join(message.split())}", err=True)
+        sys.exit(2)
+
+
+@click.group(cls=_OneLineErrors)
+@click.version_option(__version__)
+def main() -> None:
+    """How much of zero-shot audio-text accuracy is leakage: the reproduction of Tavares et al. (2024).
+
+    Start with `clapleak reproduce`, which runs the six setups on synthetic sounds and builds the book.
+    """
+
+
+@main.command()
+@PROFILE
+@click.option("--seeds", type=click.IntRange(1), help="Seeds a setup. Default: as the profile says.")
+@click.option("--cores", type=click.IntRange(1), default=os.cpu_count(), show_default=True, help="Runs side by side.")
+@DATA_ROOT
+@ALLOW_MISSING
+@click.option("--book/--no-book", default=True, show_default=True, help="Build the HTML at the end.")
+def reproduce(profile: str, seeds: int | None, cores: int, data_root: Path | None, allow_missing: bool, book: bool) -> None:
+    """Run the six setups, write results and pages, build the book.
+
+    Goes on where it was stopped: what is finished and unchanged is not run again.
+    """
+    from clapleak.datasets import data_root as resolve
+    from clapleak.task import world
+
+    root, settings = find_root(), load_profile(profile)
+    found = resolve(data_root)
+    groups = world(settings, found).group_numbers()  # also refuses a wrong data root before anything starts
+    target = "book" if book and settings.name in ("mini", "esc50") else "runs"
+    config = {
+        "profile": profile, "seeds": seeds or settings.seeds, "data_root": str(found or ""),
+        "groups": [] if groups == [None] else groups, "allow_missing": allow_missing,
+    }  # fmt: skip
+    command = [Path(sys.executable).parent / "snakemake", target, "--cores", str(cores), "--quiet", "rules"]
+    options = ["--rerun-incomplete", "--config", *(f"{key}={json.dumps(value)}" for key, value in config.items())]
+    # a killed run leaves the folder locked; two runs at once are the user's to avoid
+    subprocess.run([*command, *options, "--unlock"], cwd=root, check=False, capture_output=True)
+    if subprocess.run([*command, *options], cwd=root, check=False).returncode:
+        raise ClapleakError(f"profile {profile} did not finish; the lines above say why; the same command goes on from there")
+    if target == "book":
+        click.echo(f"The book: {root / '_build' / 'html' / 'index.html'}")
+
+
+@main.command()
+@PROFILE
+@click.option("--setup", "slug", type=SLUGS, required=True, help="Pre-training first, training second.")
+@SEED
+@GROUP
+@DATA_ROOT
+@ALLOW_MISSING
+def train(profile: str, slug: str, seed: int, group: int | None, data_root: Path | None, allow_missing: bool) -> None:
+    """Train one setup and write its results.
+
+    A killed run goes on from its last epoch when the same command is given again.
+    """
+    from clapleak import train as training
+
+    run = training.run(
+        load_profile(profile), Setup.parse(slug), seed=seed, group=group, data_root=data_root, allow_missing=allow_missing
+    )
+    click.echo(f"{run.path}: accuracy {run.metrics['accuracy']:.3f}, chance {run.metrics['chance']:.3f}")
+
+
+@main.command()
+@PROFILE
+@click.option("--pretraining", type=click.Choice(PRETRAININGS[:2]), required=True, help="What the labels may hold.")
+@SEED
+@GROUP
+@DATA_ROOT
+@ALLOW_MISSING
+def pretrain(profile: str, pretraining: str, seed: int, group: int | None, data_root: Path | None, allow_missing: bool) -> None:
+    """Train one audio backbone on labels, dirty or clean."""
+    from clapleak import train as training
+
+    setup = Setup(pretraining, TRAININGS[0])
+    run = training.run_backbone(load_profile(profile), setup, seed=seed, group=group, data_root=data_root, allow_missing=allow_missing)
+    click.echo(str(run))
+
+
+@main.command()
+@PROFILE
+@click.option("--cores", type=click.IntRange(1), default=os.cpu_count(), show_default=True, help="Processes that decode.")
+@DATA_ROOT
+def store(profile: str, cores: int, data_root: Path | None) -> None:
+    """Decode every clip of a profile once and pass every caption through the frozen text layers."""
+    from clapleak import train as training
+
+    _, kept, _, _ = training.prepare_stores(load_profile(profile), data_root, cores=cores)
+    for clip in kept.problems.itertuples():
+        click.echo(f"{clip.path}: {clip.reason}")
+    click.echo(f"{len(kept.rows)} clips, {len(kept.problems)} unusable")
+
+
+@main.command()
+@click.argument("file", type=click.Path(path_type=Path))
+@click.option("--labels", default="esc50", show_default=True, help="esc50, or a text file with one label a line.")
+@click.option("--rule", default="word", show_default=True, help="word (the paper's) or phrase.")
+@click.option("--output", type=click.Path(path_type=Path), help="CSV of the texts with what leaks in each.")
+def leaks(file: Path, labels: str, rule: str, output: Path | None) -> None:
+    """Count the texts of a CSV that leak test labels, by class and by word."""
+    from clapleak import leakage
+
+    texts = leakage.read_texts(file)
+    found = leakage.find_leaks(texts["text"], leakage.load_labels(labels), rule)
+    click.echo(leakage.report(found))
+    if output is not None:
+        found.insert(0, "text", list(texts["text"]))
+        found.to_csv(output, index=False)
+
+
+@main.command()
+@click.option("--profile", default="esc50", show_default=True, help="Network and settings of both sides.")
+@click.option("--seeds", default=3, show_default=True, type=click.IntRange(1))
+@DATA_ROOT
+def hardness(profile: str, seeds: int, data_root: Path | None) -> None:
+    """Compare how hard the embedded world and real ESC-50 are for the same network; writes results/hardness.json."""
+    from clapleak import hardness as comparison
+
+    click.echo(str(comparison.compare(load_profile(profile), data_root, seeds)))
+
+
+@main.command()
+@click.argument("notebook")
+@click.argument("output", type=click.Path(path_type=Path))
+@click.option("-p", "parameters", type=(str, str), multiple=True, help="Name and value of a parameter, as YAML.")
+def page(notebook: str, output: Path, parameters: tuple[tuple[str, str], ...]) -> None:
+    """Execute a notebook of notebooks/ into a page, for example `clapleak page world world.ipynb`."""
+    from clapleak import pages
+
+    root = find_root()
+    values = {name: yaml.safe_load(value) for name, value in parameters}
+    pages.execute(root / "notebooks" / f"{notebook}.py", output, values, root=root)
+
+
+@main.command()
+def book() -> None:
+    """Build the HTML of the book from the executed pages in book/pages."""
+    from clapleak import pages
+
+    click.echo(f"The book: {pages.build_book(find_root())}")

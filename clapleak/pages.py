@@ -1,0 +1,166 @@
+"""Notebook and parameters in, executed and normalised page out; the media and the book around the pages."""
+
+from __future__ import annotations
+
+import base64
+import html
+import io
+import os
+import re
+import subprocess
+import sys
+import tempfile
+from pathlib import Path
+from typing import Any
+
+import jupytext
+import nbformat
+import papermill
+import soundfile
+
+from clapleak.compute import atomic_file, say
+from clapleak.config import SETUPS, ClapleakError, Setup
+from clapleak.datasets import foley
+
+MEDIA_RATE, MEDIA_SECONDS = 16000, 2.5
+RESULT_PAGES = (
+    "intro", "idea", "leaks", "world", "table1_accuracy", "fig2_tsne_audio",
+    "table2_silhouette", "fig3_tsne_text", "table3_topology", "fig4_backbones",
+)  # fmt: skip
+
+
+def execute(notebook: Path, output: Path, parameters: dict[str, Any], *, root: Path, threads: int = 1) -> None:
+    """Run a notebook with parameters and write the page, normalised so that equal runs give equal files.
+
+    Parameters
+    ----------
+    notebook : Path
+        A jupytext `py:percent` file.
+    output : Path
+        The page; written only when every cell ran, so a failed run never replaces a good page.
+    parameters : dict
+        Values for the cell tagged "parameters". The words {{pretraining}}, {{training}}, {{slug}} and {{figure}} in
+        text cells are replaced as well.
+    root : Path
+        Working directory of the run.
+
+    Raises
+    ------
+    ClapleakError
+        A parameter that the notebook does not have, or a cell that failed (with its error).
+    """
+    if not notebook.is_file():
+        raise ClapleakError(f"{notebook}: no such notebook; see notebooks/")
+    source = jupytext.read(notebook)
+    _fill_in(source, parameters)
+    with tempfile.TemporaryDirectory() as folder:
+        draft, done = Path(folder) / "draft.ipynb", Path(folder) / "done.ipynb"
+        source.metadata["kernelspec"] = {"name": "python3", "display_name": "Python 3", "language": "python"}
+        nbformat.write(source, draft)
+        known = papermill.inspect_notebook(draft)
+        unknown = sorted(set(parameters) - set(known))
+        if unknown:
+            raise ClapleakError(f"{notebook}: unknown parameters: {', '.join(unknown)}; known: {', '.join(known)}")
+        # the kernel inherits these; one thread also makes t-SNE and BLAS repeatable
+        os.environ |= {"OMP_NUM_THREADS": str(threads), "CLAPLEAK_PAGE": "1", "PYTHONHASHSEED": "0"}
+        try:
+            papermill.execute_notebook(
+                draft, done, parameters, kernel_name="python3", cwd=root, progress_bar=False, stderr_file=sys.stderr,
+                log_output=False,
+            )  # fmt: skip
+        except papermill.PapermillExecutionError as error:
+            raise ClapleakError(f"{notebook}: cell {error.exec_count} failed: {error.ename}: {error.evalue}") from error
+        page = nbformat.read(done, 4)
+    normalise(page)
+    with atomic_file(output) as file:
+        file.write(nbformat.writes(page).encode())
+
+
+def _fill_in(notebook: nbformat.NotebookNode, parameters: dict[str, Any]) -> None:
+    words = {}
+    if {"pretraining", "training"} <= set(parameters):
+        setup = Setup(parameters["pretraining"], parameters["training"])
+        words = {"slug": setup.slug, "figure": setup.figure, "pretraining": setup.pretraining, "training": setup.training}
+    for cell in notebook.cells:
+        for word, value in words.items():
+            cell.source = cell.source.replace("{{" + word + "}}", value)
+
+
+def normalise(page: nbformat.NotebookNode) -> None:
+    """Drop from a page what differs between equal runs: times, random ids, progress lines, paths of the machine."""
+    page.metadata = {k: page.metadata[k] for k in ("kernelspec", "language_info") if k in page.metadata}
+    count = 0
+    for number, cell in enumerate(page.cells):
+        cell.id = f"cell-{number}"
+        for key in ("papermill", "execution", "collapsed", "scrolled"):
+            cell.metadata.pop(key, None)
+        if cell.cell_type != "code":
+            continue
+        cell.outputs = [o for o in cell.outputs if not (o.output_type == "stream" and o.name == "stderr")]
+        count += 1
+        cell.execution_count = count
+        for output in cell.outputs:
+            if output.output_type == "execute_result":
+                output.execution_count = count
+
+
+def player(path: str, *, title: str = "") -> str:
+    """HTML of an audio control for a sound of the embedded world.
+
+    In the book it points to the file that the build synthesises; in a live notebook the sound is embedded.
+    """
+    if os.environ.get("CLAPLEAK_PAGE"):
+        source = f"../_static/foley/{media_name(path)}"
+    else:
+        source = "data:audio/mpeg;base64," + base64.b64encode(_mp3(path)).decode()
+    label = html.escape(title or path)
+    return f'<audio controls preload="none" data-path="{html.escape(path)}" src="{source}" aria-label="{label}" title="{label}"></audio>'
+
+
+def media_name(path: str) -> str:
+    """File name of a virtual path: "foley@0/door wood knock/3" -> "foley-0-door-wood-knock-3.mp3"."""
+    return "".join(c if c.isalnum() else "-" for c in path) + ".mp3"
+
+
+def _mp3(path: str) -> bytes:
+    wave = foley.synthesise(path, sample_rate=MEDIA_RATE, duration=MEDIA_SECONDS)
+    buffer = io.BytesIO()
+    soundfile.write(buffer, wave, MEDIA_RATE, format="MP3")
+    return buffer.getvalue()
+
+
+def write_media(pages: Path, folder: Path) -> int:
+    """Synthesise every sound that a page asks for; returns their number."""
+    wanted = {}
+    for page in sorted(pages.glob("*.ipynb")):
+        asked = re.findall(r'data-path=\\"([^"\\]+)\\"', page.read_text(encoding="utf-8"))
+        wanted |= {media_name(path): path for path in map(html.unescape, asked)}
+    folder.mkdir(parents=True, exist_ok=True)
+    for stale in {p.name for p in folder.glob("*.mp3")} - set(wanted):
+        (folder / stale).unlink()
+    for name, path in wanted.items():
+        if not (folder / name).is_file():
+            with atomic_file(folder / name) as file:
+                file.write(_mp3(path))
+    return len(wanted)
+
+
+def build_book(root: Path) -> Path:
+    """HTML of the book from the executed pages in book/pages; returns its first page.
+
+    Raises
+    ------
+    ClapleakError
+        A page is missing, or Jupyter Book reports a warning or an error.
+    """
+    pages = root / "book" / "pages"
+    wanted = [*RESULT_PAGES, *(f"setup_{setup.slug}" for setup in SETUPS)]
+    absent = [name for name in wanted if not (pages / f"{name}.ipynb").is_file()]
+    if absent:
+        raise ClapleakError(f"{pages}: pages missing: {', '.join(absent)}; make them with `clapleak reproduce`")
+    say(f"book: {write_media(pages, root / 'book' / '_static' / 'foley')} sounds")
+    command = ["jupyter-book", "build", "book", "--config", "_config.yml", "--path-output", ".", "-n", "-W", "--keep-going"]
+    done = subprocess.run([Path(sys.executable).parent / command[0], *command[1:]], cwd=root, check=False)
+    if done.returncode:
+        raise ClapleakError(f"{root / 'book'}: the book did not build; the lines above name the page and the reason")
+    return root / "_build" / "html" / "index.html"
