@@ -1,0 +1,36 @@
+"""Shared fixtures: real data where a machine has it, and tiny copies of official layouts."""
+
+import os
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+import soundfile
+
+
+@pytest.fixture(scope="session")
+def real_data() -> Path:
+    """Root of the real data; skips where CLAPLEAK_DATA is not set."""
+    root = os.environ.get("CLAPLEAK_DATA")
+    if not root:
+        pytest.skip("real data: set CLAPLEAK_DATA to a folder with esc50/ and metadata/")
+    return Path(root)
+
+
+@pytest.fixture
+def tiny_esc50(tmp_path) -> Path:
+    """ESC-50's layout with three classes of 40 short clips and one class that lacks most of its clips."""
+    root = tmp_path / "ESC-50-master"
+    (root / "audio").mkdir(parents=True)
+    (root / "meta").mkdir()
+    rng, rows = np.random.default_rng(0), []
+    for target, (name, clips) in enumerate({"dog": 40, "door_wood_knock": 40, "rain": 40, "can_opening": 5}.items()):
+        for i in range(clips):
+            fold = i % 5 + 1
+            file = f"{fold}-{1000 * target + i}-A-{target}.wav"
+            soundfile.write(root / "audio" / file, rng.normal(0, 0.1, 800), 8000)
+            rows.append((file, fold, target, name, False, 1000 * target + i, "A"))
+    columns = ["filename", "fold", "target", "category", "esc10", "src_file", "take"]
+    pd.DataFrame(rows, columns=columns).to_csv(root / "meta" / "esc50.csv", index=False)
+    return root
