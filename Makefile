@@ -28,7 +28,7 @@ clean:
 
 $(BIN)/python:
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || \
-	  { echo "$(PYTHON) is older than 3.11: install Python 3.11 and call make PYTHON=python3.11"; exit 2; }
+	  { echo "$(PYTHON) is absent or older than Python 3.11: install that and call make PYTHON=python3.11"; exit 2; }
 	$(PYTHON) -m venv $(VENV)
 
 $(VENV)/book.stamp: pyproject.toml requirements.txt | $(BIN)/python

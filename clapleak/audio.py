@@ -23,7 +23,7 @@ import torch
 from joblib import Parallel, delayed
 from tqdm import tqdm
 
-from clapleak.compute import say
+from clapleak.compute import meaning, say
 from clapleak.config import Audio, ClapleakError
 from clapleak.datasets import foley
 from clapleak.datasets.corpus import Corpus
@@ -187,7 +187,9 @@ def open_store(corpora: list[Corpus], audio: Audio, folder: Path, *, cores: int 
     ClapleakError
         The disk is too small for the store.
     """
-    clips = pd.concat([c.clips().assign(root=c.root) for c in corpora], ignore_index=True).drop_duplicates("clip", ignore_index=True)
+    clips = pd.concat([c.clips().assign(root=c.root) for c in corpora], ignore_index=True).drop_duplicates(
+        "clip", ignore_index=True
+    )
     identity = {"audio": audio.model_dump(), "clips": _fingerprint(clips)}
     if not (folder / "store.json").is_file() or json.loads((folder / "store.json").read_text()) != identity:
         _build(clips, identity, audio, folder, cores)
@@ -204,7 +206,14 @@ def open_store(corpora: list[Corpus], audio: Audio, folder: Path, *, cores: int 
         raise ClapleakError(f"{folder}: the clip store is truncated; delete the folder and run again")
     if bounds is None:
         data = data.reshape(len(index), -1, audio.mel_bins)
-    return ClipStore(audio, hashlib.sha256(json.dumps(identity).encode()).hexdigest(), data, bounds, dict(zip(index["clip"], range(len(index)), strict=True)), problems)
+    return ClipStore(
+        audio,
+        hashlib.sha256(json.dumps(identity).encode()).hexdigest(),
+        data,
+        bounds,
+        dict(zip(index["clip"], range(len(index)), strict=True)),
+        problems,
+    )
 
 
 def _fingerprint(clips: pd.DataFrame) -> str:
@@ -216,7 +225,7 @@ def _fingerprint(clips: pd.DataFrame) -> str:
             stat = (root / path).stat()
             digest.update(f"{stat.st_size}/{stat.st_mtime_ns}".encode())
     if clips["root"].isna().any():
-        digest.update(Path(foley.__file__).read_bytes() + Path(foley.__file__).with_suffix(".csv").read_bytes())
+        digest.update(meaning(Path(foley.__file__)) + Path(foley.__file__).with_suffix(".csv").read_bytes())
     return digest.hexdigest()
 
 

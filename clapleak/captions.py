@@ -80,7 +80,9 @@ def _states(texts: list[str], encoder: TextEncoder, compute: Compute) -> tuple[n
         with autocast(device, compute):
             states = encoder.lower(ids, mask)
         dtype = np.float16 if states.is_floating_point() else np.int32
-        for i, state, keep in zip(chosen, states.float().cpu() if dtype == np.float16 else states.cpu(), mask.cpu(), strict=True):
+        for i, state, keep in zip(
+            chosen, states.float().cpu() if dtype == np.float16 else states.cpu(), mask.cpu(), strict=True
+        ):
             found[i] = state[keep].numpy().astype(dtype)
     ordered = [found[i] for i in range(len(texts))]
     return np.concatenate(ordered), np.array([len(s) for s in ordered])

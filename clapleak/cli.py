@@ -17,9 +17,13 @@ from clapleak.config import PRETRAININGS, SETUPS, TRAININGS, ClapleakError, Setu
 
 PROFILE = click.option("--profile", default="mini", show_default=True, help="Name in profiles/ or path of a YAML file.")
 DATA_ROOT = click.option(
-    "--data-root", type=click.Path(path_type=Path), help="Folder of the real data, such as ESC-50. Default: CLAPLEAK_DATA."
+    "--data-root",
+    type=click.Path(path_type=Path),
+    help="Folder of the real data, such as ESC-50. Default: CLAPLEAK_DATA.",
 )
-ALLOW_MISSING = click.option("--allow-missing", is_flag=True, help="Train without the clips that cannot be decoded; they are counted.")
+ALLOW_MISSING = click.option(
+    "--allow-missing", is_flag=True, help="Train without the clips that cannot be decoded; they are counted."
+)
 SEED = click.option("--seed", default=0, show_default=True, help="Seed of the run.")
 GROUP = click.option("--group", type=int, help="Class group, for profiles that split the classes (esc50).")
 SLUGS = click.Choice([setup.slug for setup in SETUPS])
@@ -57,7 +61,9 @@ def main() -> None:
 @DATA_ROOT
 @ALLOW_MISSING
 @click.option("--book/--no-book", default=True, show_default=True, help="Build the HTML at the end.")
-def reproduce(profile: str, seeds: int | None, cores: int, data_root: Path | None, allow_missing: bool, book: bool) -> None:
+def reproduce(
+    profile: str, seeds: int | None, cores: int, data_root: Path | None, allow_missing: bool, book: bool
+) -> None:
     """Run the six setups, write results and pages, build the book.
 
     Goes on where it was stopped: what is finished and unchanged is not run again.
@@ -78,7 +84,9 @@ def reproduce(profile: str, seeds: int | None, cores: int, data_root: Path | Non
     # a killed run leaves the folder locked; two runs at once are the user's to avoid
     subprocess.run([*command, *options, "--unlock"], cwd=root, check=False, capture_output=True)
     if subprocess.run([*command, *options], cwd=root, check=False).returncode:
-        raise ClapleakError(f"profile {profile} did not finish; the lines above say why; the same command goes on from there")
+        raise ClapleakError(
+            f"profile {profile} did not finish; the lines above say why; the same command goes on from there"
+        )
     if target == "book":
         click.echo(f"The book: {root / '_build' / 'html' / 'index.html'}")
 
@@ -98,7 +106,12 @@ def train(profile: str, slug: str, seed: int, group: int | None, data_root: Path
     from clapleak import train as training
 
     run = training.run(
-        load_profile(profile), Setup.parse(slug), seed=seed, group=group, data_root=data_root, allow_missing=allow_missing
+        load_profile(profile),
+        Setup.parse(slug),
+        seed=seed,
+        group=group,
+        data_root=data_root,
+        allow_missing=allow_missing,
     )
     click.echo(f"{run.path}: accuracy {run.metrics['accuracy']:.3f}, chance {run.metrics['chance']:.3f}")
 
@@ -110,18 +123,24 @@ def train(profile: str, slug: str, seed: int, group: int | None, data_root: Path
 @GROUP
 @DATA_ROOT
 @ALLOW_MISSING
-def pretrain(profile: str, pretraining: str, seed: int, group: int | None, data_root: Path | None, allow_missing: bool) -> None:
+def pretrain(
+    profile: str, pretraining: str, seed: int, group: int | None, data_root: Path | None, allow_missing: bool
+) -> None:
     """Train one audio backbone on labels, dirty or clean."""
     from clapleak import train as training
 
     setup = Setup(pretraining, TRAININGS[0])
-    run = training.run_backbone(load_profile(profile), setup, seed=seed, group=group, data_root=data_root, allow_missing=allow_missing)
+    run = training.run_backbone(
+        load_profile(profile), setup, seed=seed, group=group, data_root=data_root, allow_missing=allow_missing
+    )
     click.echo(str(run))
 
 
 @main.command()
 @PROFILE
-@click.option("--cores", type=click.IntRange(1), default=os.cpu_count(), show_default=True, help="Processes that decode.")
+@click.option(
+    "--cores", type=click.IntRange(1), default=os.cpu_count(), show_default=True, help="Processes that decode."
+)
 @DATA_ROOT
 def store(profile: str, cores: int, data_root: Path | None) -> None:
     """Decode every clip of a profile once and pass every caption through the frozen text layers."""
@@ -141,13 +160,17 @@ def store(profile: str, cores: int, data_root: Path | None) -> None:
 def leaks(file: Path, labels: str, rule: str, output: Path | None) -> None:
     """Count the texts of a CSV that leak test labels, by class and by word."""
     from clapleak import leakage
+    from clapleak.compute import atomic_file
 
     texts = leakage.read_texts(file)
     found = leakage.find_leaks(texts["text"], leakage.load_labels(labels), rule)
     click.echo(leakage.report(found))
+    gone = texts.loc[found["leaks"], "row"].nunique()
+    click.echo(f"\n{gone} of {texts['row'].nunique()} rows hold a leak")
     if output is not None:
-        found.insert(0, "text", list(texts["text"]))
-        found.to_csv(output, index=False)
+        joined = found.assign(words=found["words"].map("; ".join), classes=found["classes"].map("; ".join))
+        with atomic_file(output) as target:
+            target.write(texts[["row", "text"]].join(joined).to_csv(index=False).encode())
 
 
 @main.command()

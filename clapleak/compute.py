@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import ast
 import errno
 import hashlib
 import os
 import sys
 import tempfile
 import zlib
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, BinaryIO
@@ -50,8 +51,17 @@ def code_sha256() -> str:
     names = ("audio", "captions", "compute", "embed", "metrics", "pretrain", "torchaudio_guard", "train")
     digest = hashlib.sha256()
     for path in (*(folder / f"{name}.py" for name in names), *sorted((folder / "models").glob("*.py"))):
-        digest.update(path.name.encode() + b"\0" + path.read_bytes())
+        digest.update(path.name.encode() + b"\0" + meaning(path))
     return digest.hexdigest()
+
+
+def meaning(path: Path) -> bytes:
+    """A Python source without comments, layout and docstrings, so that only changes of substance count."""
+    tree = ast.parse(path.read_text(encoding="utf-8"))
+    for node in ast.walk(tree):
+        if isinstance(node, (ast.Module, ast.ClassDef, ast.FunctionDef)) and ast.get_docstring(node):
+            node.body = node.body[1:]
+    return ast.dump(tree).encode()
 
 
 @contextmanager
@@ -85,13 +95,6 @@ def load_checkpoint(path: Path, fingerprint: str) -> dict[str, Any] | None:
         return None
     state = torch.load(path, map_location="cpu", weights_only=True)
     return state if state["fingerprint"] == fingerprint else None
-
-
-def to_device_later(device: torch.device) -> Callable[[torch.Tensor], torch.Tensor]:
-    """A function that moves a batch, overlapped with computation on a GPU."""
-    if device.type == "cpu":
-        return lambda batch: batch
-    return lambda batch: batch.pin_memory().to(device, non_blocking=True)
 
 
 def say(message: str) -> None:

@@ -126,6 +126,7 @@ class Loss(_Section):
 
 
 class Pretrain(_Section):
+    loss: Literal["bce", "softmax"]  # softmax learns faster where nearly every clip holds one event
     epochs: int = Field(gt=0)
     batch_size: int = Field(gt=1)
     learning_rate: float = Field(gt=0)

@@ -37,7 +37,10 @@ def test_clouds(model: Clap, task: Task, profile: Profile) -> dict[str, np.ndarr
     model.eval()
     with torch.no_grad():
         device = model.logit_scale.device
-        for source, target, projection in (("x_a", "E_a", model.audio_projection), ("x_t", "E_t", model.text_projection)):
+        for source, target, projection in (
+            ("x_a", "E_a", model.audio_projection),
+            ("x_t", "E_t", model.text_projection),
+        ):
             clouds[target] = projection(torch.from_numpy(clouds[source]).to(device)).cpu().numpy()
     return clouds
 

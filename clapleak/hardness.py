@@ -61,7 +61,9 @@ def _learn(
     store = open_store([learnt, held_out], profile.audio, build / f"store-{name}")
     task = Task(learnt, learnt, held_out, classes, store, {})
     backbone = pretrain.new_backbone(profile, seed, len(classes))
-    pretrain.fit(backbone, profile, task, classes, seed, build / name / "checkpoint.pt", task.fingerprint(name, profile, seed))
+    pretrain.fit(
+        backbone, profile, task, classes, seed, build / name / "checkpoint.pt", task.fingerprint(name, profile, seed)
+    )
     rows = np.array([store.rows[clip] for clip in held_out.table["clip"]])
     labels = pd.Categorical(held_out.table["text"], categories=classes).codes.astype(int)
     x_a = embed.audio_embeddings(backbone, store, rows, profile)

@@ -73,23 +73,25 @@ def find_leaks(texts: Iterable[str], labels: Collection[str], rule: str = "word"
         raise ClapleakError(f"unknown rule '{rule}': use {' or '.join(RULES)}")
     if isinstance(texts, str):
         raise ClapleakError("texts must be a list of texts, not one text")
-    classes_of = {word: [] for word in label_words(labels)}
-    phrases = {label: " ".join(_words(label)) for label in labels}
-    for label in phrases:
-        for word in set(_words(label)):
-            classes_of[word].append(label)
+    known = label_words(labels)
+    phrases = {label: _words(label) for label in labels}
+    classes_of = {word: [label for label, phrase in phrases.items() if word in phrase] for word in known}
+    order = {label: position for position, label in enumerate(phrases)}
     rows = []
     for number, text in enumerate(texts):
         if not isinstance(text, str):
             raise ClapleakError(f"text {number} is {text!r}, not a text: drop empty captions first")
         tokens = _words(text)
-        words = [word for word in dict.fromkeys(tokens) if word in classes_of]
+        if known.isdisjoint(tokens):
+            rows.append((False, [], []))
+            continue
+        words = [word for word in dict.fromkeys(tokens) if word in known]
         classes = {label for word in words for label in classes_of[word]}
-        if rule == "phrase" and words:
+        if rule == "phrase":
             line = f" {' '.join(tokens)} "
-            classes = {label for label in classes if f" {phrases[label]} " in line}
+            classes = {label for label in classes if f" {' '.join(phrases[label])} " in line}
             words = [word for word in words if not classes.isdisjoint(classes_of[word])]
-        rows.append((bool(words), words, [label for label in phrases if label in classes] if words else []))
+        rows.append((bool(words), words, sorted(classes, key=order.get)))
     index = texts.index if isinstance(texts, pd.Series) else None
     return pd.DataFrame(rows, index=index, columns=["leaks", "words", "classes"]).astype({"leaks": bool})
 
@@ -147,5 +149,52 @@ def load_labels(name_or_file: str | Path) -> list[str]:
         table = (resources.files("clapleak.datasets") / "esc50_classes.csv").read_text(encoding="utf-8")
         return [row["name"] for row in csv.DictReader(io.StringIO(table))]
     labels = [line.strip() for line in _decode(Path(name_or_file)).splitlines() if line.strip()]
-    label_words(labels or [f"{name_or_file}: no line"]) if labels else None
+    if not labels:
+        raise ClapleakError(f"{name_or_file}: no label; write one class name a line, or use esc50")
     return labels
+
+
+def read_texts(path: str | Path) -> pd.DataFrame:
+    """Texts of a CSV with a column `caption`, `caption_1` and so on, `text`, `labels` or `display_name`.
+
+    Returns
+    -------
+    DataFrame
+        `row` (1 for the first below the header) and `text`. A row with several captions gives several texts, and so
+        do `labels`, which commas part and whose underscores become spaces. Empty texts are left out.
+
+    Raises
+    ------
+    ClapleakError
+        No such file, none of the columns, no text, or a row with more fields than the header.
+    """
+    try:
+        reader = csv.DictReader(io.StringIO(_decode(Path(path)), newline=""), restkey="")
+        rows = list(reader)
+    except csv.Error as error:
+        raise ClapleakError(f"{path}: not a readable CSV ({error})") from error
+    header = {name.strip().lower(): name for name in reader.fieldnames or []}
+    several = [name for name in header if re.fullmatch(r"caption_\d+", name)]
+    chosen = next(([name] for name in _TEXT_COLUMNS if name in header), several)
+    if not chosen:
+        wanted = f"caption, caption_1, {', '.join(_TEXT_COLUMNS[1:])}"
+        raise ClapleakError(f"{path}: no column of texts; found {', '.join(header) or 'nothing'}, need one of {wanted}")
+    texts = []
+    for number, row in enumerate(rows, start=1):
+        if "" in row:
+            raise ClapleakError(f"{path}: row {number} has more fields than the header; quote texts that hold commas")
+        cells = [row[header[name]] or "" for name in chosen]
+        parts = [p.replace("_", " ") for p in cells[0].split(",")] if chosen == ["labels"] else cells
+        texts += [(number, part.strip()) for part in parts if part.strip()]
+    if not texts:
+        raise ClapleakError(f"{path}: column {', '.join(chosen)} holds no text")
+    return pd.DataFrame(texts, columns=["row", "text"])
+
+
+def _decode(path: Path) -> str:
+    if not path.is_file():
+        raise ClapleakError(f"{path}: no such file")
+    try:
+        return path.read_bytes().decode("utf-8-sig")
+    except UnicodeDecodeError:
+        return path.read_bytes().decode("iso-8859-1")  # Clotho's metadata

@@ -157,7 +157,8 @@ def pearson(x: ArrayLike, y: ArrayLike) -> tuple[float, float]:
     x, y = np.asarray(x, dtype=float), np.asarray(y, dtype=float)
     if x.ndim != 1 or x.shape != y.shape or len(x) < 3 or not (np.isfinite([x, y]).all() and np.ptp(x) and np.ptp(y)):
         raise ClapleakError(f"pearson needs two finite, varying series of one length >= 3; got {x.shape} and {y.shape}")
-    return tuple(map(float, pearsonr(x, y)))
+    r, p = pearsonr(x, y)
+    return float(r), float(p)
 
 
 def leave_one_out(x: ArrayLike, y: ArrayLike) -> np.ndarray:
@@ -208,9 +209,8 @@ def _rank_blocks(x: np.ndarray, metric: Metric, include_self: bool) -> Iterator[
         # one number to sort: the distance in steps of 2^-40, above any rounding error, so that index breaks ties
         key = (np.rint(gap * 2**40).astype(np.int64) << n.bit_length()) | index
         key.sort(axis=1)
-        key &= 2 ** n.bit_length() - 1
         ranks = np.empty(key.shape, dtype=np.int32)
-        np.put_along_axis(ranks, key, index[None] + 1, axis=1)
+        np.put_along_axis(ranks, key & (2 ** n.bit_length() - 1), index[None] + 1, axis=1)
         yield ranks
 
 

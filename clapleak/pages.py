@@ -80,7 +80,12 @@ def _fill_in(notebook: nbformat.NotebookNode, parameters: dict[str, Any]) -> Non
     words = {}
     if {"pretraining", "training"} <= set(parameters):
         setup = Setup(parameters["pretraining"], parameters["training"])
-        words = {"slug": setup.slug, "figure": setup.figure, "pretraining": setup.pretraining, "training": setup.training}
+        words = {
+            "slug": setup.slug,
+            "figure": setup.figure,
+            "pretraining": setup.pretraining,
+            "training": setup.training,
+        }
     for cell in notebook.cells:
         for word, value in words.items():
             cell.source = cell.source.replace("{{" + word + "}}", value)
@@ -114,7 +119,8 @@ def player(path: str, *, title: str = "") -> str:
     else:
         source = "data:audio/mpeg;base64," + base64.b64encode(_mp3(path)).decode()
     label = html.escape(title or path)
-    return f'<audio controls preload="none" data-path="{html.escape(path)}" src="{source}" aria-label="{label}" title="{label}"></audio>'
+    names = f'data-path="{html.escape(path)}" aria-label="{label}" title="{label}"'
+    return f'<audio controls preload="none" {names} src="{source}"></audio>'
 
 
 def media_name(path: str) -> str:
@@ -159,7 +165,18 @@ def build_book(root: Path) -> Path:
     if absent:
         raise ClapleakError(f"{pages}: pages missing: {', '.join(absent)}; make them with `clapleak reproduce`")
     say(f"book: {write_media(pages, root / 'book' / '_static' / 'foley')} sounds")
-    command = ["jupyter-book", "build", "book", "--config", "_config.yml", "--path-output", ".", "-n", "-W", "--keep-going"]
+    command = [
+        "jupyter-book",
+        "build",
+        "book",
+        "--config",
+        "_config.yml",
+        "--path-output",
+        ".",
+        "-n",
+        "-W",
+        "--keep-going",
+    ]
     done = subprocess.run([Path(sys.executable).parent / command[0], *command[1:]], cwd=root, check=False)
     if done.returncode:
         raise ClapleakError(f"{root / 'book'}: the book did not build; the lines above name the page and the reason")

@@ -24,7 +24,9 @@ def new_backbone(profile: Profile, seed: int, classes: int = 1) -> Cnn14:
     return Cnn14(profile.audio.mel_bins, classes, profile.audio_encoder)
 
 
-def run(profile: Profile, setup: Setup, task: Task, text: TextEncoder, *, seed: int, group: int | None, root: Path) -> Cnn14:
+def run(
+    profile: Profile, setup: Setup, task: Task, text: TextEncoder, *, seed: int, group: int | None, root: Path
+) -> Cnn14:
     """The backbone of a setup: random, or trained on labels unless its weights lie in `build/` already.
 
     Only `setup.pretraining` matters; setups that share it share the weights. Goes on from the last epoch after a crash.
@@ -53,7 +55,7 @@ def run(profile: Profile, setup: Setup, task: Task, text: TextEncoder, *, seed: 
 def fit(
     backbone: Cnn14, profile: Profile, task: Task, vocabulary: list[str], seed: int, path: Path, fingerprint: str
 ) -> pd.DataFrame:
-    """Train a backbone to tag `task.pretrain` with binary cross-entropy; history as `train.Trainer.fit`.
+    """Train a backbone to tag `task.pretrain`; history as `train.Trainer.fit`.
 
     `vocabulary` names the outputs of the head; a checkpoint is kept at `path` after every epoch.
     """
@@ -77,7 +79,9 @@ def fit(
         history = state["history"]
     for epoch in range(len(history), settings.epochs):
         started = time.monotonic()
-        torch.manual_seed(stable_seed("pretrain", seed, epoch))  # one seed an epoch: a resumed run draws the same numbers
+        torch.manual_seed(
+            stable_seed("pretrain", seed, epoch)
+        )  # one seed an epoch: a resumed run draws the same numbers
         backbone.train()
         losses = []
         for chosen in torch.randperm(len(rows)).split(settings.batch_size):
@@ -88,7 +92,7 @@ def fit(
                 y = torch.lerp(y.flip(0), y, share[:, None])
             with autocast(device, profile.compute):
                 logits = backbone.tag(backbone(x.to(device)))
-            loss = F.binary_cross_entropy_with_logits(logits.float(), y.to(device))
+            loss = tagging_loss(logits.float(), y.to(device), settings.loss)
             optimizer.zero_grad(set_to_none=True)
             loss.backward()
             optimizer.step()
@@ -97,10 +101,22 @@ def fit(
         row = {"phase": "pretrain", "epoch": epoch, "learning_rate": schedule.get_last_lr()[0]}
         row |= {"train_loss": torch.stack(losses).mean().item(), "val_loss": float("nan")}
         history.append({**row, "seconds": time.monotonic() - started})
-        say(f"pre-training {path.parent.parent.name}, seed {seed}: epoch {epoch + 1}/{settings.epochs}, loss {row['train_loss']:.4f}")
+        name = f"pre-training {path.parent.parent.name}, {path.parent.name}"
+        say(f"{name}: epoch {epoch + 1}/{settings.epochs}, loss {row['train_loss']:.4f}")
         state = {"model": backbone.state_dict(), "optimizer": optimizer.state_dict(), "schedule": schedule.state_dict()}
         save_checkpoint(path, {**state, "history": history, "fingerprint": fingerprint})
     return pd.DataFrame(history)
+
+
+def tagging_loss(logits: torch.Tensor, presence: torch.Tensor, loss: str) -> torch.Tensor:
+    """Loss of tags: logits and presence (0 to 1), both (B, classes) -> scalar.
+
+    "bce" is PANNs' binary cross-entropy of every class; "softmax" the cross-entropy of one choice, with the presence
+    of several events shared out evenly.
+    """
+    if loss == "bce":
+        return F.binary_cross_entropy_with_logits(logits, presence)
+    return F.cross_entropy(logits, presence / presence.sum(1, keepdim=True))
 
 
 def _measured(

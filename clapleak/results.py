@@ -19,7 +19,18 @@ from clapleak.config import SETUPS, ClapleakError, Profile, find_root
 
 SCHEMA = 1
 MEASURES = {"x_a-E_a": "S_x_a_E_a", "x_t-E_t": "S_x_t_E_t", "E_a-E_t": "S_E_a_E_t"}
-_FIELDS = ("schema", "profile", "pretraining", "training", "seed", "group", "synthetic", "data", "silhouette", "provenance")
+_FIELDS = (
+    "schema",
+    "profile",
+    "pretraining",
+    "training",
+    "seed",
+    "group",
+    "synthetic",
+    "data",
+    "silhouette",
+    "provenance",
+)
 _FILES = ("metrics.json", "history.csv", "embeddings.npz", "map.npz")
 
 

@@ -73,7 +73,11 @@ class Task:
 def world(profile: Profile, data_root: Path | None = None) -> World:
     """Read the corpora of a profile. ClapleakError where a corpus or its root is missing."""
     parts = {}
-    for part, names in (("pretrain", profile.data.pretrain), ("pairs", profile.data.pairs), ("test", [profile.data.test])):
+    for part, names in (
+        ("pretrain", profile.data.pretrain),
+        ("pairs", profile.data.pairs),
+        ("test", [profile.data.test]),
+    ):
         found = [_read(name, part, profile, data_root) for name in names]
         parts[part] = Corpus("+".join(c.name for c in found), found[0].root, pd.concat([c.table for c in found]))
     test = parts["test"].clips()
@@ -99,7 +103,9 @@ def _read(name: str, part: str, profile: Profile, data_root: Path | None) -> Cor
     return foley.corpus(
         part,
         seed=settings.seed,
-        clips_per_class={"pretrain": settings.pretrain_clips, "pairs": settings.pair_clips}.get(part, settings.test_clips),
+        clips_per_class={"pretrain": settings.pretrain_clips, "pairs": settings.pair_clips}.get(
+            part, settings.test_clips
+        ),
         scenes=0 if part == "test" else settings.scenes,
         duration=profile.audio.segment,
         limit_classes=settings.limit_classes,
@@ -123,7 +129,9 @@ def label_captions(corpus: Corpus, per_clip: int) -> Corpus:
     return Corpus(corpus.name, corpus.root, pd.DataFrame(rows))
 
 
-def prepare(world: World, profile: Profile, setup: Setup, group: int | None, store: ClipStore, *, allow_missing: bool) -> Task:
+def prepare(
+    world: World, profile: Profile, setup: Setup, group: int | None, store: ClipStore, *, allow_missing: bool
+) -> Task:
     """Corpora of one setup after the leak filter.
 
     Parameters
@@ -151,7 +159,9 @@ def prepare(world: World, profile: Profile, setup: Setup, group: int | None, sto
         targets = sorted(test.table["text"].unique())
     else:
         if group is None or not 0 <= group < len(world.groups):
-            raise ClapleakError(f"profile {profile.name} has class groups 0 to {len(world.groups) - 1}; group is {group}")
+            raise ClapleakError(
+                f"profile {profile.name} has class groups 0 to {len(world.groups) - 1}; group is {group}"
+            )
         targets = world.groups[group]
         folds = [str(f) for f in profile.data.class_groups.test_folds]
         test = test.keep(test.table["text"].isin(targets) & test.table["split"].isin(folds))

@@ -46,7 +46,9 @@ class Stage:
     captions: Captions
 
 
-def prepare_stores(profile: Profile, data_root: str | Path | None, *, cores: int = 1) -> tuple[World, ClipStore, TextEncoder, Captions]:
+def prepare_stores(
+    profile: Profile, data_root: str | Path | None, *, cores: int = 1
+) -> tuple[World, ClipStore, TextEncoder, Captions]:
     """Clip store and caption states of a profile, in `build/<profile>/`; built where they are absent."""
     build, device = find_root() / "build" / profile.name, pick_device(profile.compute)
     corpora = world(profile, resolve_data_root(data_root))
@@ -204,7 +206,10 @@ class Trainer:
                 if phase == "unfrozen" and epochs_since_best(history, phase) >= self.recipe.stop_patience:
                     break
                 started, rate = time.monotonic(), optimizer.param_groups[0]["lr"]
-                losses = {"train_loss": self._train_epoch(phase, epoch, optimizer, path), "val_loss": self.validate(phase)}
+                losses = {
+                    "train_loss": self._train_epoch(phase, epoch, optimizer, path),
+                    "val_loss": self.validate(phase),
+                }
                 schedule.step(losses["val_loss"])
                 row = {"phase": phase, "epoch": epoch, "learning_rate": rate, **losses}
                 if all(losses["val_loss"] < earlier["val_loss"] for earlier in history):
@@ -222,7 +227,9 @@ class Trainer:
         recipe, model = self.recipe, self.model
         frozen = phase == "frozen"
         parameters = model.heads() + ([] if frozen else model.backbones())
-        optimizer = torch.optim.Adam(parameters, recipe.frozen_learning_rate if frozen else recipe.learning_rate)  # (c), (e)
+        optimizer = torch.optim.Adam(
+            parameters, recipe.frozen_learning_rate if frozen else recipe.learning_rate
+        )  # (c), (e)
         schedule = torch.optim.lr_scheduler.ReduceLROnPlateau(
             optimizer, factor=recipe.plateau_factor, patience=recipe.plateau_patience
         )  # (h)
@@ -244,7 +251,9 @@ class Trainer:
                 x_t[chosen] = self.model.text.upper(states, mask)
         return x_a, x_t
 
-    def _embed(self, pairs: Pairs, chosen: np.ndarray, phase: str, generator: torch.Generator | None) -> tuple[Tensor, Tensor]:
+    def _embed(
+        self, pairs: Pairs, chosen: np.ndarray, phase: str, generator: torch.Generator | None
+    ) -> tuple[Tensor, Tensor]:
         """E_a and E_t, both (B, D), of chosen pairs."""
         clips, texts = pairs.clips[chosen], pairs.texts[chosen]
         if self.cache is not None:
@@ -276,7 +285,9 @@ class Trainer:
                 )
             optimizer.zero_grad(set_to_none=True)
             loss.backward()
-            torch.nn.utils.clip_grad_norm_([p for g in optimizer.param_groups for p in g["params"]], self.recipe.max_gradient)  # (f)
+            torch.nn.utils.clip_grad_norm_(
+                [p for g in optimizer.param_groups for p in g["params"]], self.recipe.max_gradient
+            )  # (f)
             optimizer.step()
             total, steps = total + loss.item(), steps + 1
         return total / steps
@@ -285,7 +296,9 @@ class Trainer:
     def validate(self, phase: str) -> float:
         """Mean loss over whole batches of the validation pairs, always the same ones."""
         self.model.eval()
-        order = np.random.default_rng(stable_seed("validation order", self.seed)).permutation(len(self.validation.clips))
+        order = np.random.default_rng(stable_seed("validation order", self.seed)).permutation(
+            len(self.validation.clips)
+        )
         losses = []
         for chosen in full_batches(order, self.recipe.batch_size):
             with autocast(self.device, self.profile.compute):

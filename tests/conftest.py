@@ -8,6 +8,8 @@ import pandas as pd
 import pytest
 import soundfile
 
+os.environ.setdefault("HF_HUB_OFFLINE", "1")  # before transformers is imported: no test waits for a foreign server
+
 
 @pytest.fixture(scope="session")
 def real_data() -> Path:

@@ -11,15 +11,18 @@ from clapleak.config import SETUPS, ClapleakError
 
 
 def make_run(root, setup=SETUPS[0], seed=0, group=None) -> results.Run:
-    topology = {name: {"value": 0.5, "k": 2, "curve": [0.5], "chance": [0.1], "corrected": 0.4} for name in results.MEASURES}
+    topology = {
+        name: {"value": 0.5, "k": 2, "curve": [0.5], "chance": [0.1], "corrected": 0.4} for name in results.MEASURES
+    }
     metrics = {
         "schema": results.SCHEMA, "profile": "mini", "pretraining": setup.pretraining, "training": setup.training,
         "seed": seed, "group": group, "synthetic": True, "chance": 0.5, "data": {}, "accuracy": 0.25 + seed,
         "silhouette": {"x_a": 0.1, "E_a": 0.2}, "topology": topology, "provenance": {"fingerprint": "abc"},
     }  # fmt: skip
-    clouds = {name: np.random.rand(4, 3).astype(np.float32) for name in ("x_a", "E_a", "x_t", "E_t")}
+    rng = np.random.default_rng(0)
+    clouds = {name: rng.random((4, 3), np.float32) for name in ("x_a", "E_a", "x_t", "E_t")}
     clouds |= {"labels": np.array([0, 1, 0, 1]), "clips": np.array(list("abcd")), "classes": np.array(["x", "y"])}
-    plane = {"E_a": np.random.rand(4, 2), "E_t": np.random.rand(4, 2)}
+    plane = {"E_a": rng.random((4, 2)), "E_t": rng.random((4, 2))}
     folder = results.run_folder("mini", setup.slug, seed, group, root)
     names = ("mini", setup.pretraining, setup.training, seed, group)
     return results.Run(*names, metrics, pd.DataFrame({"epoch": [0]}), clouds, plane, folder)

@@ -1,4 +1,4 @@
-"""CNN14 of PANNs (Kong et al., 2020, table 2): log-mel to x_a, with its tagging head. Module names are the checkpoint's."""
+"""CNN14 of PANNs (Kong et al., 2020): log-mel to x_a, with its tagging head. Module names are the checkpoint's."""
 
 from __future__ import annotations
 

@@ -39,7 +39,9 @@ class TextEncoder(nn.Module):
         layers = len(bert.encoder.layer)
         everything = config.trainable_layers == "all"
         if not everything and not 0 <= config.trainable_layers <= layers:
-            raise ClapleakError(f"text_encoder.trainable_layers is {config.trainable_layers}; {config.model} has {layers}")
+            raise ClapleakError(
+                f"text_encoder.trainable_layers is {config.trainable_layers}; {config.model} has {layers}"
+            )
         self.frozen_layers = -1 if everything else layers - config.trainable_layers
         for name, parameter in self.named_parameters():
             parameter.requires_grad_(not self.is_frozen(name))

@@ -1,0 +1,90 @@
+# ---
+# jupyter:
+#   jupytext:
+#     text_representation:
+#       extension: .py
+#       format_name: percent
+#   kernelspec:
+#     display_name: Python 3
+#     language: python
+#     name: python3
+# ---
+
+# %% [markdown]
+# # Figure 2: what the clusters look like
+#
+# **Question:** can one see a leak in the embeddings alone, without knowing the training data?
+#
+# The paper flattens E_a, the audio side of the joint space, with t-SNE: one panel a setup.
+
+# %% tags=["hide-input"]
+import pandas as pd
+from myst_nb import glue
+
+from clapleak import figures, results
+
+# %% tags=["parameters"]
+profile = "mini"  # the embedded world
+real_profile = "esc50"  # real sounds
+seed = 0  # run that is shown
+
+# %%
+runs = [run for run in results.read_runs(profile) if run.seed == seed]
+real = [run for run in results.read_runs(real_profile) if run.seed == seed and run.group == 0]
+
+# %% [markdown]
+# ## Six setups, embedded world
+#
+# <span class="synthetic">synthetic</span> Fifty classes; colour and shape of a point together stand for its class. The
+# page of each setup has its panel larger and with names.
+
+# %% tags=["hide-input"] mystnb={"figure": {"name": "fig2", "caption": "Paper Figure 2 a to f, ours: t-SNE of E_a on the embedded world. Above: dirty training; below: clean training. Left to right: dirty, clean, no pre-training."}, "image": {"alt": "Six t-SNE maps of audio embeddings. The silhouette of each stands in its title and in the table below."}}
+figures.six_clouds(runs)
+
+# %% [markdown]
+# ## Six setups, real ESC-50
+#
+# <span class="real">real sounds</span> The first group of target classes.
+
+# %% tags=["hide-input"] mystnb={"figure": {"name": "fig2-real", "caption": "The same on real ESC-50, one group of target classes that a clean model never met."}, "image": {"alt": "Six t-SNE maps of audio embeddings of real clips, with class names."}}
+figures.six_clouds(real)
+
+# %% [markdown]
+# ## What the eye sees, counted
+#
+# A map can mislead. These are the share of clips whose nearest other clip (in all dimensions of E_a) has the same
+# class, beside the silhouette.
+
+# %%
+def same_class_neighbour(run):
+    """Share of clips whose nearest neighbour in E_a, by cosine, is of their own class."""
+    E_a = run.embeddings["E_a"].astype("float32")
+    similarity = E_a @ E_a.T
+    similarity[range(len(E_a)), range(len(E_a))] = -2  # not itself
+    labels = run.embeddings["labels"]
+    return float((labels[similarity.argmax(1)] == labels).mean())
+
+
+table = pd.DataFrame({"setup": [run.slug for run in runs]})
+table["neighbour of the same class"] = [same_class_neighbour(run) for run in runs]
+table["silhouette of E_a"] = [run.metrics["silhouette"]["E_a"] for run in runs]
+table = table.set_index("setup")
+table.round(2)
+
+# %% tags=["remove-input"]
+glue("clearest", table.iloc[:, 0].idxmax(), display=False)
+glue("blurred", table.iloc[:, 0].idxmin(), display=False)
+
+# %% [markdown]
+# ## What to notice
+#
+# - By that count the clearest map is {glue:text}`clearest` and the most blurred {glue:text}`blurred`.
+# - A panel without pre-training is not empty of structure: the network learnt from captions alone.
+# - Two maps of equal silhouette can look different. t-SNE chooses what to keep.
+#
+# ## Exercise
+#
+# Cover the titles and sort the six panels by accuracy. How many do you place rightly?
+
+# %% tags=["hide-cell"]
+pd.Series({run.slug: run.metrics["accuracy"] for run in runs}).sort_values(ascending=False).round(2)

@@ -1,0 +1,172 @@
+# ---
+# jupyter:
+#   jupytext:
+#     text_representation:
+#       extension: .py
+#       format_name: percent
+#   kernelspec:
+#     display_name: Python 3
+#     language: python
+#     name: python3
+# ---
+
+# %% [markdown]
+# # Setup {{slug}}
+#
+# **Question:** what does the model learn when pre-training is *{{pretraining}}* and training is *{{training}}*?
+#
+# This is panel {{figure}} of the paper's Figure 2. Pre-training "dirty" means that the audio network learnt labels that
+# include those of the test; "clean", that these were taken out; "none", that it starts from random weights. Training
+# "dirty" means that all captions are used; "clean", that no caption with a word of the test labels is left.
+
+# %% tags=["hide-input"]
+import pandas as pd
+from IPython.display import HTML
+from myst_nb import glue
+
+from clapleak import figures, metrics, pages, results, train
+from clapleak.config import ClapleakError, Setup, load_profile
+
+# %% tags=["parameters"]
+profile = "mini"  # name of a profile in profiles/
+pretraining = "dirty"  # dirty, clean or none
+training = "dirty"  # dirty or clean
+seed = 0  # of weights, batches and the validation split
+group = -1  # class group, for profiles that split the classes; -1: none
+data_root = ""  # folder of the real data; empty: CLAPLEAK_DATA
+allow_missing = False  # train without the clips that cannot be decoded
+
+# %% [markdown]
+# ## Training
+#
+# The recipe of section 2.1: the projections learn alone while both backbones are frozen, then everything learns until
+# the validation loss stops falling. A run that was interrupted goes on where it stopped.
+
+# %%
+run = train.run(
+    load_profile(profile),
+    Setup(pretraining, training),
+    seed=seed,
+    group=None if group < 0 else group,
+    data_root=data_root or None,
+    allow_missing=allow_missing,
+)
+
+# %% tags=["hide-input"]
+names = {
+    "classes": "classes to tell apart", "test_clips": "test clips", "pairs": "audio-text pairs in training",
+    "pairs_removed": "pairs removed by the filter", "pretrain_clips": "clips in pre-training",
+    "pretrain_removed": "clips removed from pre-training", "missing_clips": "test corpus: clips missing",
+}  # fmt: skip
+counts = {text: run.metrics["data"][key] for key, text in names.items()}
+kind = "synthetic" if run.metrics["synthetic"] else "real sounds"
+display(HTML(f'<p><span class="{kind.split()[0]}">{kind}</span> profile {profile}, seed {seed}</p>'))
+pd.DataFrame({"number": counts})
+
+# %% tags=["hide-input"] mystnb={"figure": {"caption": "Loss over the epochs. The backbones are frozen to the left of the line."}, "image": {"alt": "Training and validation loss over the epochs of this setup."}}
+figures.history(run)
+
+# %% [markdown]
+# ## Result
+#
+# Accuracy, silhouette and topological similarity of this run beside the paper's printed values. One run has no spread;
+# the [result pages](table1_accuracy.ipynb) have it.
+
+# %%
+m = run.metrics
+ours = {"accuracy": m["accuracy"]} | {f"silhouette {k}": v for k, v in m["silhouette"].items()}
+ours |= {f"S({pair.replace('-', ',')})": found["value"] for pair, found in m["topology"].items()}
+table = pd.DataFrame({"ours, this run": ours})
+paper = results.paper()
+table["paper"] = paper[paper["column"] == run.slug].set_index("row")["value"]
+table["difference"] = table["ours, this run"] - table["paper"]
+table.map("{:.2f}".format)
+
+# %% [markdown]
+# ## What it confuses
+
+# %%
+clouds = {name: value.astype("float32") for name, value in run.embeddings.items() if value.dtype.kind == "f"}
+labels, classes = run.embeddings["labels"].astype(int), [str(c) for c in run.embeddings["classes"]]
+similarity = clouds["E_a"] @ clouds["E_t"].T  # (N, C): cosine, both have unit length
+answers = similarity.argmax(1)
+
+# %% tags=["hide-input"] mystnb={"figure": {"caption": "Confusion of the classes: rows are true classes, columns the model's answers."}, "image": {"alt": "Confusion matrix of this setup; the most frequent confusions are listed below it."}}
+figures.confusion(labels, answers, classes)
+
+# %% tags=["hide-input"]
+wrong = labels != answers
+pairs = pd.DataFrame({"class": [classes[i] for i in labels[wrong]], "answer": [classes[i] for i in answers[wrong]]})
+pairs.value_counts().head(8).rename("clips").reset_index().style.hide(axis="index")
+
+# %% [markdown]
+# ## Where the clips lie
+#
+# E_a, flattened by t-SNE. Distances on such a map are not to be trusted; that clips of one class lie together is.
+
+# %% tags=["hide-input"] mystnb={"figure": {"caption": "t-SNE of the audio embeddings E_a of the test clips: paper Figure {{figure}}, ours.", "name": "map-{{slug}}"}, "image": {"alt": "t-SNE map of the audio embeddings of the test clips, coloured by class."}}
+figures.cloud(run.map["E_a"], labels, classes, title=f"E_a, {run.slug}")
+
+# %% [markdown]
+# ## Hits and misses
+#
+# Sounds that the model is most sure of, rightly and wrongly: the answers with the highest similarity.
+
+# %% tags=["hide-input"]
+sure = similarity.max(1)
+hits = [i for i in (-sure).argsort() if not wrong[i]]
+misses = [i for i in (-sure).argsort() if wrong[i]]
+chosen = {"hit": hits[:: max(1, len(hits) // 4)][:4], "miss": misses[:4]}
+rows = []
+for verdict, numbers in chosen.items():
+    for i in numbers:
+        clip, name, answer = str(run.embeddings["clips"][i]), classes[labels[i]], classes[answers[i]]
+        sound = pages.player(clip, title=f"{name}, answered {answer}") if run.metrics["synthetic"] else clip
+        rows.append({"": verdict, "class": name, "answer": answer, "sound": sound})
+display(HTML(pd.DataFrame(rows).to_html(escape=False, index=False)))
+
+# %% [markdown]
+# ## The same setup on real ESC-50
+#
+# Groups of classes take turns as targets; the other classes are all that a clean model may learn from. The task has
+# fewer answers than the one above, so its numbers compare with each other and with guessing, not with those above.
+
+# %% tags=["hide-input"]
+try:
+    real = results.table("esc50").query("setup == @run.slug")
+    columns = ["accuracy", "chance", "silhouette_x_a", "silhouette_E_a", "S_x_a_E_a", "S_x_t_E_t", "S_E_a_E_t"]
+    shown = real[columns].agg(["mean", "std"]).T.map("{:.2f}".format)
+    display(HTML(f'<p><span class="real">real sounds</span> {len(real)} runs (groups and seeds)</p>'), shown)
+except ClapleakError as error:
+    print(error)
+
+# %% [markdown]
+# ## What to notice
+
+# %% tags=["hide-input"]
+by_class = pd.Series(~wrong).groupby(labels).mean()
+best, worst = classes[by_class.idxmax()], classes[by_class.idxmin()]
+change = m["silhouette"]["E_a"] - m["silhouette"]["x_a"]
+glue("right", f"{m['accuracy'] / m['chance']:.1f}", display=False)
+glue("best", best, display=False)
+glue("worst", worst, display=False)
+glue("change", "lower" if change < 0 else "higher", display=False)
+glue("lost", int((by_class < 0.1).sum()), display=False)
+
+# %% [markdown]
+# - The model is right {glue:text}`right` times as often as guessing.
+# - Accuracy is not spread evenly. Best known is "{glue:text}`best`", least "{glue:text}`worst`";
+#   {glue:text}`lost` classes are almost never named.
+# - The silhouette of E_a is {glue:text}`change` than that of x_a: compare
+#   [Table 2](table2_silhouette.ipynb), where the paper discusses what projection does to clusters.
+#
+# ## Exercise
+#
+# Before you look at the [next setup](table1_accuracy.ipynb): which of the confusions above would you expect to vanish
+# if one more leak were opened, and which would you, a human listener, make as well?
+#
+# ```{admonition} A way to check
+# :class: dropdown
+# Open the page of a setup that differs in one word of its name and compare the two lists of confusions. Confusions
+# that stay in all setups lie in the sounds; those that go away were a matter of training.
+# ```
