@@ -69,7 +69,9 @@ if PROFILE == "mini":
 
 
 rule result_page:
-    input: "notebooks/{name}.py", rules.runs.input, REAL, "clapleak/figures.py", "reference/paper.csv"
+    input:
+        "notebooks/{name}.py", rules.runs.input, REAL, "clapleak/figures.py", "clapleak/pages.py",
+        [str(p) for p in sorted(Path("reference").glob("*.csv"))], [str(p) for p in Path("results").glob("*.json")],
     output: "book/pages/{name}.ipynb"
     wildcard_constraints: name="|".join(RESULT_PAGES)
     shell: "{CLI} page {wildcards.name} {output}"

@@ -54,7 +54,7 @@ def headline(ours: pd.DataFrame, paper: pd.DataFrame, *, title: str) -> Figure:
     ax.set_ylim(0, 1)
     ax.set_ylabel("zero-shot accuracy", fontsize=11)
     ax.set_title(title, fontsize=12)
-    ax.legend(fontsize=10, frameon=False)
+    figure.legend(loc="outside lower center", ncols=4, fontsize=10, frameon=False)
     return figure
 
 
@@ -107,7 +107,7 @@ def _spread_labels(ax: Axes, points: np.ndarray, names: Sequence[str], size: flo
     reach = {name: 0.55 * size * len(name) / 72 / width_in * (right - left) for name in names}
     placed: list[tuple[float, float, float]] = []
     for i in np.argsort(-points[:, 1]):
-        x, y = points[i]
+        x, y = points[i][0], points[i][1] + 0.7 * line  # above the point, not on it
         half = reach[names[i]] / 2
         x = min(max(x, left + half), right - half)
         while any(

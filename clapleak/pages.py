@@ -18,6 +18,7 @@ import nbformat
 import papermill
 import soundfile
 
+from clapleak import results
 from clapleak.compute import atomic_file, say
 from clapleak.config import SETUPS, ClapleakError, Setup
 from clapleak.datasets import foley
@@ -159,6 +160,7 @@ def build_book(root: Path) -> Path:
     ClapleakError
         A page is missing, or Jupyter Book reports a warning or an error.
     """
+    write_summary(root)
     pages = root / "book" / "pages"
     wanted = [*RESULT_PAGES, *(f"setup_{setup.slug}" for setup in SETUPS)]
     absent = [name for name in wanted if not (pages / f"{name}.ipynb").is_file()]
@@ -181,3 +183,26 @@ def build_book(root: Path) -> Path:
     if done.returncode:
         raise ClapleakError(f"{root / 'book'}: the book did not build; the lines above name the page and the reason")
     return root / "_build" / "html" / "index.html"
+
+
+def write_summary(root: Path) -> None:
+    """Put the table of accuracies into the README, between its two markers; from results and reference alone."""
+    printed = results.paper(root)
+    columns = {"paper": printed[printed["row"] == "accuracy"].set_index("column")["value"].map("{:.2f}".format)}
+    for title, profile in (("embedded world (synthetic)", "mini"), ("real ESC-50, split by class", "esc50")):
+        runs = results.table(profile, root)
+        spread = runs.groupby("setup")["accuracy"].agg(["mean", "std"]).fillna(0)
+        columns[title] = spread.apply(lambda row: f"{row['mean']:.2f} ± {row['std']:.2f}", axis=1)
+        columns[title]["guessing"] = f"{runs['chance'].mean():.2f}"
+    names = [*(setup.slug for setup in SETUPS), "guessing"]
+    lines = ["| pre-training-training | " + " | ".join(columns) + " |", "|---" * (len(columns) + 1) + "|"]
+    lines += [
+        "| " + " | ".join([name, *(column.get(name, "") for column in columns.values())]) + " |" for name in names
+    ]
+    readme = root / "README.md"
+    before, rest = readme.read_text(encoding="utf-8").split("<!-- results -->")
+    text = "Zero-shot accuracy, mean ± standard deviation over seeds (and groups); written by `clapleak book`.\n\n"
+    after = rest.split("<!-- /results -->")[1]
+    content = f"{before}<!-- results -->\n{text}" + "\n".join(lines) + f"\n<!-- /results -->{after}"
+    with atomic_file(readme) as file:
+        file.write(content.encode())

@@ -18,6 +18,7 @@
 # The paper flattens E_a, the audio side of the joint space, with t-SNE: one panel a setup.
 
 # %% tags=["hide-input"]
+# %matplotlib inline
 import pandas as pd
 from myst_nb import glue
 

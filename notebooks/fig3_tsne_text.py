@@ -18,7 +18,8 @@
 # The paper shows E_t, the labels in the joint space, of the clean-clean setup: "door wood knock" lies by "door wood
 # creaks", although the two sound different.
 
-# %% tags=["hide-input"]
+# %%
+# %matplotlib inline
 import numpy as np
 import pandas as pd
 from myst_nb import glue

@@ -19,6 +19,7 @@
 # labels (a) and on clean ones (b), and x_t of the text encoder (c).
 
 # %% tags=["hide-input"]
+# %matplotlib inline
 import pandas as pd
 from myst_nb import glue
 

@@ -19,12 +19,13 @@
 # include those of the test; "clean", that these were taken out; "none", that it starts from random weights. Training
 # "dirty" means that all captions are used; "clean", that no caption with a word of the test labels is left.
 
-# %% tags=["hide-input"]
+# %%
+# %matplotlib inline
 import pandas as pd
-from IPython.display import HTML
+from IPython.display import HTML, display
 from myst_nb import glue
 
-from clapleak import figures, metrics, pages, results, train
+from clapleak import figures, pages, results, train
 from clapleak.config import ClapleakError, Setup, load_profile
 
 # %% tags=["parameters"]
@@ -52,7 +53,7 @@ run = train.run(
     allow_missing=allow_missing,
 )
 
-# %% tags=["hide-input"]
+# %%
 names = {
     "classes": "classes to tell apart", "test_clips": "test clips", "pairs": "audio-text pairs in training",
     "pairs_removed": "pairs removed by the filter", "pretrain_clips": "clips in pre-training",
@@ -112,7 +113,7 @@ figures.cloud(run.map["E_a"], labels, classes, title=f"E_a, {run.slug}")
 #
 # Sounds that the model is most sure of, rightly and wrongly: the answers with the highest similarity.
 
-# %% tags=["hide-input"]
+# %%
 sure = similarity.max(1)
 hits = [i for i in (-sure).argsort() if not wrong[i]]
 misses = [i for i in (-sure).argsort() if wrong[i]]
@@ -131,7 +132,7 @@ display(HTML(pd.DataFrame(rows).to_html(escape=False, index=False)))
 # Groups of classes take turns as targets; the other classes are all that a clean model may learn from. The task has
 # fewer answers than the one above, so its numbers compare with each other and with guessing, not with those above.
 
-# %% tags=["hide-input"]
+# %%
 try:
     real = results.table("esc50").query("setup == @run.slug")
     columns = ["accuracy", "chance", "silhouette_x_a", "silhouette_E_a", "S_x_a_E_a", "S_x_t_E_t", "S_E_a_E_t"]
@@ -145,11 +146,10 @@ except ClapleakError as error:
 
 # %% tags=["hide-input"]
 by_class = pd.Series(~wrong).groupby(labels).mean()
-best, worst = classes[by_class.idxmax()], classes[by_class.idxmin()]
 change = m["silhouette"]["E_a"] - m["silhouette"]["x_a"]
 glue("right", f"{m['accuracy'] / m['chance']:.1f}", display=False)
-glue("best", best, display=False)
-glue("worst", worst, display=False)
+glue("best", classes[by_class.idxmax()], display=False)
+glue("worst", classes[by_class.idxmin()], display=False)
 glue("change", "lower" if change < 0 else "higher", display=False)
 glue("lost", int((by_class < 0.1).sum()), display=False)
 

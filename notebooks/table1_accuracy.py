@@ -18,8 +18,8 @@
 # A clip counts as right when its own label has the highest cosine similarity with it, among all labels (section 3).
 
 # %% tags=["hide-input"]
+# %matplotlib inline
 import pandas as pd
-from IPython.display import HTML
 from myst_nb import glue
 
 from clapleak import figures, results
@@ -52,7 +52,7 @@ figures.headline(ours, paper, title="Zero-shot accuracy, embedded world")
 # %%
 figures.beside_paper(real, paper, {"accuracy": "accuracy"})
 
-# %% tags=["hide-input"]
+# %%
 runs = results.read_runs(real_profile)
 data = runs[0].metrics["data"]
 pd.DataFrame({

@@ -21,7 +21,7 @@
 # needs no text at all.
 
 # %% tags=["hide-input"]
-import numpy as np
+# %matplotlib inline
 import pandas as pd
 from myst_nb import glue
 
@@ -104,9 +104,8 @@ shown["real ESC-50: E_a higher in"] = better(real)
 shown
 
 # %% tags=["remove-input"]
-for name, (x, y) in {**points}.items():
+for key, (x, y) in zip(("paper", "ours", "real"), points.values(), strict=True):
     r, p = metrics.pearson(x.loc[figures.SLUGS], y.loc[figures.SLUGS])
-    key = {"paper": "paper", "embedded world": "ours", "real ESC-50": "real"}[name]
     glue(f"r_{key}", r, display=False)
     glue(f"p_{key}", p, display=False)
     glue(f"verdict_{key}", "holds" if p < 0.05 and r > 0 else "is not shown", display=False)
