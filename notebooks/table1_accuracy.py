@@ -67,14 +67,33 @@ pd.DataFrame({
 figures.headline(real, paper, title="Zero-shot accuracy, real ESC-50 split by class")
 
 # %% [markdown]
+# ## How much data stands behind each setup
+#
+# Clean is also less: pairs and pre-training clips that are left, seed and group by seed and group the same.
+
+
+# %%
+def amounts(profile_name):
+    """Mean number of training pairs and of pre-training clips of each setup."""
+    runs = results.read_runs(profile_name)
+    data = pd.DataFrame([{"setup": run.slug, **run.metrics["data"]} for run in runs])
+    return data.groupby("setup")[["pairs", "pretrain_clips"]].mean().loc[figures.SLUGS].astype(int)
+
+
+pd.concat({"embedded world": amounts(profile), "real ESC-50": amounts(real_profile)}, axis=1)
+
+# %% [markdown]
 # ## Does the order hold in every run?
 #
 # Each line compares setups that differ in one thing alone, run by run (same seed, same group).
 
+
 # %%
 def compare(table, better, worse):
     """Runs in which the first setup is more accurate than the second."""
-    wide = table.assign(group=table["group"].fillna(-1)).pivot(index=["group", "seed"], columns="setup", values="accuracy")
+    wide = table.assign(group=table["group"].fillna(-1)).pivot(
+        index=["group", "seed"], columns="setup", values="accuracy"
+    )
     return f"{(wide[better] > wide[worse]).sum()} of {len(wide)}"
 
 
