@@ -23,10 +23,11 @@ import torch
 from joblib import Parallel, delayed
 from tqdm import tqdm
 
-from clapleak.compute import meaning, say
+from clapleak.compute import meaning
 from clapleak.config import Audio, ClapleakError
 from clapleak.datasets import foley
 from clapleak.datasets.corpus import Corpus
+from clapleak.files import say
 from clapleak.torchaudio_guard import import_torchaudio
 
 SHORTEST = 0.1  # seconds; anything shorter holds no sound event

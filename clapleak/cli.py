@@ -160,7 +160,7 @@ def store(profile: str, cores: int, data_root: Path | None) -> None:
 def leaks(file: Path, labels: str, rule: str, output: Path | None) -> None:
     """Count the texts of a CSV that leak test labels, by class and by word."""
     from clapleak import leakage
-    from clapleak.compute import atomic_file
+    from clapleak.files import atomic_file
 
     texts = leakage.read_texts(file)
     found = leakage.find_leaks(texts["text"], leakage.load_labels(labels), rule)

@@ -1,22 +1,17 @@
-"""Device, precision, seeds and atomic files: what every stage of training shares."""
+"""Device, precision, seeds and checkpoints: what every stage of training shares."""
 
 from __future__ import annotations
 
 import ast
-import errno
 import hashlib
-import os
-import sys
-import tempfile
 import zlib
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
-from typing import Any, BinaryIO
+from typing import Any
 
 import torch
 
 from clapleak.config import ClapleakError, Compute
+from clapleak.files import atomic_file
 
 
 def pick_device(compute: Compute) -> torch.device:
@@ -64,25 +59,6 @@ def meaning(path: Path) -> bytes:
     return ast.dump(tree).encode()
 
 
-@contextmanager
-def atomic_file(path: Path) -> Iterator[BinaryIO]:
-    """A binary file that appears under its name whole or not at all; a full disk becomes a ClapleakError."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    handle, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
-    try:
-        with os.fdopen(handle, "wb") as file:
-            yield file
-            file.flush()
-            os.fsync(file.fileno())
-        os.chmod(name, 0o644)
-        os.replace(name, path)
-    except BaseException as error:
-        Path(name).unlink(missing_ok=True)
-        if isinstance(error, OSError) and error.errno in (errno.ENOSPC, errno.EDQUOT):
-            raise ClapleakError(f"{path}: the disk is full; free some space and give the same command again") from error
-        raise
-
-
 def save_checkpoint(path: Path, state: dict[str, Any]) -> None:
     """Write a checkpoint atomically."""
     with atomic_file(path) as file:
@@ -95,8 +71,3 @@ def load_checkpoint(path: Path, fingerprint: str) -> dict[str, Any] | None:
         return None
     state = torch.load(path, map_location="cpu", weights_only=True)
     return state if state["fingerprint"] == fingerprint else None
-
-
-def say(message: str) -> None:
-    """A line of progress, on standard error so that it never becomes part of a page."""
-    print(message, file=sys.stderr, flush=True)

@@ -11,12 +11,12 @@ import torch
 
 from clapleak import embed, metrics, pretrain
 from clapleak.audio import open_store
-from clapleak.compute import atomic_file
 from clapleak.config import Profile, find_root
 from clapleak.datasets import data_root as resolve_data_root
 from clapleak.datasets import foley, load
 from clapleak.datasets.corpus import Corpus
 from clapleak.datasets.esc50 import CLIPS_PER_CLASS
+from clapleak.files import atomic_file
 from clapleak.task import Task
 
 TRAIN_FOLDS, TEST_FOLDS = ("1", "2", "3"), ("4", "5")

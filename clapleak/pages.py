@@ -19,9 +19,9 @@ import papermill
 import soundfile
 
 from clapleak import results
-from clapleak.compute import atomic_file, say
 from clapleak.config import SETUPS, ClapleakError, Setup
 from clapleak.datasets import foley
+from clapleak.files import atomic_file, say
 
 MEDIA_RATE, MEDIA_SECONDS = 16000, 2.5
 RESULT_PAGES = (

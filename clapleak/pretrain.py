@@ -12,8 +12,9 @@ import torch
 import torch.nn.functional as F
 
 from clapleak import embed, metrics, results
-from clapleak.compute import atomic_file, autocast, load_checkpoint, pick_device, save_checkpoint, say, stable_seed
+from clapleak.compute import autocast, load_checkpoint, pick_device, save_checkpoint, stable_seed
 from clapleak.config import Profile, Setup
+from clapleak.files import atomic_file, say
 from clapleak.models import Cnn14, TextEncoder
 from clapleak.task import Task
 
@@ -127,7 +128,7 @@ def _measured(
         "schema": results.SCHEMA, "profile": profile.name, "pretraining": setup.pretraining, "training": None,
         "seed": seed, "group": group, "synthetic": profile.synthetic, "data": task.counts,
         "silhouette": {"x_a": metrics.silhouette(clouds["x_a"], clouds["labels"].astype(int))},
-        "provenance": results.provenance(profile, pick_device(profile.compute), fingerprint),
+        "provenance": results.provenance(profile, pick_device(profile.compute).type, fingerprint),
     }  # fmt: skip
     plane = {space: embed.tsne(clouds[space], profile.measures.perplexity, seed) for space in ("x_a", "x_t")}
     return results.Run(profile.name, setup.pretraining, None, seed, group, found, history, clouds, plane, folder)

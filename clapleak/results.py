@@ -7,12 +7,12 @@ import shutil
 import tempfile
 import zipfile
 from dataclasses import dataclass
+from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pandas as pd
-import torch
 
 from clapleak import __version__
 from clapleak.config import SETUPS, ClapleakError, Profile, find_root
@@ -69,9 +69,9 @@ def run_folder(profile: str, slug: str, seed: int, group: int | None, root: Path
     return (root or find_root()) / "results" / profile / slug / run_name(seed, group)
 
 
-def provenance(profile: Profile, device: torch.device, fingerprint: str) -> dict[str, str]:
+def provenance(profile: Profile, device: str, fingerprint: str) -> dict[str, str]:
     """What the numbers of a run hang on."""
-    versions = {"code": __version__, "torch": torch.__version__.split("+")[0], "device": device.type}
+    versions = {"code": __version__, "torch": version("torch").split("+")[0], "device": device}
     return {**versions, "profile_sha256": profile.sha256, "fingerprint": fingerprint}
 
 

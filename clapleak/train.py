@@ -14,9 +14,10 @@ from torch import Tensor
 from clapleak import embed, pretrain, results
 from clapleak.audio import ClipStore, open_store
 from clapleak.captions import Captions, open_captions
-from clapleak.compute import autocast, load_checkpoint, pick_device, save_checkpoint, say, stable_seed
+from clapleak.compute import autocast, load_checkpoint, pick_device, save_checkpoint, stable_seed
 from clapleak.config import ClapleakError, Profile, Recipe, Setup, find_root
 from clapleak.datasets import data_root as resolve_data_root
+from clapleak.files import say
 from clapleak.models import Clap, TextEncoder, contrastive_loss
 from clapleak.models.text import load_text_encoder
 from clapleak.task import Task, World, prepare, world
@@ -119,7 +120,7 @@ def run(
         "seed": seed, "group": group, "synthetic": profile.synthetic, "data": task.counts,
     }  # fmt: skip
     found = header | embed.measure(clouds, profile.measures)
-    found |= {"provenance": results.provenance(profile, stage.device, fingerprint)}
+    found |= {"provenance": results.provenance(profile, stage.device.type, fingerprint)}
     plane = {space: embed.tsne(clouds[space], profile.measures.perplexity, seed) for space in ("E_a", "E_t")}
     save_checkpoint(folder / "model.pt", model.learnt_state())
     names = (profile.name, setup.pretraining, setup.training, seed, group)
