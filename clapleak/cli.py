@@ -199,7 +199,9 @@ def page(notebook: str, output: Path, parameters: tuple[tuple[str, str], ...]) -
 
 @main.command()
 def book() -> None:
-    """Build the HTML of the book from the executed pages in book/pages."""
+    """Build the HTML of the book from the executed pages in book/pages, and the table of the README from results/."""
     from clapleak import pages
 
-    click.echo(f"The book: {pages.build_book(find_root())}")
+    root = find_root()
+    pages.write_summary(root)
+    click.echo(f"The book: {pages.build_book(root)}")

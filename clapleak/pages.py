@@ -160,7 +160,6 @@ def build_book(root: Path) -> Path:
     ClapleakError
         A page is missing, or Jupyter Book reports a warning or an error.
     """
-    write_summary(root)
     pages = root / "book" / "pages"
     wanted = [*RESULT_PAGES, *(f"setup_{setup.slug}" for setup in SETUPS)]
     absent = [name for name in wanted if not (pages / f"{name}.ipynb").is_file()]
