@@ -6,13 +6,16 @@ from collections.abc import Sequence
 
 import numpy as np
 import pandas as pd
+import torch
 from matplotlib import colormaps
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from scipy.stats import linregress
 
 from clapleak import metrics
-from clapleak.config import SETUPS
+from clapleak.audio import log_mel, standardise
+from clapleak.config import SETUPS, load_profile
+from clapleak.datasets import foley
 from clapleak.results import Run
 
 SLUGS = [setup.slug for setup in SETUPS]
@@ -219,6 +222,25 @@ def overlap(clouds: dict[str, tuple[np.ndarray, np.ndarray]], *, n_permutations:
     axes.flat[0].set_ylabel("shared neighbours", fontsize=11)
     handles, names = axes.flat[0].get_legend_handles_labels()
     figure.legend(handles, names, loc="outside lower center", ncols=2, fontsize=10, frameon=False)
+    return figure
+
+
+def spectrograms(paths: Sequence[str], titles: Sequence[str], *, seconds: float) -> Figure:
+    """Log-mel spectrograms of sounds of the embedded world, as the default profile hears them; four in a row."""
+    settings = load_profile("mini").audio
+    rows = -(-len(paths) // 4)
+    figure, axes = _new(9, 1.35 * rows, nrows=rows, ncols=4, squeeze=False)
+    for ax in axes.flat:
+        ax.set_axis_off()
+    for ax, path, title in zip(axes.flat, paths, titles, strict=False):
+        wave = foley.synthesise(path, sample_rate=settings.sample_rate, duration=seconds)
+        ax.imshow(
+            log_mel(standardise(torch.from_numpy(wave)[None]), settings)[0].T,
+            origin="lower",
+            aspect="auto",
+            cmap="magma",
+        )
+        ax.set_title(title, fontsize=10)
     return figure
 
 

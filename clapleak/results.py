@@ -154,3 +154,24 @@ def table(profile: str, root: Path | None = None) -> pd.DataFrame:
 def paper(root: Path | None = None) -> pd.DataFrame:
     """The paper's printed values: table, row, column (setup slug), value."""
     return pd.read_csv((root or find_root()) / "reference" / "paper.csv")
+
+
+def hardness(root: Path | None = None) -> pd.DataFrame:
+    """The comparison of `clapleak hardness`: one row a world, mean and spread over seeds of silhouette and accuracy."""
+    path = (root or find_root()) / "results" / "hardness.json"
+    if not path.is_file():
+        raise ClapleakError(f"{path}: no such file; make it with `clapleak hardness --data-root DIR`")
+    found = json.loads(path.read_text())
+    names = {"foley": "embedded world (synthetic)", "esc50": "real ESC-50"}
+    rows = {}
+    for world, title in names.items():
+        values = {measure: np.array(found[world][measure]) for measure in ("silhouette", "accuracy")}
+        rows[title] = {
+            f"{m}, {kind}": f for m, v in values.items() for kind, f in (("mean", v.mean()), ("sd", v.std(ddof=1)))
+        }
+        rows[title] |= {
+            "classes": found["classes"],
+            "clips to learn": found["train_clips"],
+            "seeds": len(values["accuracy"]),
+        }
+    return pd.DataFrame(rows).T
