@@ -1,4 +1,5 @@
 # corpora -> stores -> backbones -> setup pages -> result pages -> book. `clapleak reproduce` calls this file.
+import shlex
 import sys
 from pathlib import Path
 
@@ -6,12 +7,13 @@ from clapleak.config import SETUPS
 from clapleak.pages import RESULT_PAGES
 from clapleak.results import run_name
 
-PROFILE, BUILD = config["profile"], f"build/{config['profile']}"
+PROFILE, GIVEN, FILE = config["name"], config["profile"], config["file"]  # name, as the user gave it, its path
+BUILD = f"build/{PROFILE}"
 CLI = f"{Path(sys.executable).parent}/clapleak"
 SHOWN = ("cli.py", "figures.py", "pages.py")  # they only call or show, so they make no training stale
 CODE = [str(p) for p in sorted(Path("clapleak").rglob("*")) if p.suffix in (".py", ".csv") and p.name not in SHOWN]
 RUNS = {run_name(seed, group): (seed, group) for group in config["groups"] or [None] for seed in range(config["seeds"])}
-ROOT = f"--data-root {config['data_root']}" if config["data_root"] else ""
+ROOT = f"--data-root {shlex.quote(config['data_root'])}" if config["data_root"] else ""
 MISSING = "--allow-missing" if config["allow_missing"] else ""
 REAL = [str(p) for p in sorted(Path("results/esc50").rglob("metrics.json"))] if PROFILE == "mini" else []
 SLUGS = [setup.slug for setup in SETUPS]
@@ -25,10 +27,10 @@ def flags(wildcards):
 def parameters(wildcards):
     seed, group = RUNS[wildcards.run]
     pretraining, training = wildcards.slug.split("-")
-    named = {"profile": PROFILE, "pretraining": pretraining, "training": training, "seed": seed}
+    named = {"profile": GIVEN, "pretraining": pretraining, "training": training, "seed": seed}
     named |= {"group": -1 if group is None else group, "allow_missing": config["allow_missing"]}
     named |= {"data_root": f"'{config['data_root']}'"}
-    return " ".join(f'-p {name} "{value}"' for name, value in named.items())
+    return " ".join(f"-p {name} {shlex.quote(str(value))}" for name, value in named.items())
 
 
 rule runs:
@@ -36,10 +38,10 @@ rule runs:
 
 
 rule store:
-    input: CODE, f"profiles/{PROFILE}.yaml"
+    input: CODE, FILE
     output: touch(f"{BUILD}/store.done")
     threads: workflow.cores
-    shell: "{CLI} store --profile {PROFILE} --cores {threads} {ROOT}"
+    shell: "{CLI} store --profile {GIVEN} --cores {threads} {ROOT}"
 
 
 rule backbone:
@@ -47,7 +49,7 @@ rule backbone:
     output: touch(f"{BUILD}/backbone/{{pretraining}}/{{run}}.done")
     params: flags=flags
     priority: 1
-    shell: "{CLI} pretrain --profile {PROFILE} --pretraining {wildcards.pretraining} {params.flags} {ROOT} {MISSING}"
+    shell: "{CLI} pretrain --profile {GIVEN} --pretraining {wildcards.pretraining} {params.flags} {ROOT} {MISSING}"
 
 
 rule setup:

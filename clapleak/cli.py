@@ -13,7 +13,7 @@ import click
 import yaml
 
 from clapleak import __version__
-from clapleak.config import PRETRAININGS, SETUPS, TRAININGS, ClapleakError, Setup, find_root, load_profile
+from clapleak.config import PRETRAININGS, SETUPS, TRAININGS, ClapleakError, Setup, find_root, load_profile, profile_path
 
 PROFILE = click.option("--profile", default="mini", show_default=True, help="Name in profiles/ or path of a YAML file.")
 DATA_ROOT = click.option(
@@ -75,12 +75,19 @@ def reproduce(
     found = resolve(data_root)
     groups = world(settings, found).group_numbers()  # also refuses a wrong data root before anything starts
     target = "book" if book and settings.name in ("mini", "esc50") else "runs"
+    path = profile_path(profile)
     config = {
-        "profile": profile, "seeds": seeds or settings.seeds, "data_root": str(found or ""),
+        "profile": profile if path.stem == profile else str(path), "name": settings.name, "file": str(path), "seeds": seeds or settings.seeds, "data_root": str(found or ""),
         "groups": [] if groups == [None] else groups, "allow_missing": allow_missing,
     }  # fmt: skip
     command = [Path(sys.executable).parent / "snakemake", target, "--cores", str(cores), "--quiet", "rules"]
-    options = ["--rerun-incomplete", "--config", *(f"{key}={json.dumps(value)}" for key, value in config.items())]
+    options = [
+        "--rerun-incomplete",
+        "--rerun-triggers",
+        "mtime",
+        "--config",
+        *(f"{key}={json.dumps(value)}" for key, value in config.items()),
+    ]
     # a killed run leaves the folder locked; two runs at once are the user's to avoid
     subprocess.run([*command, *options, "--unlock"], cwd=root, check=False, capture_output=True)
     if subprocess.run([*command, *options], cwd=root, check=False).returncode:

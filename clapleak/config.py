@@ -196,20 +196,29 @@ def find_root() -> Path:
     raise ClapleakError(f"{Path.cwd()}: no folder here or above holds profiles/; run inside a clone of the project")
 
 
+def profile_path(name: str) -> Path:
+    """File of a profile: `profiles/<name>.yaml`, or the path itself where a YAML file is named."""
+    return Path(name).resolve() if name.endswith((".yaml", ".yml")) else find_root() / "profiles" / f"{name}.yaml"
+
+
 def load_profile(name: str) -> Profile:
     """Read a profile by its name in `profiles/` or by the path of a YAML file.
 
-    Raises ClapleakError for an unknown name, an unknown key, a missing key or a wrong type.
+    Raises ClapleakError for an unknown name, an unknown key, a missing key, a wrong type, or a name inside that is not
+    the file's (results are kept under that name, so a renamed copy must not pass for the original).
     """
-    path = Path(name) if name.endswith((".yaml", ".yml")) else find_root() / "profiles" / f"{name}.yaml"
+    path = profile_path(name)
     if not path.is_file():
         known = sorted(p.stem for p in path.parent.glob("*.yaml"))
         raise ClapleakError(f"unknown profile '{name}': {path} does not exist; known: {', '.join(known) or 'none'}")
     try:
-        return Profile.model_validate(yaml.safe_load(path.read_text(encoding="utf-8")))
+        profile = Profile.model_validate(yaml.safe_load(path.read_text(encoding="utf-8")))
     except yaml.YAMLError as error:
         raise ClapleakError(f"{path}: not valid YAML: {' '.join(str(error).split())}") from error
     except ValidationError as error:
         first = error.errors()[0]
         key = ".".join(str(part) for part in first["loc"]) or "(top level)"
         raise ClapleakError(f"{path}: key '{key}': {first['msg']}; compare with profiles/mini.yaml") from error
+    if profile.name != path.stem:
+        raise ClapleakError(f"{path}: key 'name': is '{profile.name}' and must be the file's name, '{path.stem}'")
+    return profile

@@ -72,7 +72,7 @@ def execute(notebook: Path, output: Path, parameters: dict[str, Any], *, root: P
         except papermill.PapermillExecutionError as error:
             raise ClapleakError(f"{notebook}: cell {error.exec_count} failed: {error.ename}: {error.evalue}") from error
         page = nbformat.read(done, 4)
-    normalise(page)
+    normalise(page, root)
     with atomic_file(output) as file:
         file.write(nbformat.writes(page).encode())
 
@@ -92,8 +92,8 @@ def _fill_in(notebook: nbformat.NotebookNode, parameters: dict[str, Any]) -> Non
             cell.source = cell.source.replace("{{" + word + "}}", value)
 
 
-def normalise(page: nbformat.NotebookNode) -> None:
-    """Drop from a page what differs between equal runs: times, random ids, progress lines, paths of the machine."""
+def normalise(page: nbformat.NotebookNode, root: Path) -> None:
+    """Drop from a page what differs between equal runs: times, random ids, progress lines, the path of the project."""
     page.metadata = {k: page.metadata[k] for k in ("kernelspec", "language_info") if k in page.metadata}
     count = 0
     for number, cell in enumerate(page.cells):
@@ -108,6 +108,8 @@ def normalise(page: nbformat.NotebookNode) -> None:
         for output in cell.outputs:
             if output.output_type == "execute_result":
                 output.execution_count = count
+            if "text" in output:
+                output.text = output.text.replace(f"{root}/", "")
 
 
 def player(path: str, *, title: str = "") -> str:

@@ -34,7 +34,7 @@ def test_every_number_of_a_profile_has_its_source():
 
 
 def write(tmp_path, change) -> str:
-    content = yaml.safe_load((find_root() / "profiles" / "mini.yaml").read_text())
+    content = yaml.safe_load((find_root() / "profiles" / "mini.yaml").read_text()) | {"name": "changed"}
     change(content)
     path = tmp_path / "changed.yaml"
     path.write_text(yaml.safe_dump(content))
@@ -46,6 +46,7 @@ def write(tmp_path, change) -> str:
     [
         (lambda c: c["recipe"].update(momentum=0.9), "recipe.momentum"),
         (lambda c: c.update(extra=1), "extra"),
+        (lambda c: c.update(name="mini"), "must be the file's name, 'changed'"),
         (lambda c: c["recipe"].pop("batch_size"), "recipe.batch_size"),
         (lambda c: c["recipe"].update(batch_size="128"), "recipe.batch_size"),
         (lambda c: c["recipe"].update(validation_share=1.5), "recipe.validation_share"),

@@ -82,7 +82,7 @@ def test_most_classes_survive_the_filter_and_most_targets_do_not(classes):
     assert len(names - set(classes.index[classes["target"]])) >= 150
     targets = pairs.table["labels"].str[0].isin(list(classes.index[classes["target"]]))
     leaking = find_leaks(pairs.table.loc[targets, "text"], load_labels("esc50"))["leaks"]
-    assert 0.6 < leaking.mean() < 1  # a literal filter catches most and misses some, as with real captions
+    assert 0.5 < leaking.mean() < 1  # a literal filter catches most and misses many, as with real captions
 
 
 def test_a_limited_world_is_half_targets():
