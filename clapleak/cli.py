@@ -77,9 +77,14 @@ def reproduce(
     target = "book" if book and settings.name in ("mini", "esc50") else "runs"
     path = profile_path(profile)
     config = {
-        "profile": profile if path.stem == profile else str(path), "name": settings.name, "file": str(path), "seeds": seeds or settings.seeds, "data_root": str(found or ""),
-        "groups": [] if groups == [None] else groups, "allow_missing": allow_missing,
-    }  # fmt: skip
+        "profile": profile if path.stem == profile else str(path),
+        "name": settings.name,
+        "file": str(path),
+        "seeds": seeds or settings.seeds,
+        "data_root": str(found or ""),
+        "groups": [] if groups == [None] else groups,
+        "allow_missing": allow_missing,
+    }
     command = [Path(sys.executable).parent / "snakemake", target, "--cores", str(cores), "--quiet", "rules"]
     options = [
         "--rerun-incomplete",
