@@ -215,5 +215,6 @@ def book() -> None:
     from clapleak import pages
 
     root = find_root()
+    first_page = pages.build_book(root)
     pages.write_summary(root)
-    click.echo(f"The book: {pages.build_book(root)}")
+    click.echo(f"The book: {first_page}")

@@ -230,6 +230,7 @@ def spectrograms(paths: Sequence[str], titles: Sequence[str], *, seconds: float)
     settings = load_profile("mini").audio
     rows = -(-len(paths) // 4)
     figure, axes = _new(9, 1.35 * rows, nrows=rows, ncols=4, squeeze=False)
+    figure.set_dpi(72)  # noise does not compress, and a page has to load
     for ax in axes.flat:
         ax.set_axis_off()
     for ax, path, title in zip(axes.flat, paths, titles, strict=False):

@@ -48,7 +48,7 @@ def files(folder: Path) -> set[str]:
 
 def edit(project: Path, change, base: str = "smoke") -> Path:
     """A changed copy of a profile."""
-    content = yaml.safe_load((project / "profiles" / f"{base}.yaml").read_text())
+    content = yaml.safe_load((project / "profiles" / f"{base}.yaml").read_text()) | {"name": "changed"}
     change(content)
     path = project / "changed.yaml"
     path.write_text(yaml.safe_dump(content))
@@ -129,7 +129,7 @@ def test_unusable_audio_is_listed_before_training_and_nothing_is_written(project
     assert "--allow-missing" in line
     assert not (project / "results").exists()
     assert call(*words, "--allow-missing").exit_code == 0
-    assert (project / "results" / "smoke" / "backbone" / "dirty" / "group0-seed0" / "metrics.json").is_file()
+    assert (project / "results" / "changed" / "backbone" / "dirty" / "group0-seed0" / "metrics.json").is_file()
 
 
 REAL = {
