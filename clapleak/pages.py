@@ -23,6 +23,17 @@ from clapleak.config import SETUPS, ClapleakError, Setup
 from clapleak.datasets import foley
 from clapleak.files import atomic_file, say
 
+# Jupyter Book's own redirect names no icon, so that browsers ask for one that is not there.
+_FRONT_DOOR = """<!doctype html>
+<html lang="en">
+<head>
+<meta charset="utf-8"><title>clapleak</title>
+<link rel="icon" href="_static/favicon.svg">
+<meta http-equiv="refresh" content="0; url=pages/intro.html">
+</head>
+<body><a href="pages/intro.html">clapleak</a></body>
+</html>
+"""
 MEDIA_RATE, MEDIA_SECONDS = 16000, 2.5
 RESULT_PAGES = (
     "intro", "idea", "leaks", "world", "table1_accuracy", "fig2_tsne_audio",
@@ -90,6 +101,8 @@ def _fill_in(notebook: nbformat.NotebookNode, parameters: dict[str, Any]) -> Non
     for cell in notebook.cells:
         for word, value in words.items():
             cell.source = cell.source.replace("{{" + word + "}}", value)
+            for part in cell.metadata.get("mystnb", {}).values():  # captions and names of figures
+                part.update({key: text.replace("{{" + word + "}}", value) for key, text in part.items()})
 
 
 def normalise(page: nbformat.NotebookNode, root: Path) -> None:
@@ -172,6 +185,7 @@ def build_book(root: Path) -> Path:
         "jupyter-book",
         "build",
         "book",
+        "--all",  # a page that is not read again would keep its warnings to itself
         "--config",
         "_config.yml",
         "--path-output",
@@ -183,7 +197,9 @@ def build_book(root: Path) -> Path:
     done = subprocess.run([Path(sys.executable).parent / command[0], *command[1:]], cwd=root, check=False)
     if done.returncode:
         raise ClapleakError(f"{root / 'book'}: the book did not build; the lines above name the page and the reason")
-    return root / "_build" / "html" / "index.html"
+    index = root / "_build" / "html" / "index.html"
+    index.write_text(_FRONT_DOOR, encoding="utf-8")
+    return index
 
 
 def write_summary(root: Path) -> None:
