@@ -23,12 +23,12 @@ from clapleak.config import SETUPS, ClapleakError, Setup
 from clapleak.datasets import foley
 from clapleak.files import atomic_file, say
 
-# Jupyter Book's own redirect names no icon, so that browsers ask for one that is not there.
+# Jupyter Book's own redirect names no icon, and browsers then ask for one that is not there.
 _FRONT_DOOR = """<!doctype html>
 <html lang="en">
 <head>
 <meta charset="utf-8"><title>clapleak</title>
-<link rel="icon" href="_static/favicon.svg">
+<link rel="icon" href="data:,">
 <meta http-equiv="refresh" content="0; url=pages/intro.html">
 </head>
 <body><a href="pages/intro.html">clapleak</a></body>
