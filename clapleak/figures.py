@@ -10,11 +10,12 @@ import torch
 from matplotlib import colormaps
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
+from matplotlib.patheffects import withStroke
 from scipy.stats import linregress
 
-from clapleak import metrics
+from clapleak import metrics, results
 from clapleak.audio import log_mel, standardise
-from clapleak.config import SETUPS, load_profile
+from clapleak.config import SETUPS, ClapleakError, load_profile
 from clapleak.datasets import foley
 from clapleak.results import Run
 
@@ -24,6 +25,8 @@ COLOURS = dict(zip(SLUGS, ("#D55E00", "#E69F00", "#CC79A7", "#0072B2", "#009E73"
 GREY = "#666666"
 # classes by colour and shape: 10 x 5 combinations for the fifty labels of ESC-50
 _SHAPES = "osD^v"
+_HALO = [withStroke(linewidth=2.2, foreground="white")]
+_MANY = 20  # more classes than this need another layout
 
 
 def _new(width: float, height: float, **options) -> tuple[Figure, np.ndarray]:
@@ -81,18 +84,27 @@ def history(run: Run) -> Figure:
 
 
 def confusion(labels: np.ndarray, answers: np.ndarray, classes: Sequence[str]) -> Figure:
-    """Share of each class's clips (rows) by the label that the model gives them (columns)."""
-    size = 7.5 if len(classes) > 20 else 5.5
-    figure, (ax,) = _new(size, size)
+    """Share of each class's clips (rows) by the label that the model gives them (columns).
+
+    With many classes the columns have no room for names: the answer is written beside the eight largest confusions.
+    """
+    many = len(classes) > _MANY
+    figure, (ax,) = _new(7, 8.2 if many else 5.4)
     counts = np.zeros((len(classes), len(classes)))
     np.add.at(counts, (labels, answers), 1)
-    image = ax.imshow(counts / counts.sum(1, keepdims=True), cmap="Blues", vmin=0, vmax=1)
-    small = 6.5 if len(classes) > 20 else 9
-    ax.set_xticks(range(len(classes)), classes, rotation=90, fontsize=small)
-    ax.set_yticks(range(len(classes)), classes, fontsize=small)
-    ax.set_xlabel("answer", fontsize=11)
+    shares = counts / np.maximum(counts.sum(1, keepdims=True), 1)
+    image = ax.imshow(shares, cmap="Blues", vmin=0, vmax=1, aspect="auto")
+    ax.set_yticks(range(len(classes)), classes, fontsize=9)
+    ax.set_xticks([] if many else range(len(classes)), [] if many else classes, rotation=90, fontsize=9)
+    ax.set_xlabel("answer" + ", in the order of the rows" * many, fontsize=11)
     ax.set_ylabel("class", fontsize=11)
-    figure.colorbar(image, ax=ax, shrink=0.5, label="share of the class's clips")
+    wrong = np.where(np.eye(len(classes), dtype=bool), 0, shares)
+    for flat in np.argsort(-wrong, axis=None, kind="stable")[: 8 * many]:
+        row, column = divmod(int(flat), len(classes))
+        if wrong[row, column]:
+            side, align = (-0.8, "right") if column > len(classes) / 2 else (0.8, "left")
+            ax.text(column + side, row, classes[column], fontsize=9, ha=align, va="center", path_effects=_HALO)
+    figure.colorbar(image, ax=ax, location="top", shrink=0.6, aspect=40, label="share of the class's clips")
     return figure
 
 
@@ -100,79 +112,101 @@ def _style(number: int) -> dict:
     return {"color": colormaps["tab10"](number % 10), "marker": _SHAPES[number // 10 % len(_SHAPES)]}
 
 
-def _spread_labels(ax: Axes, points: np.ndarray, names: Sequence[str], size: float) -> None:
-    """Write names at points and push them apart along y until none covers another."""
-    low, high = ax.get_ylim()
-    left, right = ax.get_xlim()
-    box = ax.get_position()
-    width_in, height_in = ax.figure.get_size_inches() * (box.width, box.height)
-    line = 1.15 * size / 72 / height_in * (high - low)
-    reach = {name: 0.55 * size * len(name) / 72 / width_in * (right - left) for name in names}
-    placed: list[tuple[float, float, float]] = []
-    for i in np.argsort(-points[:, 1]):
-        x, y = points[i][0], points[i][1] + 0.7 * line  # above the point, not on it
-        half = reach[names[i]] / 2
-        x = min(max(x, left + half), right - half)
-        while any(
-            abs(y - other) < line and abs(x - centre) < half + reach_other for centre, other, reach_other in placed
-        ):
-            y -= line / 4
-        placed.append((x, y, half))
+def _write_names(ax: Axes, anchors: np.ndarray, names: Sequence[str], colours: Sequence, dots: np.ndarray) -> None:
+    """Write each name by its anchor where it covers no other name and few dots; a thin line joins what is far apart.
+
+    `anchors` (C, 2) and `dots` (N, 2) are data; the search goes on in points of the page, whose layout must be final.
+    """
+    size = 9
+    ax.figure.draw_without_rendering()
+    scale = 72 / ax.figure.dpi
+    at, dots = (ax.transData.transform(points) * scale for points in (anchors, dots))
+    low, high = ax.bbox.min * scale, ax.bbox.max * scale
+    ways = np.stack([np.cos(np.arange(12) * np.pi / 6), np.sin(np.arange(12) * np.pi / 6)], axis=1)
+    taken = np.empty((0, 4))  # centre and half size of the names that stand
+    for i in np.argsort(-at[:, 1], kind="stable"):
+        half = size * np.array([0.31 * len(names[i]), 0.62])
+        steps = np.repeat([4.0, 7, 12, 18, 26, 36, 48, 64, 84], len(ways))
+        centres = at[i] + np.tile(ways, (9, 1)) * (half + steps[:, None])
+        centres = np.clip(centres, low + half, high - half)
+        clash = (abs(centres[:, None] - taken[:, :2]) < half + taken[:, 2:]).all(2).sum(1)
+        covered = (abs(centres[:, None] - dots) < half).all(2).sum(1)
+        centre = centres[np.argmin(1000 * clash + 3 * covered + steps)]
+        taken = np.vstack([taken, [*centre, *half]])
+        far = (abs(centre - at[i]) > half + 10).any()
         ax.annotate(
-            names[i], points[i], (x, y), fontsize=size, ha="center", va="center",
-            arrowprops={"arrowstyle": "-", "color": GREY, "linewidth": 0.4},
-            bbox={"boxstyle": "round,pad=0.1", "facecolor": "white", "alpha": 0.7, "linewidth": 0},
+            names[i], anchors[i], ax.transData.inverted().transform(centre / scale), fontsize=size, ha="center",
+            va="center", color=colours[i], path_effects=_HALO,
+            arrowprops={"arrowstyle": "-", "color": GREY, "linewidth": 0.5} if far else None,
         )  # fmt: skip
 
 
-def _cloud(ax: Axes, points: np.ndarray, labels: np.ndarray, classes: Sequence[str], size: float) -> None:
-    points = points.astype(float)
-    for number in range(len(classes)):
-        chosen = points[labels == number]
-        ax.scatter(chosen[:, 0], chosen[:, 1], s=9, alpha=0.75, linewidths=0, **_style(number))
+def _bare(ax: Axes) -> None:
     ax.set_xticks([])
     ax.set_yticks([])
     ax.spines[:].set_visible(False)
-    if size:
-        middles = np.array([np.median(points[labels == number], axis=0) for number in range(len(classes))])
-        _spread_labels(ax, middles, classes, size)
+
+
+def _cloud(ax: Axes, points: np.ndarray, labels: np.ndarray, classes: Sequence[str], *, names: bool = True) -> None:
+    points, colours, middles = points.astype(float), [], []
+    for number in range(len(classes)):
+        chosen = points[labels == number]
+        ax.scatter(chosen[:, 0], chosen[:, 1], s=10, alpha=0.75, linewidths=0, **_style(number))
+        colours.append(0.62 * np.array(_style(number)["color"][:3]))  # darker: text needs contrast
+        gaps = np.linalg.norm(chosen[:, None] - chosen, axis=2).sum(1)
+        middles.append(chosen[gaps.argmin()])  # medoid: a clip, so the name stands at one of its own
+    if names:
+        _write_names(ax, np.array(middles), classes, colours, points)
 
 
 def cloud(points: np.ndarray, labels: np.ndarray, classes: Sequence[str], *, title: str) -> Figure:
-    """t-SNE of clips, (N, 2), coloured and marked by class, with each class's name at its median."""
-    figure, (ax,) = _new(7.5, 6.5)
-    _cloud(ax, points, labels, classes, 8 if len(classes) > 20 else 10)
+    """t-SNE of clips, (N, 2), coloured and marked by class, with each class's name at its medoid."""
+    figure, (ax,) = _new(7, 7 if len(classes) > _MANY else 5)
+    _bare(ax)
     ax.set_title(title, fontsize=12)
+    _cloud(ax, points, labels, classes)
     return figure
 
 
 def six_clouds(runs: Sequence[Run]) -> Figure:
-    """The paper's Figure 2: t-SNE of E_a for the six setups, panels a to f in its order."""
-    figure, axes = _new(9, 6.6, nrows=2, ncols=3)
+    """The paper's Figure 2: t-SNE of E_a, dirty training left (a to c), clean right; empty where a run is missing."""
+    figure, axes = _new(7, 9.6, nrows=3, ncols=2)
     by_slug = {run.slug: run for run in runs}
-    for setup, ax in zip(SETUPS, axes.flat, strict=True):
-        run = by_slug[setup.slug]
-        labels, classes = run.embeddings["labels"].astype(int), [str(c) for c in run.embeddings["classes"]]
-        _cloud(ax, run.map["E_a"], labels, classes, 0 if len(classes) > 20 else 7)
-        score = run.metrics["silhouette"]["E_a"]
-        ax.set_title(
-            f"({setup.figure[1]}) {setup.slug}\nsilhouette {score:.2f}", fontsize=11, color=COLOURS[setup.slug]
-        )
+    panels = [(by_slug.get(setup.slug), setup, ax) for setup, ax in zip(SETUPS, axes.T.flat, strict=True)]
+    for run, setup, ax in panels:
+        _bare(ax)
+        ax.spines["top"].set(visible=True, color=COLOURS[setup.slug], linewidth=4)
+        score = f"silhouette {run.metrics['silhouette']['E_a']:.2f}" if run else "no result"
+        ax.set_title(f"({setup.figure[1]}) {setup.slug}, {score}", fontsize=10)
+    for run, _, ax in panels:  # names last: they need the final layout
+        if run:
+            labels, classes = run.embeddings["labels"].astype(int), [str(c) for c in run.embeddings["classes"]]
+            _cloud(ax, run.map["E_a"], labels, classes, names=len(classes) <= _MANY)
     return figure
 
 
 def text_map(points: np.ndarray, classes: Sequence[str], *, title: str) -> Figure:
     """t-SNE of label embeddings, (C, 2), as the paper's Figures 3 and 4c."""
-    figure, (ax,) = _new(7.5, 5.5)
+    figure, (ax,) = _new(7, 6.4 if len(classes) > _MANY else 4.5)
     points = points.astype(float)
-    ax.scatter(*points.T, s=16, color=COLOURS["dirty-clean"])
-    ax.margins(0.12, 0.06)
-    ax.set_xticks([])
-    ax.set_yticks([])
-    ax.spines[:].set_visible(False)
-    _spread_labels(ax, points, [str(c) for c in classes], 8.5)
+    ax.scatter(*points.T, s=16, color=COLOURS["dirty-clean"], zorder=5)
+    ax.margins(0.08, 0.06)
+    _bare(ax)
     ax.set_title(title, fontsize=12)
+    _write_names(ax, points, [str(c) for c in classes], ["black"] * len(classes), points)
     return figure
+
+
+def over_setups(across: pd.Series, up: pd.Series) -> tuple[float, float]:
+    """Pearson r and p of two Series over the six setups; NaN and NaN where a setup has no result."""
+    pair = [series.reindex(SLUGS) for series in (across, up)]
+    return metrics.pearson(*pair) if np.isfinite(pair).all() else (np.nan, np.nan)
+
+
+def correlation_text(across: pd.Series, up: pd.Series) -> str:
+    """`over_setups` for prose: "r = 0.97 (p = 0.001)", or "no results"."""
+    r, p = over_setups(across, up)
+    return "no results" if np.isnan(r) else f"r = {r:.2f} ({'p < 0.001' if p < 0.001 else f'p = {p:.3f}'})"
 
 
 def correlation(points: dict[str, tuple[pd.Series, pd.Series]], *, x: str, y: str) -> Figure:
@@ -181,14 +215,14 @@ def correlation(points: dict[str, tuple[pd.Series, pd.Series]], *, x: str, y: st
     Parameters
     ----------
     points : dict
-        Title -> two Series indexed by setup slug: what stands on x and on y.
+        Title -> two Series indexed by setup slug: what stands on x and on y. One with gaps gets no panel.
     x, y : str
         Axis labels.
     """
-    figure, axes = _new(3.1 * len(points) + 0.4, 3.5, ncols=len(points), squeeze=False)
+    points = {title: pair for title, pair in points.items() if np.isfinite(over_setups(*pair)).all()}
+    figure, axes = _new(7, 3.7, ncols=len(points), squeeze=False)
     for ax, (title, (across, up)) in zip(axes.flat, points.items(), strict=True):
         across, up = across.loc[SLUGS], up.loc[SLUGS]
-        r, p = metrics.pearson(across, up)
         others = metrics.leave_one_out(across, up)[:, 0]
         for slug in SLUGS:
             ax.scatter(across[slug], up[slug], 45, COLOURS[slug], label=slug)
@@ -196,18 +230,24 @@ def correlation(points: dict[str, tuple[pd.Series, pd.Series]], *, x: str, y: st
         ends = np.array([across.min(), across.max()])
         ax.plot(ends, line.intercept + line.slope * ends, color=GREY, linewidth=1, zorder=0)
         ax.set_title(
-            f"{title}\nr = {r:.2f}, p = {p:.3f}\nwithout one: {others.min():.2f} to {others.max():.2f}", fontsize=10
+            f"{title}\n{correlation_text(across, up)}\nwithout one: {others.min():.2f} to {others.max():.2f}",
+            fontsize=9.5,
         )
         ax.set_xlabel(x, fontsize=10)
+        ax.locator_params(nbins=5)
     axes.flat[0].set_ylabel(y, fontsize=10)
     handles, names = axes.flat[0].get_legend_handles_labels()
-    figure.legend(handles, names, loc="outside lower center", ncols=3, fontsize=10, frameon=False)
+    rows = [0, 3, 1, 4, 2, 5]  # legends fill by column: this puts dirty training above clean training
+    figure.legend(
+        [handles[i] for i in rows], [names[i] for i in rows], loc="outside lower center", ncols=3, fontsize=10,
+        frameon=False,
+    )  # fmt: skip
     return figure
 
 
 def overlap(clouds: dict[str, tuple[np.ndarray, np.ndarray]], *, n_permutations: int = 300) -> Figure:
     """S_k over k for pairs of clouds, with the chance line, the band of unrelated clouds, and where S is taken."""
-    figure, axes = _new(9, 3.3, ncols=len(clouds), sharey=True, squeeze=False)
+    figure, axes = _new(7, 3.3, ncols=len(clouds), sharey=True, squeeze=False)
     for ax, (title, (p, q)) in zip(axes.flat, clouds.items(), strict=True):
         found = metrics.topological_similarity(p, q)
         k = np.arange(1, len(found.curve) + 1)
@@ -235,31 +275,52 @@ def spectrograms(paths: Sequence[str], titles: Sequence[str], *, seconds: float)
         ax.set_axis_off()
     for ax, path, title in zip(axes.flat, paths, titles, strict=False):
         wave = foley.synthesise(path, sample_rate=settings.sample_rate, duration=seconds)
-        ax.imshow(
-            log_mel(standardise(torch.from_numpy(wave)[None]), settings)[0].T,
-            origin="lower",
-            aspect="auto",
-            cmap="magma",
-        )
+        mel = log_mel(standardise(torch.from_numpy(wave)[None]), settings)[0].T
+        ax.imshow(mel, origin="lower", aspect="auto", cmap="magma")
         ax.set_title(title, fontsize=10)
     return figure
+
+
+def table_or_note(profile: str) -> pd.DataFrame:
+    """`results.table`; where a profile has no results, an empty one after a line that names the command for them."""
+    try:
+        return results.table(profile)
+    except ClapleakError as error:
+        print(error)
+        measures = [f"{column}{end}" for column in results.MEASURES.values() for end in ("", "_corrected")]
+        numbers = ["seed", "group", "accuracy", "chance", "silhouette_x_a", "silhouette_E_a", *measures]
+        names = ["setup", "pretraining", "training", "synthetic"]
+        return pd.DataFrame({name: pd.Series(dtype=float if name in numbers else object) for name in names + numbers})
+
+
+def origin(profile: str, ours: pd.DataFrame) -> str:
+    """HTML line to stand above a table: real or synthetic sounds, the profile, and how many runs a setup has."""
+    if ours.empty:
+        return f"<p>profile {profile}: no results</p>"
+    badge = "synthetic" if ours["synthetic"].any() else "real sounds"
+    counts = ours.groupby("setup").size()
+    number = " to ".join(map(str, sorted({counts.min(), counts.max()})))
+    return f'<p><span class="{badge.split()[0]}">{badge}</span> profile {profile}, runs a setup: {number}</p>'
 
 
 def beside_paper(ours: pd.DataFrame, paper: pd.DataFrame, rows: dict[str, str]) -> pd.DataFrame:
     """Ours as mean ± standard deviation over runs, the paper's value and the difference, for each setup.
 
-    `rows` maps a row of the paper's tables ("accuracy") to a column of `results.table` ("accuracy").
+    `rows` maps a row of the paper's tables ("accuracy") to a column of `results.table` ("accuracy"). A single run has
+    no spread and a setup without a run a dash.
     """
     found = {}
     for row, column in rows.items():
-        spread = ours.groupby("setup")[column].agg(["mean", "std"]).fillna(0).loc[SLUGS]
+        spread = ours.groupby("setup")[column].agg(["mean", "std"]).reindex(SLUGS)
         printed = paper[paper["row"] == row].set_index("column")["value"].loc[SLUGS]
-        found[row, "ours"] = [f"{mean:.2f} ± {std:.2f}" for mean, std in spread.to_numpy()]
+        shown = [f"{mean:.2f}\u00a0±\u00a0{std:.2f}" for mean, std in spread.to_numpy()]  # no line breaks
+        found[row, "ours"] = [text.replace("\u00a0±\u00a0nan", "").replace("nan", "–") for text in shown]
         found[row, "paper"] = [f"{value:.2f}" for value in printed]
-        found[row, "difference"] = [f"{value:+.2f}" for value in (spread["mean"] - printed).round(2) + 0.0]
+        gaps = (spread["mean"] - printed).round(2) + 0.0  # no "-0.00"
+        found[row, "difference"] = ["–" if np.isnan(gap) else f"{gap:+.2f}" for gap in gaps]
     return pd.DataFrame(found, index=pd.Index(SLUGS, name="setup"))
 
 
 def setup_means(ours: pd.DataFrame, column: str) -> pd.Series:
-    """Mean of a column of `results.table` over all runs of each setup."""
-    return ours.groupby("setup")[column].mean().loc[SLUGS]
+    """Mean of a column of `results.table` over all runs of each setup; NaN for a setup without a run."""
+    return ours.groupby("setup")[column].mean().reindex(SLUGS)

@@ -22,6 +22,7 @@
 # %matplotlib inline
 import numpy as np
 import pandas as pd
+from IPython.display import HTML
 from myst_nb import glue
 
 from clapleak import figures, metrics, results
@@ -59,7 +60,7 @@ first, second = np.triu_indices(len(classes), 1)
 pairs = pd.DataFrame({"one": np.array(classes)[first], "other": np.array(classes)[second]})
 pairs["cosine in E_t"], pairs["cosine in E_a"] = text[first, second], audio[first, second]
 pairs["rank in E_a"] = pairs["cosine in E_a"].rank(ascending=False).astype(int)
-pairs.sort_values("cosine in E_t", ascending=False).head(12).round(2).style.hide(axis="index").format(precision=2)
+HTML(pairs.nlargest(12, "cosine in E_t").to_html(index=False, float_format="{:.2f}".format))
 
 # %% [markdown]
 # The pairs that the paper names:
@@ -92,4 +93,4 @@ glue("agreement", r, display=False)
 
 # %% tags=["hide-cell"]
 apart = pairs.assign(gap=pairs["cosine in E_a"] - pairs["cosine in E_t"])
-apart.sort_values("gap", ascending=False).head(5).round(2).style.hide(axis="index").format(precision=2)
+HTML(apart.nlargest(5, "gap").to_html(index=False, float_format="{:.2f}".format))

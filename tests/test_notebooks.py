@@ -1,0 +1,126 @@
+"""Notebooks: form, prose without typed numbers, and result pages that run with all, part or none of the results."""
+
+import re
+import shutil
+from pathlib import Path
+
+import jupytext
+import nbformat
+import pytest
+from fake_results import write_project
+from IPython.core.interactiveshell import InteractiveShell
+
+from clapleak import pages
+from clapleak.config import SETUPS
+
+NOTEBOOKS = sorted((Path(__file__).parents[1] / "notebooks").glob("*.py"))
+RESULT_NOTEBOOKS = [path for path in NOTEBOOKS if re.match(r"(table|fig)\d_", path.stem)]
+PLUMBING = {"hide-input", "remove-input", "remove-cell"}
+# where digits may stand: formulas, code and glued values, addresses, numbers of sections
+NO_PROSE = re.compile(
+    r"\$\$.*?\$\$|\$[^$]+\$|`[^`]*`|\{[\w:-]+\}|\]\([^)]*\)|[Ss]ections? \d[\d.]*( and \d[\d.]*)?", re.S
+)
+
+
+@pytest.fixture(params=NOTEBOOKS, ids=lambda path: path.stem)
+def notebook(request) -> nbformat.NotebookNode:
+    return jupytext.read(request.param)
+
+
+def cells(notebook: nbformat.NotebookNode, kind: str) -> list[nbformat.NotebookNode]:
+    return [cell for cell in notebook.cells if cell.cell_type == kind]
+
+
+def test_first_comes_the_title(notebook):
+    assert re.match(r"# \S", notebook.cells[0].source) and notebook.cells[0].cell_type == "markdown"
+
+
+def test_parameters_are_scalars_with_a_comment_each(notebook):
+    tagged = [cell for cell in cells(notebook, "code") if "parameters" in cell.metadata.get("tags", [])]
+    assert len(tagged) == 1
+    for line in tagged[0].source.splitlines():
+        assert re.fullmatch(r"""\w+ = ("[^"]*"|-?[\d.]+|True|False)  # \S.*""", line), line
+
+
+def test_cells_are_short(notebook):
+    for cell in cells(notebook, "code"):
+        lines = cell.source.splitlines()
+        assert len(lines) <= 15, cell.source
+        if PLUMBING & set(cell.metadata.get("tags", [])):
+            assert len([line for line in lines if not line.lstrip().startswith("glue(")]) <= 5, cell.source
+
+
+def test_no_decimal_number_is_typed_in_prose(notebook):
+    for cell in cells(notebook, "markdown"):
+        found = re.search(r"\d\.\d", NO_PROSE.sub(" ", cell.source))
+        assert not found, f"compute and glue it: ...{found.string[max(0, found.start() - 30) : found.end() + 10]}..."
+
+
+def test_figures_name_the_paper_s_number_and_have_alt_text(notebook):
+    for cell in cells(notebook, "code"):
+        picture = cell.metadata.get("mystnb", {})
+        drawn = [line for line in cell.source.splitlines() if re.search(r"^\s*(display\()?figures\.[a-z_]+\(", line)]
+        tables = ("beside_paper", "origin", "setup_means")
+        if [line for line in drawn if not any(name in line for name in tables)]:
+            assert len(picture["image"]["alt"]) > 30 and picture["figure"]["caption"].endswith(".")
+
+
+def run_cells(path: Path, folder: Path, monkeypatch, capsys) -> tuple[dict, str]:
+    """Run a notebook's cells in this process; the glued values and what was printed."""
+    glued = {}
+    monkeypatch.setattr("myst_nb.glue", lambda name, value, display=True: glued.update({name: value}))
+    monkeypatch.chdir(folder)
+    shell = InteractiveShell()
+    for cell in cells(jupytext.read(path), "code"):
+        source = cell.source.replace("%matplotlib inline", "")
+        shell.run_cell(source).raise_error()
+    return glued, capsys.readouterr().out
+
+
+@pytest.fixture(scope="module")
+def project(tmp_path_factory) -> Path:
+    return write_project(tmp_path_factory.mktemp("project"))
+
+
+def wanted(path: Path) -> set[str]:
+    """Names of the glued values that the prose of a notebook asks for."""
+    prose = "\n".join(cell.source for cell in cells(jupytext.read(path), "markdown"))
+    return {name.split(":")[0] for name in re.findall(r"\{glue:text\}`([^`]+)`", prose)}
+
+
+@pytest.mark.parametrize("path", RESULT_NOTEBOOKS, ids=lambda path: path.stem)
+def test_result_page_runs_and_glues_what_its_prose_asks_for(path, project, monkeypatch, capsys):
+    glued, printed = run_cells(path, project, monkeypatch, capsys)
+    assert wanted(path) <= set(glued)
+    assert "clapleak reproduce" not in printed
+    assert not [name for name, value in glued.items() if value != value or value == "no results"]
+
+
+@pytest.mark.parametrize("path", RESULT_NOTEBOOKS, ids=lambda path: path.stem)
+def test_result_page_without_real_results_names_the_command(path, project, tmp_path, monkeypatch, capsys):
+    alone = shutil.copytree(project, tmp_path / "alone", ignore=shutil.ignore_patterns("esc50"))
+    glued, printed = run_cells(path, alone, monkeypatch, capsys)
+    assert wanted(path) <= set(glued)
+    reads_real = "real_profile" in path.read_text(encoding="utf-8")
+    assert ("clapleak reproduce --profile esc50" in printed) == reads_real
+
+
+@pytest.mark.parametrize("path", RESULT_NOTEBOOKS, ids=lambda path: path.stem)
+def test_result_page_runs_beside_an_unfinished_real_profile(path, project, tmp_path, monkeypatch, capsys):
+    part = shutil.copytree(project, tmp_path / "part")
+    for slug in ("none-clean", "clean-dirty"):
+        shutil.rmtree(part / "results" / "esc50" / slug)
+    shutil.rmtree(part / "results" / "esc50" / "dirty-dirty" / "group1-seed1")
+    glued, _ = run_cells(path, part, monkeypatch, capsys)
+    assert wanted(path) <= set(glued)
+
+
+def test_setup_page_has_a_title_for_every_setup():
+    notebook = jupytext.read(Path(__file__).parents[1] / "notebooks" / "setup.py")
+    titles = set()
+    for setup in SETUPS:
+        page = jupytext.reads(jupytext.writes(notebook, "py:percent"), "py:percent")
+        pages._fill_in(page, {"pretraining": setup.pretraining, "training": setup.training})
+        assert "{{" not in "".join(cell.source + str(dict(cell.metadata)) for cell in page.cells)
+        titles.add(page.cells[0].source.splitlines()[0])
+    assert len(titles) == len(SETUPS)
