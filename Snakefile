@@ -13,7 +13,8 @@ CLI = f"{Path(sys.executable).parent}/clapleak"
 SHOWN = ("cli.py", "figures.py", "pages.py")  # they only call or show, so they make no training stale
 CODE = [str(p) for p in sorted(Path("clapleak").rglob("*")) if p.suffix in (".py", ".csv") and p.name not in SHOWN]
 RUNS = {run_name(seed, group): (seed, group) for group in config["groups"] or [None] for seed in range(config["seeds"])}
-ROOT = f"--data-root {shlex.quote(config['data_root'])}" if config["data_root"] else ""
+DATA = config["data_root"] or ""  # Snakemake reads an empty value as None
+ROOT = f"--data-root {shlex.quote(DATA)}" if DATA else ""
 MISSING = "--allow-missing" if config["allow_missing"] else ""
 REAL = [str(p) for p in sorted(Path("results/esc50").rglob("metrics.json"))] if PROFILE == "mini" else []
 SLUGS = [setup.slug for setup in SETUPS]
@@ -29,7 +30,7 @@ def parameters(wildcards):
     pretraining, training = wildcards.slug.split("-")
     named = {"profile": GIVEN, "pretraining": pretraining, "training": training, "seed": seed}
     named |= {"group": -1 if group is None else group, "allow_missing": config["allow_missing"]}
-    named |= {"data_root": f"'{config['data_root']}'"}
+    named |= {"data_root": f"'{DATA}'"}
     return " ".join(f"-p {name} {shlex.quote(str(value))}" for name, value in named.items())
 
 

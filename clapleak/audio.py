@@ -9,9 +9,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-import os
 import shutil
-import tempfile
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
@@ -27,7 +25,7 @@ from clapleak.compute import meaning
 from clapleak.config import Audio, ClapleakError
 from clapleak.datasets import foley
 from clapleak.datasets.corpus import Corpus
-from clapleak.files import say
+from clapleak.files import atomic_folder, say
 from clapleak.torchaudio_guard import import_torchaudio
 
 SHORTEST = 0.1  # seconds; anything shorter holds no sound event
@@ -218,8 +216,8 @@ def open_store(corpora: list[Corpus], audio: Audio, folder: Path, *, cores: int 
 
 
 def _fingerprint(clips: pd.DataFrame) -> str:
-    """Changes with the list of clips, with the size or time of any file, and with the synthesiser."""
-    digest = hashlib.sha256()
+    """Changes with the list of clips, with the size or time of any file, with this code and with the synthesiser."""
+    digest = hashlib.sha256(meaning(Path(__file__)))
     for clip, path, root in clips[["clip", "path", "root"]].itertuples(index=False):
         digest.update(f"{clip}\0{path}".encode())
         if root is not None and (root / path).is_file():
@@ -242,10 +240,9 @@ def _build(clips: pd.DataFrame, identity: dict, audio: Audio, folder: Path, core
     say(f"clip store: {len(rows)} clips, {need / 1e6:.0f} MB in {folder}")
     if need > free:
         raise ClapleakError(f"{folder}: the store needs {need / 1e9:.1f} GB, the disk has {free / 1e9:.1f} GB left")
-    temporary = Path(tempfile.mkdtemp(dir=folder.parent, prefix=f".{folder.name}."))
-    try:
-        index, problems = [], []
-        chunks = [rows[i : i + _CHUNK] for i in range(0, len(rows), _CHUNK)]
+    chunks = [rows[i : i + _CHUNK] for i in range(0, len(rows), _CHUNK)]
+    index, problems = [], []
+    with atomic_folder(folder) as temporary:
         name = "log_mel.f16" if whole else "wave.i16"
         done = Parallel(n_jobs=cores, return_as="generator")(delayed(_decode)(chunk, audio, whole) for chunk in chunks)
         with (temporary / name).open("wb") as file:
@@ -259,8 +256,3 @@ def _build(clips: pd.DataFrame, identity: dict, audio: Audio, folder: Path, core
         pd.DataFrame(index, columns=["clip", "samples"]).to_csv(temporary / "index.csv", index=False)
         pd.DataFrame(problems, columns=["clip", "path", "reason"]).to_csv(temporary / "problems.csv", index=False)
         (temporary / "store.json").write_text(json.dumps(identity))
-        shutil.rmtree(folder, ignore_errors=True)
-        os.replace(temporary, folder)
-    except BaseException:
-        shutil.rmtree(temporary, ignore_errors=True)
-        raise

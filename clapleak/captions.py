@@ -4,9 +4,6 @@ from __future__ import annotations
 
 import hashlib
 import json
-import os
-import shutil
-import tempfile
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -17,6 +14,7 @@ from tqdm import tqdm
 
 from clapleak.compute import autocast
 from clapleak.config import Compute
+from clapleak.files import atomic_folder
 from clapleak.models import TextEncoder
 
 _BATCH = 128
@@ -56,13 +54,10 @@ def open_captions(texts: list[str], encoder: TextEncoder, compute: Compute, fold
     }
     if not (folder / "captions.json").is_file() or json.loads((folder / "captions.json").read_text()) != identity:
         states, lengths = _states(unique, encoder, compute)
-        folder.parent.mkdir(parents=True, exist_ok=True)
-        temporary = Path(tempfile.mkdtemp(dir=folder.parent, prefix=f".{folder.name}."))
-        np.save(temporary / "states.npy", states)
-        np.save(temporary / "lengths.npy", lengths)
-        (temporary / "captions.json").write_text(json.dumps(identity))
-        shutil.rmtree(folder, ignore_errors=True)
-        os.replace(temporary, folder)
+        with atomic_folder(folder) as temporary:
+            np.save(temporary / "states.npy", states)
+            np.save(temporary / "lengths.npy", lengths)
+            (temporary / "captions.json").write_text(json.dumps(identity))
     lengths = np.load(folder / "lengths.npy")
     bounds = np.concatenate([[0], np.cumsum(lengths)])
     rows = dict(zip(unique, range(len(unique)), strict=True))

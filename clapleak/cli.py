@@ -94,7 +94,8 @@ def reproduce(
         *(f"{key}={json.dumps(value)}" for key, value in config.items()),
     ]
     # a killed run leaves the folder locked; two runs at once are the user's to avoid
-    subprocess.run([*command, *options, "--unlock"], cwd=root, check=False, capture_output=True)
+    if any((root / ".snakemake" / "locks").glob("*")):
+        subprocess.run([*command, *options, "--unlock"], cwd=root, check=False, capture_output=True)
     if subprocess.run([*command, *options], cwd=root, check=False).returncode:
         raise ClapleakError(
             f"profile {profile} did not finish; the lines above say why; the same command goes on from there"

@@ -13,7 +13,7 @@ from clapleak import embed, metrics, pretrain
 from clapleak.audio import open_store
 from clapleak.config import Profile, find_root
 from clapleak.datasets import data_root as resolve_data_root
-from clapleak.datasets import foley, load
+from clapleak.datasets import load
 from clapleak.datasets.corpus import Corpus
 from clapleak.datasets.esc50 import CLIPS_PER_CLASS
 from clapleak.files import atomic_file
@@ -51,7 +51,7 @@ def _synthetic(real: Corpus, first: int, profile: Profile) -> Corpus:
     """The embedded world's counterpart of a table of real clips: the same labels, other sounds."""
     paths = [f"foley@0/{label}/{first + i}" for i, label in enumerate(real.table["text"])]
     table = real.table.assign(clip=paths, path=paths, recording=paths, duration=profile.audio.segment)
-    return Corpus(foley.__name__, None, table)
+    return Corpus("foley", None, table)
 
 
 def _learn(

@@ -123,6 +123,11 @@ def normalise(page: nbformat.NotebookNode, root: Path) -> None:
                 output.execution_count = count
             if "text" in output:
                 output.text = output.text.replace(f"{root}/", "")
+            data = output.get("data", {})
+            if "text/html" in data:  # the Styler of pandas draws a new table id in every run
+                data["text/html"] = re.sub(r"\bT_[0-9a-f]{5}(?=[\s\"_{])", f"T_{number}", data["text/html"])
+            if "text/plain" in data:  # and objects without a text of their own show their address
+                data["text/plain"] = re.sub(r" at 0x[0-9a-f]+>", ">", data["text/plain"])
 
 
 def player(path: str, *, title: str = "") -> str:
@@ -204,12 +209,15 @@ def build_book(root: Path) -> Path:
 
 def write_summary(root: Path) -> None:
     """Put the table of accuracies into the README, between its two markers; from results and reference alone."""
+    from clapleak import figures  # here, since it imports torch and most uses of this module do without
+
     printed = results.paper(root)
-    columns = {"paper": printed[printed["row"] == "accuracy"].set_index("column")["value"].map("{:.2f}".format)}
+    columns = {}
     for title, profile in (("embedded world (synthetic)", "mini"), ("real ESC-50, split by class", "esc50")):
         runs = results.table(profile, root)
-        spread = runs.groupby("setup")["accuracy"].agg(["mean", "std"]).fillna(0)
-        columns[title] = spread.apply(lambda row: f"{row['mean']:.2f} ± {row['std']:.2f}", axis=1)
+        beside = figures.beside_paper(runs, printed, {"accuracy": "accuracy"})["accuracy"]
+        columns["paper"] = beside["paper"]
+        columns[title] = beside["ours"].str.replace("\u00a0", " ")  # a plain file needs no such spaces
         columns[title]["guessing"] = f"{runs['chance'].mean():.2f}"
     names = [*(setup.slug for setup in SETUPS), "guessing"]
     lines = ["| pre-training-training | " + " | ".join(columns) + " |", "|---" * (len(columns) + 1) + "|"]

@@ -80,9 +80,7 @@ def fit(
         history = state["history"]
     for epoch in range(len(history), settings.epochs):
         started = time.monotonic()
-        torch.manual_seed(
-            stable_seed("pretrain", seed, epoch)
-        )  # one seed an epoch: a resumed run draws the same numbers
+        torch.manual_seed(stable_seed("pretrain", seed, epoch))  # one an epoch, so a resumed run repeats the draws
         backbone.train()
         losses = []
         for chosen in torch.randperm(len(rows)).split(settings.batch_size):
@@ -102,10 +100,10 @@ def fit(
         row = {"phase": "pretrain", "epoch": epoch, "learning_rate": schedule.get_last_lr()[0]}
         row |= {"train_loss": torch.stack(losses).mean().item(), "val_loss": float("nan")}
         history.append({**row, "seconds": time.monotonic() - started})
-        name = f"pre-training {path.parent.parent.name}, {path.parent.name}"
-        say(f"{name}: epoch {epoch + 1}/{settings.epochs}, loss {row['train_loss']:.4f}")
         state = {"model": backbone.state_dict(), "optimizer": optimizer.state_dict(), "schedule": schedule.state_dict()}
         save_checkpoint(path, {**state, "history": history, "fingerprint": fingerprint})
+        name = f"pre-training {path.parent.parent.name}, {path.parent.name}"
+        say(f"{name}: epoch {epoch + 1}/{settings.epochs}, loss {row['train_loss']:.4f}")
     return pd.DataFrame(history)
 
 
@@ -124,11 +122,8 @@ def _measured(
     clouds: dict[str, np.ndarray], history: pd.DataFrame, profile: Profile, setup: Setup, task: Task, seed: int,
     group: int | None, folder: Path, fingerprint: str,
 ) -> results.Run:  # fmt: skip
-    found = {
-        "schema": results.SCHEMA, "profile": profile.name, "pretraining": setup.pretraining, "training": None,
-        "seed": seed, "group": group, "synthetic": profile.synthetic, "data": task.counts,
-        "silhouette": {"x_a": metrics.silhouette(clouds["x_a"], clouds["labels"].astype(int))},
-        "provenance": results.provenance(profile, pick_device(profile.compute).type, fingerprint),
-    }  # fmt: skip
+    found = results.header(profile, setup.pretraining, None, seed, group, task.counts)
+    found["silhouette"] = {"x_a": metrics.silhouette(clouds["x_a"], clouds["labels"].astype(int))}
+    found["provenance"] = results.provenance(profile, pick_device(profile.compute).type, fingerprint)
     plane = {space: embed.tsne(clouds[space], profile.measures.perplexity, seed) for space in ("x_a", "x_t")}
     return results.Run(profile.name, setup.pretraining, None, seed, group, found, history, clouds, plane, folder)

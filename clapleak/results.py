@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import json
-import shutil
-import tempfile
 import zipfile
 from dataclasses import dataclass
 from importlib.metadata import version
@@ -16,6 +14,7 @@ import pandas as pd
 
 from clapleak import __version__
 from clapleak.config import SETUPS, ClapleakError, Profile, find_root
+from clapleak.files import atomic_folder
 
 SCHEMA = 1
 MEASURES = {"x_a-E_a": "S_x_a_E_a", "x_t-E_t": "S_x_t_E_t", "E_a-E_t": "S_E_a_E_t"}
@@ -69,6 +68,14 @@ def run_folder(profile: str, slug: str, seed: int, group: int | None, root: Path
     return (root or find_root()) / "results" / profile / slug / run_name(seed, group)
 
 
+def header(
+    profile: Profile, pretraining: str, training: str | None, seed: int, group: int | None, counts: dict[str, int]
+) -> dict[str, Any]:
+    """First fields of metrics.json: which run it is, and what it learnt from (`counts` of its task)."""
+    which = {"pretraining": pretraining, "training": training, "seed": seed, "group": group}
+    return {"schema": SCHEMA, "profile": profile.name, **which, "synthetic": profile.synthetic, "data": counts}
+
+
 def provenance(profile: Profile, device: str, fingerprint: str) -> dict[str, str]:
     """What the numbers of a run hang on."""
     versions = {"code": __version__, "torch": version("torch").split("+")[0], "device": device}
@@ -83,20 +90,12 @@ def finished(folder: Path, fingerprint: str) -> bool:
 
 def write_run(run: Run) -> None:
     """Write a run's folder: whole or not at all; the folder of an earlier run is replaced at the end."""
-    run.path.parent.mkdir(parents=True, exist_ok=True)
-    temporary = Path(tempfile.mkdtemp(dir=run.path.parent, prefix=f".{run.path.name}."))
-    try:
-        (temporary / "metrics.json").write_text(json.dumps(run.metrics, indent=1, allow_nan=False) + "\n")
-        run.history.to_csv(temporary / "history.csv", index=False, float_format="%.6g")
+    with atomic_folder(run.path) as folder:
+        (folder / "metrics.json").write_text(json.dumps(run.metrics, indent=1, allow_nan=False) + "\n")
+        run.history.to_csv(folder / "history.csv", index=False, float_format="%.6g")
         half = {k: v.astype(np.float16) if v.dtype.kind == "f" else v for k, v in run.embeddings.items()}
-        np.savez_compressed(temporary / "embeddings.npz", **half)
-        np.savez_compressed(temporary / "map.npz", **{k: v.astype(np.float16) for k, v in run.map.items()})
-        temporary.chmod(0o755)
-        shutil.rmtree(run.path, ignore_errors=True)
-        temporary.replace(run.path)
-    except BaseException:
-        shutil.rmtree(temporary, ignore_errors=True)
-        raise
+        np.savez_compressed(folder / "embeddings.npz", **half)
+        np.savez_compressed(folder / "map.npz", **{k: v.astype(np.float16) for k, v in run.map.items()})
 
 
 def read_run(path: Path) -> Run:

@@ -166,10 +166,8 @@ def prepare(
         folds = [str(f) for f in profile.data.class_groups.test_folds]
         test = test.keep(test.table["text"].isin(targets) & test.table["split"].isin(folds))
         pretrain, pairs = (c.keep(~c.table["clip"].isin(list(test.table["clip"]))) for c in (pretrain, pairs))
-    clean_pretrain, _ = leakage.clean(pretrain, targets, on="labels")
-    clean_pairs, _ = leakage.clean(pairs, targets, on="text")
-    kept_pretrain = clean_pretrain if setup.pretraining == "clean" else pretrain
-    kept_pairs = clean_pairs if setup.training == "clean" else pairs
+    kept_pretrain = leakage.clean(pretrain, targets, on="labels")[0] if setup.pretraining == "clean" else pretrain
+    kept_pairs = leakage.clean(pairs, targets, on="text")[0] if setup.training == "clean" else pairs
     counts = {
         "classes": len(targets),
         "test_clips": len(test),

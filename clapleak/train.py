@@ -115,11 +115,8 @@ def run(
     trainer = Trainer(model, training, validation, profile, seed, f"{setup.slug}, {folder.name}")
     history = trainer.fit(folder / "checkpoint.pt", fingerprint)
     clouds = embed.test_clouds(model, task, profile)
-    header = {
-        "schema": results.SCHEMA, "profile": profile.name, "pretraining": setup.pretraining, "training": setup.training,
-        "seed": seed, "group": group, "synthetic": profile.synthetic, "data": task.counts,
-    }  # fmt: skip
-    found = header | embed.measure(clouds, profile.measures)
+    found = results.header(profile, setup.pretraining, setup.training, seed, group, task.counts)
+    found |= embed.measure(clouds, profile.measures)
     found |= {"provenance": results.provenance(profile, stage.device.type, fingerprint)}
     plane = {space: embed.tsne(clouds[space], profile.measures.perplexity, seed) for space in ("E_a", "E_t")}
     save_checkpoint(folder / "model.pt", model.learnt_state())
@@ -196,12 +193,11 @@ class Trainer:
             if phase == "frozen" and (len(done) == epochs or not epochs):
                 continue
             optimizer, schedule = self._optimizer(phase)
-            if state and done:
+            if state:
                 self.model.load_state_dict(state["model"], strict=False)
-                optimizer.load_state_dict(state["optimizer"])
-                schedule.load_state_dict(state["schedule"])
-            elif state and phase == "unfrozen":
-                self.model.load_state_dict(state["model"], strict=False)
+                if done:  # otherwise the checkpoint is the last one of the phase before
+                    optimizer.load_state_dict(state["optimizer"])
+                    schedule.load_state_dict(state["schedule"])
             self.cache = self._frozen_embeddings() if phase == "frozen" and self.training.store.deterministic else None
             for epoch in range(len(done), epochs):
                 if phase == "unfrozen" and epochs_since_best(history, phase) >= self.recipe.stop_patience:

@@ -61,7 +61,9 @@ _PERIOD = 2048  # samples of a wavetable
 @cache
 def _table() -> pd.DataFrame:
     table = pd.read_csv(Path(__file__).with_suffix(".csv"), dtype=dict.fromkeys(_TEXT_COLUMNS, str))
-    table = table.set_index("name", verify_integrity=True).astype({"target": bool})
+    if table["name"].duplicated().any():
+        raise ClapleakError(f"foley.csv: class {table['name'][table['name'].duplicated()].iloc[0]} stands twice")
+    table = table.set_index("name").astype({"target": bool})
     return table.fillna({column: "" for column in _TEXT_COLUMNS[1:]}).fillna(0.0)
 
 
