@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import html
 import json
 from collections.abc import Sequence
 from typing import Any
@@ -18,20 +17,12 @@ NEAREST = 3  # labels that are named beside a clip
 
 
 def world(runs: Sequence[Run], title: str) -> dict[str, Any]:
-    """What the explorer shows of runs that share their test: one run a setup, in any order, of one seed and group.
+    """What the explorer shows of runs that share their test: at most one a setup, of one seed and group.
 
-    Returns
-    -------
-    dict
-        title, synthetic, classes (C), colours (C, as elsewhere in the book), clips (N), labels (N) and setups: for each
-        of the six slug, figure, colour and, where a run exists, accuracy, silhouette, E_a and E_t (x and y of every
-        point in turn, 0..1000 from the upper left) and nearest (for each clip 3 times label and cosine of E_a and E_t
-        in hundredths, closest first).
-
-    Raises
-    ------
-    ClapleakError
-        No run, or runs of different clips or classes.
+    Gives title, synthetic, classes (C), colours (C), clips (N), labels (N) and, for each of the six setups, slug,
+    colour and, where a run exists, accuracy, silhouette, E_a and E_t (x and y of every point in turn, 0..1000 from the
+    upper left) and nearest (for each clip 3 times label and cosine in hundredths, closest first). ClapleakError for no
+    run, two of one setup, or runs of different clips or classes.
     """
     by_slug = {run.slug: run for run in runs}
     if not runs or len(by_slug) != len(runs):
@@ -48,7 +39,7 @@ def world(runs: Sequence[Run], title: str) -> dict[str, Any]:
         "clips": [str(clip) for clip in first["clips"]],
         "labels": first["labels"].tolist(),
         "setups": [
-            {"slug": setup.slug, "figure": setup.figure, "colour": figures.COLOURS[setup.slug]}
+            {"slug": setup.slug, "colour": figures.COLOURS[setup.slug]}
             | (_maps(by_slug[setup.slug]) if setup.slug in by_slug else {})
             for setup in SETUPS
         ],
@@ -84,7 +75,7 @@ def element(worlds: Sequence[dict[str, Any]]) -> str:
     data = json.dumps(worlds, separators=(",", ":"), ensure_ascii=True)
     for sign in "<>&":  # inside a script element only these could end it or begin another
         data = data.replace(sign, f"\\u{ord(sign):04x}")
-    note = html.escape("The built book draws maps here that you can search and hear; this is the still picture.")
+    note = "The built book draws maps here that you can search and hear; this is the still picture."
     return (
         f'<div id="explorer" data-media="../_static/foley/"><p>{note}</p></div>'
         f'<script type="application/json" id="explorer-data">{data}</script>'

@@ -115,8 +115,7 @@ def heat_map(lower: np.ndarray, upper: np.ndarray, names: Sequence[str], *, line
     The diagonal stays empty and the scale ends at the largest value beside it. A line after every `lines` classes.
     """
     figure, (ax,) = _new(7, 7.6)
-    both = np.tril(lower, -1) + np.triu(upper, 1)
-    np.fill_diagonal(both, np.nan)
+    both = np.where(np.eye(len(names)), np.nan, np.tril(lower) + np.triu(upper))
     image = ax.imshow(both, cmap="Blues", vmin=0)
     ax.set_yticks(range(len(names)), names, fontsize=9)
     ax.set_xticks([])

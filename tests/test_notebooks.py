@@ -14,7 +14,8 @@ from clapleak import pages
 from clapleak.config import SETUPS
 
 NOTEBOOKS = sorted((Path(__file__).parents[1] / "notebooks").glob("*.py"))
-RESULT_NOTEBOOKS = [path for path in NOTEBOOKS if re.match(r"(table|fig)\d_", path.stem)]
+RESULT_NOTEBOOKS = [p for p in NOTEBOOKS if re.match(r"(table|fig)\d_|(intro|explorer|neighbours)$", p.stem)]
+WITHOUT_ANY = [path for path in RESULT_NOTEBOOKS if path.stem in ("intro", "explorer", "neighbours")]
 PLUMBING = {"hide-input", "remove-input", "remove-cell"}
 # where digits may stand: formulas, code and glued values, addresses, numbers of sections
 NO_PROSE = re.compile(
@@ -113,6 +114,15 @@ def test_result_page_runs_beside_an_unfinished_real_profile(path, project, tmp_p
     shutil.rmtree(part / "results" / "esc50" / "dirty-dirty" / "group1-seed1")
     glued, _ = run_cells(path, part, monkeypatch, capsys)
     assert wanted(path) <= set(glued)
+
+
+@pytest.mark.parametrize("path", WITHOUT_ANY, ids=lambda path: path.stem)
+def test_result_page_without_any_result_names_both_commands(path, project, tmp_path, monkeypatch, capsys):
+    bare = shutil.copytree(project, tmp_path / "bare", ignore=shutil.ignore_patterns("results"))
+    glued, printed = run_cells(path, bare, monkeypatch, capsys)
+    assert wanted(path) <= set(glued)
+    for profile in ("mini", "esc50"):
+        assert f"clapleak reproduce --profile {profile}" in printed
 
 
 def test_setup_page_has_a_title_for_every_setup():

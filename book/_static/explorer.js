@@ -62,7 +62,7 @@
       this.text = make("figure", { class: "explorer-text" });
       const controls = make("div", { class: "explorer-controls" }, field("Sounds", this.pick),
         field("Single out a class", this.classes), field("Search classes and clips", this.search),
-        field("Labels as in", this.side));
+        field("Map of labels", this.side));
       const panel = make("div", { class: "explorer-panel" }, this.name, this.button, this.next, this.audio);
       root.replaceChildren(controls, this.found, panel, this.grid, this.text);
       options(this.pick, worlds.map((world) => world.title), []);
@@ -281,6 +281,7 @@
     if (!root || !data) return; // every page of the book loads this file
     new Explorer(root, JSON.parse(data.textContent));
     document.getElementById("explorer-still")?.classList.add("only-print");
+    performance.mark("explorer-drawn");
   }
 
   if (document.readyState === "loading") document.addEventListener("DOMContentLoaded", start);
