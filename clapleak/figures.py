@@ -114,9 +114,9 @@ def heat_map(lower: np.ndarray, upper: np.ndarray, names: Sequence[str], *, line
 
     The diagonal stays empty and the scale ends at the largest value beside it. A line after every `lines` classes.
     """
-    figure, (ax,) = _new(7, 7.6)
+    figure, (ax,) = _new(7, 8.4 if len(names) > _MANY else 5.4)
     both = np.where(np.eye(len(names)), np.nan, np.tril(lower) + np.triu(upper))
-    image = ax.imshow(both, cmap="Blues", vmin=0)
+    image = ax.imshow(both, cmap="Blues", vmin=0, aspect="auto")
     ax.set_yticks(range(len(names)), names, fontsize=9)
     ax.set_xticks([])
     for edge in np.arange(lines or len(names), len(names), lines or len(names)) - 0.5:

@@ -116,6 +116,7 @@ def ranks(column):
 # %%
 sound = claims["space"].isin(["x_a", "E_a"])
 table = claims.set_index(claims["one"] + " / " + claims["other"]).iloc[:, :3]
+table["setup"] = table["setup"].str.replace("-", "\u2011")  # one word
 table["share or cosine"] = claims.apply(spread, axis=1).tolist()
 table["times chance"] = (claims["mean"] / chance).map("{:.1f}".format).where(sound & claims["mean"].notna(), "").tolist()
 table["rank"] = ranks(claims["rank"]).tolist()
@@ -224,7 +225,7 @@ def inherited(pairs):
 
 
 links = {f"{profile} (synthetic)": inherited(pairs), f"{real_profile} (real sounds)": inherited(real_pairs)}
-pd.concat(links, axis=1).round(2)
+pd.concat(links, axis=1).map("{:.2f}".format).replace("nan", "–")
 
 # %% [markdown]
 # ## The same pairs in real sounds

@@ -270,11 +270,11 @@ def test_a_class_is_singled_out_by_name_and_by_search(explorer):
           [...new Set([...document.querySelectorAll(".explorer-maps " + which)].map(e => getComputedStyle(e).fill))])"""
     )
     assert [len(found) for found in colours] == [1, 1] and colours[0] != colours[1]
-    page.get_by_label("Search").fill("wood kn")
-    assert page.locator("#explorer text.on").inner_text() == "door wood knock"
-    page.get_by_label("Search").fill("xyz")
+    page.get_by_label("Search classes and clips").fill("wood kn")
+    assert page.locator("#explorer text.on").text_content() == "door wood knock"
+    page.get_by_label("Search classes and clips").fill("xyz")
     assert "xyz" in page.locator(".explorer-found").inner_text()
-    page.get_by_label("Search").fill("<img src=x onerror=alert(1)>")
+    page.get_by_label("Search classes and clips").fill("<img src=x onerror=alert(1)>")
     assert page.locator("#explorer img").count() == 0
 
 
