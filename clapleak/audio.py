@@ -28,6 +28,7 @@ from clapleak.datasets.corpus import Corpus
 from clapleak.files import atomic_folder, say
 from clapleak.torchaudio_guard import import_torchaudio
 
+CHECKPOINT_RATE = 32000  # hertz, of PANNs' published weights
 SHORTEST = 0.1  # seconds; anything shorter holds no sound event
 _CHUNK = 64  # clips a task of the pool
 
@@ -87,11 +88,16 @@ def standardise(wave: torch.Tensor) -> torch.Tensor:
 
 
 @cache
-def _filters(audio: Audio) -> tuple[torch.Tensor, torch.Tensor]:
-    bank = import_torchaudio().functional.melscale_fbanks(
-        audio.window // 2 + 1, audio.f_min, audio.f_max, audio.mel_bins, audio.sample_rate, "slaney", "slaney"
+def mel_filters(audio: Audio) -> torch.Tensor:
+    """Slaney-normalised filters, (window // 2 + 1, mel_bins).
+
+    With `keep_checkpoint_frontend` they are those of PANNs' checkpoint, made for 32 kHz: at 44.1 kHz each then sits
+    1.38 times as high in hertz.
+    """
+    rate = CHECKPOINT_RATE if audio.keep_checkpoint_frontend else audio.sample_rate
+    return import_torchaudio().functional.melscale_fbanks(
+        audio.window // 2 + 1, audio.f_min, audio.f_max, audio.mel_bins, rate, "slaney", "slaney"
     )
-    return torch.hann_window(audio.window), bank
 
 
 def log_mel(wave: torch.Tensor, audio: Audio) -> torch.Tensor:
@@ -108,7 +114,7 @@ def log_mel(wave: torch.Tensor, audio: Audio) -> torch.Tensor:
     Tensor, (B, T, M)
         10 log10(max(energy, 1e-10)), at least -100 dB; T = samples // hop + 1 frames.
     """
-    window, bank = (t.to(wave.device) for t in _filters(audio))
+    window, bank = (t.to(wave.device) for t in (torch.hann_window(audio.window), mel_filters(audio)))
     spectrum = torch.stft(wave, audio.window, audio.hop, window=window, center=True, return_complex=True)  # (B, F, T)
     power = spectrum.real.square() + spectrum.imag.square()
     return 10 * torch.log10((power.transpose(1, 2) @ bank).clamp_min(1e-10))

@@ -13,7 +13,17 @@ import click
 import yaml
 
 from clapleak import __version__
-from clapleak.config import PRETRAININGS, SETUPS, TRAININGS, ClapleakError, Setup, find_root, load_profile, profile_path
+from clapleak.config import (
+    CONTROLS,
+    PRETRAININGS,
+    SETUPS,
+    TRAININGS,
+    ClapleakError,
+    Setup,
+    find_root,
+    load_profile,
+    profile_path,
+)
 
 PROFILE = click.option("--profile", default="mini", show_default=True, help="Name in profiles/ or path of a YAML file.")
 DATA_ROOT = click.option(
@@ -26,7 +36,7 @@ ALLOW_MISSING = click.option(
 )
 SEED = click.option("--seed", default=0, show_default=True, help="Seed of the run.")
 GROUP = click.option("--group", type=int, help="Class group, for profiles that split the classes (esc50).")
-SLUGS = click.Choice([setup.slug for setup in SETUPS])
+SLUGS = click.Choice([setup.slug for setup in (*SETUPS, *CONTROLS)])
 
 
 class _OneLineErrors(click.Group):
@@ -60,20 +70,24 @@ def main() -> None:
 @click.option("--cores", type=click.IntRange(1), default=os.cpu_count(), show_default=True, help="Runs side by side.")
 @DATA_ROOT
 @ALLOW_MISSING
+@click.option("--controls", is_flag=True, help="Also the controls that are not in the paper: fewer pairs, fewer leaks.")
 @click.option("--book/--no-book", default=True, show_default=True, help="Build the HTML at the end.")
 def reproduce(
-    profile: str, seeds: int | None, cores: int, data_root: Path | None, allow_missing: bool, book: bool
+    profile: str, seeds: int | None, cores: int, data_root: Path | None, allow_missing: bool, controls: bool, book: bool
 ) -> None:
     """Run the six setups, write results and pages, build the book.
 
     Goes on where it was stopped: what is finished and unchanged is not run again.
     """
     from clapleak.datasets import data_root as resolve
-    from clapleak.task import world
+    from clapleak.files import atomic_file
 
     root, settings = find_root(), load_profile(profile)
-    found = resolve(data_root)
-    groups = world(settings, found).group_numbers()  # also refuses a wrong data root before anything starts
+    found, groups = resolve(data_root), [None]
+    if settings.data.foley is None:
+        from clapleak.task import world  # slow to import
+
+        groups = world(settings, found).group_numbers()  # also refuses a wrong data root before anything starts
     target = "book" if book and settings.name in ("mini", "esc50") else "runs"
     path = profile_path(profile)
     config = {
@@ -84,15 +98,13 @@ def reproduce(
         "data_root": str(found or ""),
         "groups": [] if groups == [None] else groups,
         "allow_missing": allow_missing,
+        "controls": controls,
     }
+    settings_file = root / "build" / settings.name / "workflow.json"
+    with atomic_file(settings_file) as file:  # on the command line Snakemake would read "false" as a text
+        file.write(json.dumps(config).encode())
     command = [Path(sys.executable).parent / "snakemake", target, "--cores", str(cores), "--quiet", "rules"]
-    options = [
-        "--rerun-incomplete",
-        "--rerun-triggers",
-        "mtime",
-        "--config",
-        *(f"{key}={json.dumps(value)}" for key, value in config.items()),
-    ]
+    options = ["--rerun-incomplete", "--rerun-triggers", "mtime", "--configfile", settings_file]
     # a killed run leaves the folder locked; two runs at once are the user's to avoid
     if any((root / ".snakemake" / "locks").glob("*")):
         subprocess.run([*command, *options, "--unlock"], cwd=root, check=False, capture_output=True)

@@ -10,8 +10,14 @@ from clapleak import audio
 from clapleak.config import Audio, ClapleakError
 from clapleak.datasets.corpus import Corpus
 
-PANNS = Audio(sample_rate=32000, segment=1.0, window=1024, hop=320, mel_bins=64, f_min=50.0, f_max=14000.0)
-SMALL = Audio(sample_rate=8000, segment=0.5, window=256, hop=80, mel_bins=16, f_min=50.0, f_max=4000.0)
+PANNS = Audio(
+    sample_rate=32000, segment=1.0, window=1024, hop=320, mel_bins=64, f_min=50.0, f_max=14000.0,
+    keep_checkpoint_frontend=False,
+)  # fmt: skip
+SMALL = Audio(
+    sample_rate=8000, segment=0.5, window=256, hop=80, mel_bins=16, f_min=50.0, f_max=4000.0,
+    keep_checkpoint_frontend=False,
+)  # fmt: skip
 
 
 def table(paths: list[str], duration: float) -> pd.DataFrame:

@@ -135,6 +135,7 @@ def test_unusable_audio_is_listed_before_training_and_nothing_is_written(project
 REAL = {
     "data": {
         "pretrain": ["esc50"], "pairs": ["esc50"], "test": "esc50", "prompt": "this is a sound of {}", "foley": None,
+        "tagging_test": None, "label_rule": "word",
         "class_groups": {"size": 2, "test_folds": [4, 5], "captions_per_clip": 2},
     }
 }  # fmt: skip

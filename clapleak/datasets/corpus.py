@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -46,6 +47,18 @@ class Corpus:
     def clips(self) -> pd.DataFrame:
         """One row a sound, in order of first appearance."""
         return self.table.drop_duplicates("clip").reset_index(drop=True)
+
+
+def join(corpora: list[Corpus]) -> Corpus:
+    """Several corpora as one; paths become relative to the folder above all their roots."""
+    roots = [c.root for c in corpora if c.root is not None]
+    above = Path(os.path.commonpath(roots)) if roots else None
+    tables = []
+    for corpus in corpora:
+        inner = "" if corpus.root is None or corpus.root == above else f"{corpus.root.relative_to(above).as_posix()}/"
+        tables.append(corpus.table.assign(path=inner + corpus.table["path"]))
+    names = "+".join(dict.fromkeys(c.name for c in corpora))
+    return Corpus(names, above, pd.concat(tables, ignore_index=True))
 
 
 def read_csv(path: Path, columns: list[str], **options) -> pd.DataFrame:
