@@ -168,12 +168,7 @@ def store(profile: str, cores: int, data_root: Path | None) -> None:
 @main.command()
 @click.argument("file", type=click.Path(path_type=Path))
 @click.option("--labels", default="esc50", show_default=True, help="esc50, or a text file with one label a line.")
-@click.option(
-    "--rule",
-    default="word",
-    show_default=True,
-    help="word (the paper's), phrase, or ontology (labels of AudioSet or FSD50K).",
-)
+@click.option("--rule", default="word", show_default=True, help="word (the paper's), phrase, or ontology (of labels).")
 @click.option("--output", type=click.Path(path_type=Path), help="CSV of the texts with what leaks in each.")
 def leaks(file: Path, labels: str, rule: str, output: Path | None) -> None:
     """Count the texts of a CSV that leak test labels, by class and by word."""

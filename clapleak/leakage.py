@@ -128,7 +128,7 @@ def _by_ontology(labels: Collection[str]) -> _Judge:
         name = " ".join(_words(label))
         if name not in meant:
             raise ClapleakError(
-                f"label '{label}' is no class of ESC-50: the rule ontology knows only those; use esc50, or another rule"
+                f"label '{label}' is no class of ESC-50, and the rule ontology knows no other: use esc50"
             )
         for row in meant[name]:
             if row["mid"]:  # else AudioSet has no such class

@@ -159,7 +159,7 @@ both.droplevel(1)
 # %% mystnb={"figure": {"name": "leaks-corpora", "caption": "Share of each corpus that a rule removes. *Word* is the paper's rule. *Phrase* asks for the whole name of a class in a row. *Ontology* judges labels by their meaning, so it has no bar for captions; it comes further down."}, "image": {"alt": "Bar chart with a group of bars for each corpus. By word more than half of the captions of AudioCaps and Clotho go and most clips of Clotho; about a third of FSD50K, a quarter of AudioSet's segments and fewer of its labels. By phrase about half as much. By ontology fewer clips of FSD50K than by word, but more labels and segments of AudioSet."}}
 table = counts[counts["corpus"] != "ESC-50"].set_index(["corpus", "what", "rule"])
 share = (table["removed"] / table["total"]).unstack().loc[table.droplevel("rule").index.unique()]
-fig, ax = plt.subplots(figsize=(7, 5.6), layout="constrained")
+fig, ax = plt.subplots(figsize=(5.8, 5.6), layout="constrained")
 share[["ontology", "phrase", "word"]][::-1].plot.barh(ax=ax, color=COLOURS, width=0.8)
 for bars in ax.containers:
     ax.bar_label(bars, [f"{bar.get_width():.0%}" if bar.get_width() else "" for bar in bars], padding=3, fontsize=9)
@@ -179,15 +179,16 @@ numbers.map("{:.0f}".format).replace("nan", "–").rename_axis(None, axis=1)
 # *Phrase* keeps "birds can be heard", but also every car that is not a horn. Which words do the paper's work?
 
 # %% mystnb={"figure": {"name": "leaks-words", "caption": "Texts that each word removes, most frequent words first. The dark part has no other word of a test class: it would stay if that word were taken from the list."}, "image": {"alt": "Two bar charts of words, AudioCaps on the left and Clotho on the right. Everyday words such as engine, water, wind and birds stand on top."}}
-fig, axes = plt.subplots(1, 2, figsize=(7, 4.2), layout="constrained")
+fig, axes = plt.subplots(1, 2, figsize=(6, 4.2), layout="constrained")
 for ax, corpus in zip(axes, ("AudioCaps", "Clotho"), strict=True):
     rows = by_word[(by_word["corpus"] == corpus) & by_word["what"].str.contains("captions")].head(top)[::-1]
     ax.barh(rows["word"], rows["count"], color="#E69F00", label="with other words")
     ax.barh(rows["word"], rows["alone"], color="#D55E00", label="this word alone")
-    ax.set_title(f"{corpus}, {rows['what'].iloc[0]}", fontsize=10)
+    ax.set_title(f"{corpus},\n{rows['what'].iloc[0]}", fontsize=10)
     ax.set_xlabel("captions removed")
+    ax.xaxis.get_major_locator().set_params(nbins=4)
     ax.spines[["top", "right"]].set_visible(False)
-axes[0].legend(frameon=False, loc="lower right")
+axes[1].legend(frameon=False, loc="lower right")
 plt.show()
 
 # %%
@@ -236,13 +237,13 @@ judged[judged["judgement"] == "false hit"][["label", "words", "class", "why"]].s
 # %% [markdown]
 # **Misses** stay although they name the sound of a test class, in another form of the word or in another word. What
 # this means for the training depends on the other labels of a clip: "Bark" nearly always comes with "Dog", which goes,
-# but nothing beside "Cough" gives it away.
+# but little beside "Cough" gives it away.
 
 # %% mystnb={"figure": {"name": "leaks-survivors", "caption": "Labels that name the sound of a test class and pass the word rule: how many of AudioSet's balanced-train segments with that label stay after the filter. The pale bar is all of them. Before the colon stands the test class."}, "image": {"alt": "Bar chart of AudioSet labels, each after its test class. Of insects, birds, laughter, creaks, coughs, sneezes and many more nearly all segments stay; of barks, thunder, ocean and the crowing of roosters nearly none."}}
 stay = judged[judged["judgement"].str.startswith("other")].merge(survivors, on="label")
 stay = stay.sort_values("kept", kind="stable")
 names = stay["class"] + ": " + stay["label"].str.split(",").str[0]
-fig, ax = plt.subplots(figsize=(7, 7.4), layout="constrained")
+fig, ax = plt.subplots(figsize=(5.8, 7.2), layout="constrained")
 ax.barh(names, stay["total"], color="#DDDDDD", label="all segments with the label")
 for judgement, colour in (("other form", "#D55E00"), ("other word", "#0072B2")):
     rows = stay["judgement"] == judgement
@@ -250,7 +251,7 @@ for judgement, colour in (("other form", "#D55E00"), ("other word", "#0072B2")):
 ax.set(xlabel="segments")
 ax.margins(y=0.01)
 ax.spines[["top", "right"]].set_visible(False)
-ax.legend(frameon=False, loc="lower right")
+fig.legend(frameon=False, loc="outside lower center")
 plt.show()
 
 # %% tags=["remove-input"]
@@ -285,7 +286,7 @@ pd.DataFrame(rules).set_axis(kinds)
 parts = {"both": "both rules", "word": "word rule alone", "ontology": "ontology rule alone"}
 whole = by_class[by_class["class"] == "any"].set_index(["corpus", "what"])[list(parts)]
 whole = whole.div(table["total"].unstack()["word"].loc[whole.index], axis=0)
-fig, ax = plt.subplots(figsize=(7, 2.9), layout="constrained")
+fig, ax = plt.subplots(figsize=(5.8, 2.9), layout="constrained")
 whole[::-1].plot.barh(ax=ax, stacked=True, color=COLOURS, width=0.6)
 for bars, ink in zip(ax.containers, ("black", "black", "white"), strict=True):
     ax.bar_label(bars, [f"{bar.get_width():.0%}" for bar in bars], label_type="center", color=ink)
@@ -305,13 +306,14 @@ plt.show()
 # :::
 
 # %% mystnb={"figure": {"name": "leaks-classes", "caption": "The same by test class: clips of FSD50K and balanced-train segments of AudioSet that each rule removes on account of the class. A clip can count for several classes."}, "image": {"alt": "Two bar charts with a row for each of the fifty test classes. By the word rule alone go many clips for pouring water, water drops, wind, keyboard typing, clock alarm and the two doors; by the ontology rule alone many for chirping birds, laughing, insects and cow. Several classes have no bar in FSD50K."}}
-fig, axes = plt.subplots(1, 2, figsize=(7, 10.5), sharey=True, layout="constrained")
+fig, axes = plt.subplots(1, 2, figsize=(6, 10), sharey=True, layout="constrained")
 for ax, what in zip(axes, ("dev clips", "balanced-train segments"), strict=True):
     rows = by_class[(by_class["what"] == what) & (by_class["class"] != "any")].set_index("class")[list(parts)]
     rows[::-1].plot.barh(ax=ax, stacked=True, color=COLOURS, width=0.75, legend=False)
-    ax.set_title(f"{'FSD50K' if what == 'dev clips' else 'AudioSet'}, {what}", fontsize=10)
+    ax.set_title(f"{'FSD50K' if what == 'dev clips' else 'AudioSet'},\n{what}", fontsize=10)
     ax.set(xlabel="removed", ylabel="", xlim=(0, 1.05 * rows.sum(axis=1).max()))
     ax.tick_params(labelsize=9)
+    ax.xaxis.get_major_locator().set_params(nbins=4)
     ax.spines[["top", "right"]].set_visible(False)
 fig.legend(ax.containers, list(parts.values()), frameon=False, loc="outside upper center", ncols=3)
 plt.show()
@@ -341,7 +343,7 @@ recordings = counts[counts["corpus"] == "ESC-50"].set_index(["what", "rule"])
 dev, held_out = recordings["removed"].xs("recording", level="rule")
 left = dev - recordings.loc["clips shared with FSD50K dev", "removed"]
 bars = {"dev, no filter": dev, "dev, word rule": left["word"], "dev, ontology rule": left["ontology"], "eval": held_out}
-fig, ax = plt.subplots(figsize=(7, 2.6), layout="constrained")
+fig, ax = plt.subplots(figsize=(5.8, 2.5), layout="constrained")
 colours = ["#D55E00", COLOURS["word"], COLOURS["ontology"], "#999999"]
 drawn = ax.barh([f"FSD50K {name}" for name in bars], list(bars.values()), color=colours)
 ax.bar_label(drawn, padding=3)
