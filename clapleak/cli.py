@@ -180,14 +180,14 @@ def store(profile: str, cores: int, data_root: Path | None) -> None:
 @main.command()
 @click.argument("file", type=click.Path(path_type=Path))
 @click.option("--labels", default="esc50", show_default=True, help="esc50, or a text file with one label a line.")
-@click.option("--rule", default="word", show_default=True, help="word (the paper's) or phrase.")
+@click.option("--rule", default="word", show_default=True, help="word (the paper's), phrase, or ontology (of labels).")
 @click.option("--output", type=click.Path(path_type=Path), help="CSV of the texts with what leaks in each.")
 def leaks(file: Path, labels: str, rule: str, output: Path | None) -> None:
     """Count the texts of a CSV that leak test labels, by class and by word."""
     from clapleak import leakage
     from clapleak.files import atomic_file
 
-    texts = leakage.read_texts(file)
+    texts = leakage.read_texts(file, labels_only=rule == "ontology")
     found = leakage.find_leaks(texts["text"], leakage.load_labels(labels), rule)
     click.echo(leakage.report(found))
     gone = texts.loc[found["leaks"], "row"].nunique()
