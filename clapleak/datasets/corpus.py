@@ -10,6 +10,7 @@ import pandas as pd
 
 from clapleak.config import ClapleakError
 
+SUFFIXES = (".flac", ".ogg", ".wav")  # copies in lossless or compact form are accepted under the same names
 COLUMNS = ("clip", "path", "offset", "duration", "text", "labels", "recording", "split")
 
 
@@ -62,14 +63,69 @@ def join(corpora: list[Corpus]) -> Corpus:
 
 
 def read_csv(path: Path, columns: list[str], **options) -> pd.DataFrame:
-    """Read a CSV as text; ClapleakError when the file or one of its columns is missing."""
+    """Read a CSV as text; ClapleakError when the file, one of its columns or a cell of them is missing.
+
+    Bytes that are not UTF-8 become U+FFFD, which `bad_rows` finds: the rest of the table stays of use.
+    """
     if not path.is_file():
         raise ClapleakError(f"{path}: no such file; is this the root of the official layout?")
+    options = {"encoding": "utf-8-sig", "encoding_errors": "replace", **options}
     try:
-        table = pd.read_csv(path, dtype=str, keep_default_na=False, **options)
-    except (pd.errors.ParserError, pd.errors.EmptyDataError, UnicodeDecodeError) as error:
+        table = pd.read_csv(path, dtype=str, keep_default_na=False, index_col=False, **options)
+    except (pd.errors.ParserError, pd.errors.EmptyDataError) as error:
         raise ClapleakError(f"{path}: not a readable CSV ({' '.join(str(error).split())}); fetch it again") from error
     absent = [c for c in columns if c not in table.columns]
     if absent:
         raise ClapleakError(f"{path}: columns missing: {', '.join(absent)}; found: {', '.join(table.columns)}")
+    short = table[columns].isna().any(axis=1)
+    if short.any():
+        raise ClapleakError(f"{path}: row {short.idxmax() + 1} has too few fields; fetch it again")
     return table
+
+
+def audio_files(root: Path, *folders: str) -> dict[str, str]:
+    """Sound files at any depth below some folders of `root`: name without suffix -> path relative to `root`.
+
+    Each folder is read once, however many clips a table lists; folders that do not exist are passed over.
+    """
+    found = {}
+    for top in folders:
+        for folder, inner, names in os.walk(root / top, followlinks=True):
+            inner.sort()
+            place = Path(folder).relative_to(root).as_posix()
+            for name in sorted(names):
+                stem, suffix = os.path.splitext(name)
+                if suffix.lower() in SUFFIXES:
+                    found[stem] = f"{place}/{name}"
+    return found
+
+
+def label_lists(cells: pd.Series, names: dict[str, str], table: Path) -> pd.Series:
+    """Lists of label names from cells such as "/m/09x0r,/m/05r5c"; ClapleakError for a key that `names` lacks."""
+    lists = {}
+    for cell in cells.unique():  # far fewer than rows
+        keys = [key.strip() for key in cell.split(",") if key.strip()]
+        unknown = [key for key in keys if key not in names]
+        if unknown:
+            raise ClapleakError(f"{table}: label {unknown[0]} is not in the vocabulary; both must be of one release")
+        lists[cell] = [names[key] for key in keys]
+    return cells.map(lists)
+
+
+def label_text(labels: pd.Series) -> pd.Series:
+    """The caption of clips that have labels alone: the labels, joined by commas."""
+    return labels.str.join(", ")
+
+
+def bad_rows(table: pd.DataFrame) -> pd.Series:
+    """Why a row of a reader's table cannot be trained on, by the row's id; empty when all can.
+
+    The index of `table` must be the id of the row in its source, as the readers give it.
+    """
+    text = table["text"].where(table["text"].map(lambda value: isinstance(value, str)), "\0").astype(str)
+    reasons = pd.Series("", table.index)
+    reasons[~text.str.contains(r"[^\W\d_]")] = "has a caption that is not text"
+    reasons[text.str.strip() == ""] = "has an empty caption"
+    reasons[text.str.contains("\ufffd", regex=False)] = "has a caption that is not UTF-8"
+    reasons[table.index.duplicated()] = "is listed twice"
+    return reasons[reasons != ""]

@@ -7,10 +7,9 @@ from pathlib import Path
 import pandas as pd
 
 from clapleak.config import ClapleakError
-from clapleak.datasets.corpus import Corpus, read_csv
+from clapleak.datasets.corpus import Corpus, audio_files, read_csv
 
 CLIPS, CLIPS_PER_CLASS = 2000, 40
-SUFFIXES = (".wav", ".flac", ".ogg")  # copies in lossless or compact form are accepted under the same names
 
 
 def load(root: Path, split: str | None = None) -> Corpus:
@@ -31,25 +30,18 @@ def load(root: Path, split: str | None = None) -> Corpus:
     if not (root / "audio").is_dir():
         raise ClapleakError(f"{root / 'audio'}: no such folder; ESC-50 needs audio/ and meta/ below its root")
     stems = table["filename"].map(lambda name: Path(name).stem)
-    present = {p.stem: p.name for p in sorted((root / "audio").iterdir()) if p.suffix.lower() in SUFFIXES}
     label = table["category"].str.replace("_", " ")
-    corpus = Corpus(
-        "esc50",
-        root,
-        pd.DataFrame(
-            {
-                "clip": "esc50/" + stems,
-                "path": "audio/" + stems.map(present).fillna(stems + ".wav"),
-                "offset": 0.0,
-                "duration": 5.0,
-                "text": label,
-                "labels": [[name] for name in label],
-                "recording": "freesound/" + table["src_file"],
-                "split": table["fold"],
-            }
-        ),
+    clips = pd.DataFrame(
+        {
+            "clip": "esc50/" + stems,
+            "path": stems.map(audio_files(root, "audio")).fillna("audio/" + stems + ".wav"),
+            "offset": 0.0,
+            "duration": 5.0,
+            "text": label,
+            "labels": [[name] for name in label],
+            "recording": "freesound/" + table["src_file"],
+            "split": table["fold"],
+        }
     )
-    if corpus.table["clip"].duplicated().any():
-        twice = corpus.table.loc[corpus.table["clip"].duplicated(), "clip"].iloc[0]
-        raise ClapleakError(f"{root / 'meta' / 'esc50.csv'}: clip {twice} is listed twice")
-    return corpus if split is None else corpus.keep(corpus.table["split"] == split)
+    corpus = Corpus("esc50", root, clips.set_index("meta/esc50.csv: " + stems))
+    return corpus if split is None else Corpus("esc50", root, corpus.table[corpus.table["split"] == split])
