@@ -177,6 +177,53 @@ def store(profile: str, cores: int, data_root: Path | None) -> None:
     click.echo(f"{len(kept.rows)} clips, {len(kept.problems)} unusable")
 
 
+@main.group()
+def data() -> None:
+    """The real corpora: what they are and whether they are complete."""
+
+
+@data.command("list")
+@DATA_ROOT
+def data_list(data_root: Path | None) -> None:
+    """Show every corpus: its use, size and licence, and where it was found."""
+    from clapleak.datasets import check
+
+    click.echo(check.overview(data_root))
+
+
+@data.command("check")
+@click.argument("name")
+@DATA_ROOT
+@click.option("--split", help="One part of the corpus, in its own naming. Default: every part that lies there.")
+@click.option("--quick", is_flag=True, help="Read the headers of the sounds alone; otherwise each is decoded whole.")
+@click.option("--cores", type=click.IntRange(1), default=os.cpu_count(), show_default=True, help="Threads that decode.")
+@ALLOW_MISSING
+@click.option("--output", type=click.Path(path_type=Path), help="CSV of every problem that was found.")
+def data_check(
+    name: str,
+    data_root: Path | None,
+    split: str | None,
+    quick: bool,
+    cores: int,
+    allow_missing: bool,
+    output: Path | None,
+) -> None:
+    """Compare a corpus with its official release and look at every clip.
+
+    Ends with whether training may start: exit code 0 if it may, with --allow-missing where that is given; 2 if not.
+    """
+    from clapleak.datasets import check
+    from clapleak.files import atomic_file
+
+    report = check.check(name, data_root, split, quick=quick, cores=cores)
+    if output is not None:
+        with atomic_file(output) as target:
+            target.write(report.problems.to_csv(index=False).encode())
+    may, sentence = report.verdict(allow_missing)
+    click.echo(f"{report}\n\n{sentence}")
+    sys.exit(0 if may else 2)
+
+
 @main.command()
 @click.argument("file", type=click.Path(path_type=Path))
 @click.option("--labels", default="esc50", show_default=True, help="esc50, or a text file with one label a line.")
