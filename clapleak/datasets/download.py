@@ -23,6 +23,7 @@ from clapleak.config import ClapleakError
 from clapleak.datasets.unpack import check_room, unpack
 from clapleak.files import atomic_file, say
 
+TABLE = Path(__file__).with_name("downloads.csv")
 PAUSES = (1, 2, 4, 8, 16)  # seconds between tries that bring nothing new
 TIMEOUT = (10, 60)  # seconds to connect, seconds without a byte
 AS_IS = {"Accept-Encoding": "identity"}  # else a size would count packed bytes
@@ -55,7 +56,7 @@ class Download(NamedTuple):
 
 def jobs(name: str) -> list[list[Download]]:
     """The files of a corpus, those of one archive together in order; ClapleakError for an unknown corpus."""
-    with Path(__file__).with_name("downloads.csv").open(newline="", encoding="utf-8") as file:
+    with TABLE.open(newline="", encoding="utf-8") as file:
         rows = [Download(**row) for row in csv.DictReader(file)]
     if name not in (known := sorted({row.corpus for row in rows} | set(GUIDES))):
         raise ClapleakError(f"unknown corpus '{name}': known are {', '.join(known)}")
@@ -170,7 +171,7 @@ def _stream(row: Download, part: Path) -> None:
         total = have + int(reply.headers["Content-Length"]) if "Content-Length" in reply.headers else None
         bar = tqdm(total=total, initial=have, unit="B", unit_scale=True, desc=row.file, disable=None)
         with part.open("ab" if have else "wb") as file, bar:
-            for block in reply.iter_content(1 << 16):
+            for block in reply.iter_content(1 << 13):  # a cut loses what a block has begun
                 bar.update(file.write(block))
     if total not in (None, _size(part)):
         raise requests.RequestException(f"{_size(part)} of {total} bytes came")
@@ -201,16 +202,22 @@ def _same(path: Path, noted: dict[str, Any]) -> bool:
     return path.is_file() and (_size(path), path.stat().st_mtime_ns) == (noted.get("bytes"), noted.get("mtime_ns"))
 
 
-def _noted(row: Download, root: Path) -> dict[str, Any]:
+def _state(root: Path) -> dict[str, dict[str, Any]]:
     file = root / "checksums.json"
-    return json.loads(file.read_bytes()).get(f"{row.corpus}/{row.file}", {}) if file.is_file() else {}
+    try:
+        return json.loads(file.read_bytes()) if file.is_file() else {}
+    except ValueError as error:
+        raise ClapleakError(f"{file}: not JSON; delete it, and what is there is verified again") from error
+
+
+def _noted(row: Download, root: Path) -> dict[str, Any]:
+    return _state(root).get(f"{row.corpus}/{row.file}", {})
 
 
 def _note(row: Download, root: Path, **values: Any) -> None:
-    known = json.loads((root / "checksums.json").read_bytes()) if (root / "checksums.json").is_file() else {}
-    known[f"{row.corpus}/{row.file}"] = _noted(row, root) | values
+    state = _state(root) | {f"{row.corpus}/{row.file}": _noted(row, root) | values}
     with atomic_file(root / "checksums.json") as file:
-        file.write(json.dumps(known, indent=1, sort_keys=True).encode())
+        file.write(json.dumps(state, indent=1, sort_keys=True).encode())
 
 
 def _sound(path: Path) -> bool:
@@ -233,4 +240,4 @@ def _need(package: str) -> Any:
     try:
         return importlib.import_module(package)
     except ImportError as error:
-        raise ClapleakError(f"{package} is not installed: pip install 'clapleak[data]'") from error
+        raise ClapleakError(f"{package} is not installed: pip install {package}") from error

@@ -35,7 +35,11 @@ def unpack(volumes: list[Path], inside: str, target: Path, wanted: Collection[st
             path = PurePosixPath(name.replace("\\", "/"))
             if kind not in PLAIN or path.is_absolute() or ".." in path.parts or PureWindowsPath(name).drive:
                 raise ClapleakError(f"{archive}: unsafe member '{name}' (a link, or outside); nothing was unpacked")
-        chosen = {n: size for n, kind, size in members if n.startswith(f"{inside}/") and kind != stat.S_IFDIR}
+        chosen = {
+            n: size
+            for n, kind, size in members
+            if n.startswith(f"{inside}/") and not (kind == stat.S_IFDIR or n.endswith("/"))
+        }
         if not chosen:
             raise ClapleakError(f"{archive}: holds no files in {inside}/; nothing was unpacked")
         if wanted is not None:
@@ -63,10 +67,12 @@ def unpack(volumes: list[Path], inside: str, target: Path, wanted: Collection[st
 
 
 def check_room(place: Path, needed: int, what: str) -> None:
-    """ClapleakError unless the disk of `place` (which need not exist yet) has `needed` bytes free."""
+    """ClapleakError unless `place`, which need not exist yet, can be written and its disk has `needed` bytes free."""
     place = next(folder for folder in (place, *place.parents) if folder.exists())
+    if not (place.is_dir() and os.access(place, os.W_OK)):
+        raise ClapleakError(f"{place}: not a folder that can be written; name another one")
     if needed > (free := shutil.disk_usage(place).free):
-        short = f"needs {needed / 1e9:.2f} GB, {free / 1e9:.2f} GB are free"
+        short = f"needs {needed / 1e9:.3f} GB, {free / 1e9:.3f} GB are free"
         raise ClapleakError(f"{place}: {what} {short}; free some or name another disk")
 
 
@@ -81,7 +87,7 @@ def _open(suffix: str, files: list[BinaryIO]) -> tuple[Any, list[tuple[str, int 
         return seven.extract, [(m.filename, kind, m.uncompressed) for m, kind in zip(seven.files, kinds, strict=True)]
     whole = zipfile.ZipFile(files[0] if len(files) == 1 else join_volumes(files))
     return whole.extractall, [
-        (m.filename, stat.S_IFDIR if m.is_dir() else stat.S_IFMT(m.external_attr >> 16), m.file_size)
+        (m.filename, stat.S_IFMT(m.external_attr >> 16) or stat.S_IFDIR * m.is_dir(), m.file_size)
         for m in whole.infolist()
     ]
 
