@@ -179,7 +179,7 @@ def store(profile: str, cores: int, data_root: Path | None) -> None:
 
 @main.group()
 def data() -> None:
-    """The real corpora: what they are and whether they are complete."""
+    """The real corpora: what they are, how to get them, whether they are complete."""
 
 
 @data.command("list")
@@ -222,6 +222,30 @@ def data_check(
     may, sentence = report.verdict(allow_missing)
     click.echo(f"{report}\n\n{sentence}")
     sys.exit(0 if may else 2)
+
+
+@data.command()
+@click.argument("name")
+@DATA_ROOT
+@click.option("--yes", is_flag=True, help="Begin without a question: the licence is accepted.")
+def fetch(name: str, data_root: Path | None, yes: bool) -> None:
+    """Download what is public of a corpus (or `panns`, the weights), verify it and unpack it below the data root.
+
+    Goes on where it was stopped; what is verified and unpacked is not fetched again.
+    """
+    from clapleak.datasets import data_root as resolve
+    from clapleak.datasets import download
+
+    if (root := resolve(data_root)) is None:
+        raise ClapleakError(f"corpus {name}: where to? give --data-root DIR or set CLAPLEAK_DATA")
+    if plan := download.plan(name, root):
+        click.echo(plan)
+        if not yes and not sys.stdin.isatty():
+            raise ClapleakError(f"corpus {name}: nobody to ask here; give --yes to accept the licence and begin")
+        if not yes and not click.confirm("Accept the licence and begin?"):
+            return
+    download.fetch(name, root)
+    click.echo(download.GUIDES.get(name, f"{name}: complete"))
 
 
 @main.command()
