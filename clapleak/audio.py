@@ -306,10 +306,12 @@ def _build(clips: pd.DataFrame, keys: np.ndarray, path: Path, settings: str, aud
     with atomic_file(folder / "store.json") as file:
         file.write(settings.encode())
     rounds = np.split(np.arange(len(todo)), np.flatnonzero(np.diff(sizes.cumsum() // (_ROUND * cores))) + 1)
-    with path.open("ab") as data, index.open("ab") as lines, Parallel(n_jobs=cores) as pool:
+    jobs = cores if need > _ROUND else 1  # processes take seconds to start
+    bar = tqdm(total=len(todo), desc="clip store", unit=" clips")
+    with path.open("ab") as data, index.open("ab") as lines, Parallel(n_jobs=jobs) as pool, bar:
         data.truncate(_size(entries["samples"].sum(), path, audio))  # what a kill left behind the last whole line
         lines.truncate(index.read_bytes().rfind(b"\n") + 1)
-        for chosen in tqdm(rounds, "clip store", unit="round"):
+        for chosen in rounds:
             rows = todo.iloc[chosen].to_dict("records")
             parts = pool(delayed(_decode)(rows[i::cores], audio, whole) for i in range(cores))
             text = ""
@@ -322,3 +324,4 @@ def _build(clips: pd.DataFrame, keys: np.ndarray, path: Path, settings: str, aud
                 file.write(content)
                 file.flush()
                 os.fsync(file.fileno())
+            bar.update(len(chosen))

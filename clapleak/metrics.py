@@ -37,7 +37,7 @@ def zero_shot_accuracy(audio_emb: ArrayLike, text_emb: ArrayLike, labels: ArrayL
     if audio.shape[1] != text.shape[1] or len(text) <= max(1, y.max()):
         shapes = f"audio_emb {audio.shape}, text_emb {text.shape}, largest label {y.max()}"
         raise ClapleakError(f"need one space, at least 2 classes and a row of text_emb for every label; got {shapes}")
-    return float(np.mean(np.argmax(_unit(audio) @ _unit(text).T, axis=1) == y))
+    return float(np.mean(np.argmax(unit(audio) @ unit(text).T, axis=1) == y))
 
 
 def silhouette(emb: ArrayLike, labels: ArrayLike) -> float:
@@ -152,6 +152,46 @@ def permutation_band(
     return np.percentile(curves, [2.5, 50, 97.5], axis=0)
 
 
+def mixed_neighbours(emb: ArrayLike, labels: ArrayLike, k: int = 10) -> np.ndarray:
+    """How far every pair of classes overlaps, counted in the full space: shares of mixed nearest neighbours.
+
+    A point's neighbours are the k closest other points by cosine, over all classes. Let M_ij be the share of class j
+    among the neighbours of class i's points, so that each row of M sums to 1. The result is (M + M.T) / 2: symmetric,
+    since the neighbours of a tight class can all be its own while it is itself what a wide one runs into. The paper
+    names such pairs by eye, on t-SNE maps (sections 3.2 and 3.3).
+
+    Parameters
+    ----------
+    emb : (N, D) array
+        x_a or E_a.
+    labels : (N,) integers
+        Every class 0..C-1 needs a point.
+    k : int
+        1 to N - 1. Equally distant neighbours are ranked by index.
+
+    Returns
+    -------
+    ndarray, (C, C)
+        0 to 1. Off the diagonal 0 is "never neighbours"; on it 1 is "only neighbours of its own class". Neighbours at
+        random give (n_i + n_j) / 2 / (N - 1) off and (n_i - 1) / (N - 1) on the diagonal, n_i points being of class i.
+
+    Examples
+    --------
+    >>> mixed_neighbours([[1, 0], [9, 1], [1, 1], [0, 1]], [0, 0, 1, 1], k=1)
+    array([[1.  , 0.25],
+           [0.25, 0.5 ]])
+    """
+    points, y = _labelled(emb, labels)
+    counts = np.bincount(y)
+    if not counts.all() or not 1 <= k < len(points):
+        raise ClapleakError(f"k = {k} neighbours of {len(points)} points in classes of {counts}: choose k below the "
+                            "number of points, and number the classes without a gap")  # fmt: skip
+    near = np.concatenate([ranks <= k for ranks in _rank_blocks(points, "cosine", False)])  # (N, N)
+    members = np.eye(len(counts))[y]  # (N, C)
+    shares = members.T @ near @ members / (k * counts[:, None])
+    return (shares + shares.T) / 2
+
+
 def pearson(x: ArrayLike, y: ArrayLike) -> tuple[float, float]:
     """Pearson correlation r of two series of at least 3 values, and its two-sided p, as scipy has them."""
     x, y = np.asarray(x, dtype=float), np.asarray(y, dtype=float)
@@ -187,7 +227,8 @@ def _labelled(emb: ArrayLike, labels: ArrayLike) -> tuple[np.ndarray, np.ndarray
     return points, y.astype(np.int64)
 
 
-def _unit(x: np.ndarray) -> np.ndarray:
+def unit(x: np.ndarray) -> np.ndarray:
+    """Rows of (N, D) divided by their lengths, so that products are cosines; a zero vector stays zero."""
     norm = np.linalg.norm(x, axis=1, keepdims=True)
     return x / np.where(norm == 0, 1, norm)
 
@@ -196,7 +237,7 @@ def _rank_blocks(x: np.ndarray, metric: Metric, include_self: bool) -> Iterator[
     """Ranks (rows, n), from 1, of every point as a neighbour of the next rows; n is the rank of an excluded self."""
     n, index = len(x), np.arange(len(x))
     if metric == "cosine":
-        x, half = _unit(x), np.full(n, 0.5)
+        x, half = unit(x), np.full(n, 0.5)
     elif metric == "euclidean":
         x = x - x.mean(axis=0)
         x /= np.linalg.norm(x, axis=1).max() or 1

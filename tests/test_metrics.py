@@ -307,3 +307,46 @@ def test_leave_one_out():
 def test_pearson_refuses(x, y):
     with pytest.raises(ClapleakError):
         metrics.pearson(x, y)
+
+
+def literal_mixed(emb, labels, k):
+    """The definition, one clip and one neighbour at a time."""
+    n, classes = len(emb), max(labels) + 1
+    shares = np.zeros((classes, classes))
+    for i in range(n):
+        cosine = [emb[i] @ emb[j] / np.linalg.norm(emb[i]) / np.linalg.norm(emb[j]) for j in range(n)]
+        near = sorted((j for j in range(n) if j != i), key=lambda j: -cosine[j])[:k]
+        for j in near:
+            shares[labels[i], labels[j]] += 1 / k / labels.tolist().count(labels[i])
+    return (shares + shares.T) / 2
+
+
+@pytest.mark.parametrize("k", [1, 4, 39])
+def test_mixed_neighbours_is_the_definition_taken_literally(k):
+    rng = np.random.default_rng(k)
+    labels = np.r_[np.arange(4), rng.integers(0, 4, 36)]  # classes of unequal size
+    emb = rng.normal(size=(40, 3)) + labels[:, None] % 3
+    found = metrics.mixed_neighbours(emb, labels, k)
+    np.testing.assert_allclose(found, literal_mixed(emb, labels, k), atol=1e-12)
+    np.testing.assert_array_equal(found, found.T)
+
+
+def test_mixed_neighbours_by_hand():
+    #  degrees:   0  1 | 10 12 | 80     class 0: 0, 1; class 1: 10, 12; class 2: 80 alone
+    emb = angles(0, 1, 10, 12, 80) * [[1], [5], [1], [9], [2]]  # lengths do not count
+    # neighbours for k = 2: 0 -> 1, 10; 1 -> 0, 10; 10 -> 12, 1; 12 -> 10, 1; 80 -> 12, 10
+    expected = np.array([[0.5, 0.5, 0], [0.5, 0.5, 0.5], [0, 0.5, 0]])
+    np.testing.assert_allclose(metrics.mixed_neighbours(emb, [0, 0, 1, 1, 2], k=2), expected)
+
+
+def test_mixed_neighbours_of_all_points_are_chance():
+    labels = np.array([0, 0, 0, 1, 1, 2])
+    found = metrics.mixed_neighbours(np.random.default_rng(0).normal(size=(6, 4)), labels, k=5)
+    n = np.bincount(labels)
+    np.testing.assert_allclose(found, (n[:, None] + n - 2 * np.eye(3)) / 2 / 5)
+
+
+def test_mixed_neighbours_refuses_too_many_and_empty_classes():
+    for labels, k in (([0, 1, 1], 3), ([0, 1, 1], 0), ([0, 2, 2], 1)):
+        with pytest.raises(ClapleakError, match="k ="):
+            metrics.mixed_neighbours(np.eye(3), labels, k)
