@@ -60,9 +60,9 @@ class Site:
                     body = bytes(len(body))
                 if start >= len(body) and body:
                     return self.answer(416, b"", {"Content-Range": f"bytes */{len(body)}"})
-                place = f"bytes {start}-{len(body) - 1}/{len(body)}"
                 if fault == "shifted":
-                    place = place.replace(f"bytes {start}", "bytes 1")
+                    start = 1
+                place = f"bytes {start}-{len(body) - 1}/{len(body)}"
                 ranged = span and fault != "no range"
                 self.answer(206 if ranged else 200, body[start:], {"Content-Range": place} if ranged else {}, fault)
 

@@ -34,7 +34,7 @@ GUIDES = {
     "audioset": """AudioSet publishes no audio, only ids of videos, labels and features.
   segment lists and class_labels_indices.csv: http://storage.googleapis.com/us_audioset/youtube_corpus/v1/csv/
   features (of no use here, they are not audio): https://research.google.com/audioset/download.html
-  audio: yt-dlp, 10 s from the start of each segment, as {ytid}.wav; many laboratories keep a copy to share""",
+  audio: yt-dlp, 10 s from the start of each segment, as {ytid}.wav; without it, FSD50K stands in""",
 }
 
 
