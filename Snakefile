@@ -3,7 +3,7 @@ import shlex
 import sys
 from pathlib import Path
 
-from clapleak.config import CONTROLS, SETUPS
+from clapleak.config import SETUPS
 from clapleak.pages import RESULT_PAGES
 from clapleak.results import run_name
 
@@ -39,8 +39,7 @@ rule runs:
     input:
         expand(f"{BUILD}/pages/setup_{{slug}}_{SHOWN_RUN}.ipynb", slug=SLUGS),
         expand(f"{BUILD}/trained/{{slug}}/{{run}}.done", slug=SLUGS, run=OTHER_RUNS),
-        expand(f"{BUILD}/trained/{{slug}}/{{run}}.done", slug=[c.slug for c in CONTROLS], run=RUNS)
-        if config["controls"] else [],
+        expand(f"{BUILD}/trained/{{slug}}/{{run}}.done", slug=config["controls"], run=RUNS),
 
 
 rule store:

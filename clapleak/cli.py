@@ -15,6 +15,8 @@ import yaml
 from clapleak import __version__
 from clapleak.config import (
     CONTROLS,
+    DOSES,
+    MATCHED,
     PRETRAININGS,
     SETUPS,
     TRAININGS,
@@ -36,6 +38,7 @@ ALLOW_MISSING = click.option(
 )
 SEED = click.option("--seed", default=0, show_default=True, help="Seed of the run.")
 GROUP = click.option("--group", type=int, help="Class group, for profiles that split the classes (esc50).")
+CONTROL_SETUPS = {"matched": MATCHED, "doses": DOSES[1:-1]}
 SLUGS = click.Choice([setup.slug for setup in (*SETUPS, *CONTROLS)])
 
 
@@ -70,10 +73,21 @@ def main() -> None:
 @click.option("--cores", type=click.IntRange(1), default=os.cpu_count(), show_default=True, help="Runs side by side.")
 @DATA_ROOT
 @ALLOW_MISSING
-@click.option("--controls", is_flag=True, help="Also the controls that are not in the paper: fewer pairs, fewer leaks.")
+@click.option(
+    "--controls",
+    type=click.Choice(sorted(CONTROL_SETUPS)),
+    multiple=True,
+    help="Also setups that are not in the paper: matched (as many pairs as clean), doses (shares of the leaks).",
+)
 @click.option("--book/--no-book", default=True, show_default=True, help="Build the HTML at the end.")
 def reproduce(
-    profile: str, seeds: int | None, cores: int, data_root: Path | None, allow_missing: bool, controls: bool, book: bool
+    profile: str,
+    seeds: int | None,
+    cores: int,
+    data_root: Path | None,
+    allow_missing: bool,
+    controls: tuple[str, ...],
+    book: bool,
 ) -> None:
     """Run the six setups, write results and pages, build the book.
 
@@ -98,7 +112,7 @@ def reproduce(
         "data_root": str(found or ""),
         "groups": [] if groups == [None] else groups,
         "allow_missing": allow_missing,
-        "controls": controls,
+        "controls": [setup.slug for name in controls for setup in CONTROL_SETUPS[name]],
     }
     settings_file = root / "build" / settings.name / "workflow.json"
     with atomic_file(settings_file) as file:  # on the command line Snakemake would read "false" as a text
