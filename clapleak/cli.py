@@ -191,6 +191,20 @@ def store(profile: str, cores: int, data_root: Path | None) -> None:
     click.echo(f"{len(kept.rows)} clips, {len(kept.problems)} unusable")
 
 
+@main.command()
+@PROFILE
+@DATA_ROOT
+def plan(profile: str, data_root: Path | None) -> None:
+    """Print what a profile costs on this machine: steps, hours, disk and memory of each setup.
+
+    Takes a minute or two: a few training steps are measured.
+    """
+    from clapleak import plan as costs
+    from clapleak.datasets import data_root as resolve
+
+    click.echo(costs.plan(load_profile(profile), resolve(data_root)))
+
+
 @main.group()
 def data() -> None:
     """The real corpora: what they are, how to get them, whether they are complete."""
