@@ -24,7 +24,7 @@ test: $(VENV)/test.stamp
 	$(BIN)/pytest
 
 clean:
-	rm -rf build _build .snakemake .pytest_cache .ruff_cache .mypy_cache book/_static/foley
+	rm -rf build _build .snakemake .pytest_cache .ruff_cache .mypy_cache
 
 $(BIN)/python:
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || \
