@@ -5,6 +5,7 @@ Run `python benchmarks/cnn14.py [--batch 16] [--repeats 2] [--compile]`; it need
 log-mel by convolution inside the step and knows one memory layout. clapleak takes bf16 where the processor has it,
 channels_last, and a log-mel by FFT; "stored" leaves the log-mel out of the step, as where it comes from the clip store.
 The sides take turns, so that other work on the machine slows all of them; the median of the ratios counts.
+torch.compile is left out by default: on two cores its first step takes about two minutes.
 """
 
 from __future__ import annotations

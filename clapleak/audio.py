@@ -36,7 +36,6 @@ from clapleak.files import atomic_file, say
 from clapleak.torchaudio_guard import import_torchaudio
 
 SHORTEST = 0.1  # seconds; anything shorter holds no sound event
-_BLOCK = 4  # clips of a spectrogram on a processor: larger ones leave its cache and take memory that must be cleared
 _ROUND = 8e6  # bytes a core between two writes: three clips of 30 s at 44.1 kHz
 
 
@@ -118,9 +117,9 @@ def log_mel(wave: torch.Tensor, audio: Audio) -> torch.Tensor:
     """
     window, bank = (t.to(wave.device) for t in _filters(audio))
     found = []
-    for part in wave.split(len(wave) if wave.is_cuda else _BLOCK):
+    for part in wave.split(len(wave) if wave.is_cuda else 1):  # one clip's spectrogram stays in a processor's cache
         spectrum = torch.stft(part, audio.window, audio.hop, window=window, center=True, return_complex=True)
-        power = spectrum.real.square() + spectrum.imag.square()  # (B, F, T)
+        power = spectrum.real.square().add_(spectrum.imag.square())  # (B, F, T)
         found.append(10 * torch.log10((power.transpose(1, 2) @ bank).clamp_min(1e-10)))
     return torch.cat(found)
 
@@ -189,8 +188,8 @@ class ClipStore:
         if self.deterministic:
             places = self.first[rows] // _frames(self.audio)
             return torch.from_numpy(np.asarray(self._data[places], dtype=np.float32))[:, None]
-        blocks = (rows[start : start + _BLOCK] for start in range(0, len(rows), _BLOCK))
-        return torch.cat([log_mel(standardise(self.segments(b, generator)), self.audio) for b in blocks])[:, None]
+        waves = (self.segments(rows[i : i + 1], generator) for i in range(len(rows)))  # one at a time: little memory
+        return torch.stack([log_mel(standardise(wave), self.audio) for wave in waves])
 
 
 def _frames(audio: Audio) -> int:
