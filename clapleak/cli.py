@@ -30,6 +30,7 @@ from clapleak.config import (
 PROFILE = click.option("--profile", default="mini", show_default=True, help="Name in profiles/ or path of a YAML file.")
 DATA_ROOT = click.option(
     "--data-root",
+    "--root",
     type=click.Path(path_type=Path),
     help="Folder of the real data, such as ESC-50. Default: CLAPLEAK_DATA.",
 )
