@@ -31,7 +31,8 @@ CLIPS, BATCH = 32, 16
 def front_end(sample_rate: int) -> Audio:
     """Only rate and length matter here."""
     return Audio(
-        sample_rate=sample_rate, segment=5.0, window=1024, hop=320, mel_bins=64, f_min=50.0, f_max=14000.0
+        sample_rate=sample_rate, segment=5.0, window=1024, hop=320, mel_bins=64, f_min=50.0, f_max=14000.0,
+        keep_checkpoint_frontend=False,
     )  # fmt: skip
 
 

@@ -27,7 +27,10 @@ from clapleak.config import Audio, AudioEncoder, SpecAugment
 from clapleak.models import Cnn14
 from clapleak.torchaudio_guard import import_torchaudio
 
-AUDIO = Audio(sample_rate=32000, segment=5.0, window=1024, hop=320, mel_bins=64, f_min=50.0, f_max=14000.0)
+AUDIO = Audio(
+    sample_rate=32000, segment=5.0, window=1024, hop=320, mel_bins=64, f_min=50.0, f_max=14000.0,
+    keep_checkpoint_frontend=False,
+)  # fmt: skip
 MASKS = SpecAugment(time_stripes=2, time_width=64, mel_stripes=2, mel_width=8)
 PAPER = AudioEncoder(width=64, stem_stride=1, dropout=0.2, head_dropout=0.5, spec_augment=MASKS)
 CLASSES = 527

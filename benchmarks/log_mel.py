@@ -18,7 +18,10 @@ import torchlibrosa
 from clapleak.audio import log_mel
 from clapleak.config import Audio
 
-AUDIO = Audio(sample_rate=32000, segment=5.0, window=1024, hop=320, mel_bins=64, f_min=50.0, f_max=14000.0)
+AUDIO = Audio(
+    sample_rate=32000, segment=5.0, window=1024, hop=320, mel_bins=64, f_min=50.0, f_max=14000.0,
+    keep_checkpoint_frontend=False,
+)  # fmt: skip
 
 
 def main() -> None:
