@@ -18,6 +18,7 @@ ROOT = f"--data-root {shlex.quote(DATA)}" if DATA else ""
 MISSING = "--allow-missing" if config["allow_missing"] else ""
 REAL = [str(p) for p in sorted(Path("results/esc50").rglob("metrics.json"))] if PROFILE == "mini" else []
 SLUGS = [setup.slug for setup in SETUPS]
+SHOWN_RUN, *OTHER_RUNS = RUNS  # the first run of each setup becomes a page
 
 
 def flags(wildcards):
@@ -35,7 +36,10 @@ def parameters(wildcards):
 
 
 rule runs:
-    input: expand(f"{BUILD}/pages/setup_{{slug}}_{{run}}.ipynb", slug=SLUGS, run=RUNS)
+    input:
+        expand(f"{BUILD}/pages/setup_{{slug}}_{SHOWN_RUN}.ipynb", slug=SLUGS),
+        expand(f"{BUILD}/trained/{{slug}}/{{run}}.done", slug=SLUGS, run=OTHER_RUNS),
+        expand(f"{BUILD}/trained/{{slug}}/{{run}}.done", slug=config["controls"], run=RUNS),
 
 
 rule store:
@@ -53,11 +57,22 @@ rule backbone:
     shell: "{CLI} pretrain --profile {GIVEN} --pretraining {wildcards.pretraining} {params.flags} {ROOT} {MISSING}"
 
 
+def backbone_of(wildcards):
+    pretraining = wildcards.slug.split("-")[0]
+    return [] if pretraining == "none" else f"{BUILD}/backbone/{pretraining}/{wildcards.run}.done"
+
+
+rule train:
+    input: backbone_of, rules.store.output
+    output: touch(f"{BUILD}/trained/{{slug}}/{{run}}.done")
+    params: flags=flags
+    shell: "{CLI} train --profile {GIVEN} --setup {wildcards.slug} {params.flags} {ROOT} {MISSING}"
+
+
 rule setup:
     input:
-        lambda w: [] if w.slug.startswith("none") else f"{BUILD}/backbone/{w.slug.split('-')[0]}/{w.run}.done",
-        rules.store.output, "notebooks/setup.py", "clapleak/figures.py", "clapleak/pages.py",
-        lambda w: REAL if w.run == "seed0" else [],
+        backbone_of, rules.store.output, "notebooks/setup.py", "clapleak/figures.py", "clapleak/pages.py",
+        REAL,
     output: f"{BUILD}/pages/setup_{{slug}}_{{run}}.ipynb"
     params: named=parameters
     shell: "{CLI} page setup {output} {params.named}"
@@ -66,7 +81,7 @@ rule setup:
 if PROFILE == "mini":
 
     rule setup_page:
-        input: f"{BUILD}/pages/setup_{{slug}}_seed0.ipynb"
+        input: f"{BUILD}/pages/setup_{{slug}}_{SHOWN_RUN}.ipynb"
         output: "book/pages/setup_{slug}.ipynb"
         shell: "cp {input} {output}"
 

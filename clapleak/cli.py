@@ -13,11 +13,24 @@ import click
 import yaml
 
 from clapleak import __version__
-from clapleak.config import PRETRAININGS, SETUPS, TRAININGS, ClapleakError, Setup, find_root, load_profile, profile_path
+from clapleak.config import (
+    CONTROLS,
+    DOSES,
+    MATCHED,
+    PRETRAININGS,
+    SETUPS,
+    TRAININGS,
+    ClapleakError,
+    Setup,
+    find_root,
+    load_profile,
+    profile_path,
+)
 
 PROFILE = click.option("--profile", default="mini", show_default=True, help="Name in profiles/ or path of a YAML file.")
 DATA_ROOT = click.option(
     "--data-root",
+    "--root",
     type=click.Path(path_type=Path),
     help="Folder of the real data, such as ESC-50. Default: CLAPLEAK_DATA.",
 )
@@ -26,7 +39,8 @@ ALLOW_MISSING = click.option(
 )
 SEED = click.option("--seed", default=0, show_default=True, help="Seed of the run.")
 GROUP = click.option("--group", type=int, help="Class group, for profiles that split the classes (esc50).")
-SLUGS = click.Choice([setup.slug for setup in SETUPS])
+CONTROL_SETUPS = {"matched": MATCHED, "doses": DOSES[1:-1]}
+SLUGS = click.Choice([setup.slug for setup in (*SETUPS, *CONTROLS)])
 
 
 class _OneLineErrors(click.Group):
@@ -60,20 +74,35 @@ def main() -> None:
 @click.option("--cores", type=click.IntRange(1), default=os.cpu_count(), show_default=True, help="Runs side by side.")
 @DATA_ROOT
 @ALLOW_MISSING
+@click.option(
+    "--controls",
+    type=click.Choice(sorted(CONTROL_SETUPS)),
+    multiple=True,
+    help="Also setups that are not in the paper: matched (as many pairs as clean), doses (shares of the leaks).",
+)
 @click.option("--book/--no-book", default=True, show_default=True, help="Build the HTML at the end.")
 def reproduce(
-    profile: str, seeds: int | None, cores: int, data_root: Path | None, allow_missing: bool, book: bool
+    profile: str,
+    seeds: int | None,
+    cores: int,
+    data_root: Path | None,
+    allow_missing: bool,
+    controls: tuple[str, ...],
+    book: bool,
 ) -> None:
     """Run the six setups, write results and pages, build the book.
 
     Goes on where it was stopped: what is finished and unchanged is not run again.
     """
     from clapleak.datasets import data_root as resolve
-    from clapleak.task import world
+    from clapleak.files import atomic_file
 
     root, settings = find_root(), load_profile(profile)
-    found = resolve(data_root)
-    groups = world(settings, found).group_numbers()  # also refuses a wrong data root before anything starts
+    found, groups = resolve(data_root), [None]
+    if settings.data.foley is None:
+        from clapleak.task import world  # slow to import
+
+        groups = world(settings, found).group_numbers()  # also refuses a wrong data root before anything starts
     target = "book" if book and settings.name in ("mini", "esc50") else "runs"
     path = profile_path(profile)
     config = {
@@ -84,15 +113,13 @@ def reproduce(
         "data_root": str(found or ""),
         "groups": [] if groups == [None] else groups,
         "allow_missing": allow_missing,
+        "controls": [setup.slug for name in controls for setup in CONTROL_SETUPS[name]],
     }
+    settings_file = root / "build" / settings.name / "workflow.json"
+    with atomic_file(settings_file) as file:  # on the command line Snakemake would read "false" as a text
+        file.write(json.dumps(config).encode())
     command = [Path(sys.executable).parent / "snakemake", target, "--cores", str(cores), "--quiet", "rules"]
-    options = [
-        "--rerun-incomplete",
-        "--rerun-triggers",
-        "mtime",
-        "--config",
-        *(f"{key}={json.dumps(value)}" for key, value in config.items()),
-    ]
+    options = ["--rerun-incomplete", "--rerun-triggers", "mtime", "--configfile", settings_file]
     # a killed run leaves the folder locked; two runs at once are the user's to avoid
     if any((root / ".snakemake" / "locks").glob("*")):
         subprocess.run([*command, *options, "--unlock"], cwd=root, check=False, capture_output=True)
@@ -166,16 +193,101 @@ def store(profile: str, cores: int, data_root: Path | None) -> None:
 
 
 @main.command()
+@PROFILE
+@DATA_ROOT
+def plan(profile: str, data_root: Path | None) -> None:
+    """Print what a profile costs on this machine: steps, hours, disk and memory of each setup.
+
+    Takes a minute or two: a few training steps are measured.
+    """
+    from clapleak import plan as costs
+    from clapleak.datasets import data_root as resolve
+
+    click.echo(costs.plan(load_profile(profile), resolve(data_root)))
+
+
+@main.group()
+def data() -> None:
+    """The real corpora: what they are, how to get them, whether they are complete."""
+
+
+@data.command("list")
+@DATA_ROOT
+def data_list(data_root: Path | None) -> None:
+    """Show every corpus: its use, size and licence, and where it was found."""
+    from clapleak.datasets import check
+
+    click.echo(check.overview(data_root))
+
+
+@data.command("check")
+@click.argument("name")
+@DATA_ROOT
+@click.option("--split", help="One part of the corpus, in its own naming. Default: every part that lies there.")
+@click.option("--quick", is_flag=True, help="Read the headers of the sounds alone; otherwise each is decoded whole.")
+@click.option("--cores", type=click.IntRange(1), default=os.cpu_count(), show_default=True, help="Threads that decode.")
+@ALLOW_MISSING
+@click.option("--output", type=click.Path(path_type=Path), help="CSV of every problem that was found.")
+def data_check(
+    name: str,
+    data_root: Path | None,
+    split: str | None,
+    quick: bool,
+    cores: int,
+    allow_missing: bool,
+    output: Path | None,
+) -> None:
+    """Compare a corpus with its official release and look at every clip.
+
+    Ends with whether training may start: exit code 0 if it may, with --allow-missing where that is given; 2 if not.
+    """
+    from clapleak.datasets import check
+    from clapleak.files import atomic_file
+
+    report = check.check(name, data_root, split, quick=quick, cores=cores)
+    if output is not None:
+        with atomic_file(output) as target:
+            target.write(report.problems.to_csv(index=False).encode())
+    may, sentence = report.verdict(allow_missing)
+    click.echo(f"{report}\n\n{sentence}")
+    sys.exit(0 if may else 2)
+
+
+@data.command()
+@click.argument("name")
+@DATA_ROOT
+@click.option("--yes", is_flag=True, help="Begin without a question: the licence is accepted.")
+def fetch(name: str, data_root: Path | None, yes: bool) -> None:
+    """Download what is public of a corpus (or `panns`, the weights), verify it and unpack it below the data root.
+
+    Goes on where it was stopped; what is verified and unpacked is not fetched again.
+    """
+    from clapleak.datasets import data_root as resolve
+    from clapleak.datasets import download
+
+    if (root := resolve(data_root)) is None:
+        raise ClapleakError(f"corpus {name}: where to? give --data-root DIR or set CLAPLEAK_DATA")
+    if plan := download.plan(name, root):
+        click.echo(plan)
+        if not yes and not sys.stdin.isatty():
+            raise ClapleakError(f"corpus {name}: nobody to ask here; give --yes to accept the licence and begin")
+        if not yes and not click.confirm("Accept the licence and begin?"):
+            return
+    download.fetch(name, root)
+    click.echo(download.GUIDES.get(name, f"{name}: complete"))
+
+
+@main.command()
 @click.argument("file", type=click.Path(path_type=Path))
 @click.option("--labels", default="esc50", show_default=True, help="esc50, or a text file with one label a line.")
-@click.option("--rule", default="word", show_default=True, help="word (the paper's) or phrase.")
+@click.option("--rule", default="word", show_default=True, help="word (the paper's), phrase, or ontology (of labels).")
 @click.option("--output", type=click.Path(path_type=Path), help="CSV of the texts with what leaks in each.")
 def leaks(file: Path, labels: str, rule: str, output: Path | None) -> None:
     """Count the texts of a CSV that leak test labels, by class and by word."""
     from clapleak import leakage
     from clapleak.files import atomic_file
 
-    texts = leakage.read_texts(file)
+    texts = leakage.read_texts(file, labels_only=rule == "ontology")
     found = leakage.find_leaks(texts["text"], leakage.load_labels(labels), rule)
     click.echo(leakage.report(found))
     gone = texts.loc[found["leaks"], "row"].nunique()

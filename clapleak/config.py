@@ -18,7 +18,11 @@ class ClapleakError(ValueError):
 
 @dataclass(frozen=True)
 class Setup:
-    """One of the six experiments: what pre-training saw and what cross-modal training saw (section 2.2)."""
+    """One experiment: what pre-training saw and what cross-modal training saw (section 2.2).
+
+    Beside the paper's "dirty" and "clean", `training` may be "matched" (as many pairs as clean, drawn from all) or
+    "leak25", "leak50", "leak75" (clean, with that percentage of the leaking pairs put back).
+    """
 
     pretraining: str
     training: str
@@ -36,15 +40,19 @@ class Setup:
     @classmethod
     def parse(cls, slug: str) -> Setup:
         """Setup of a slug such as "dirty-clean"; ClapleakError for any other word."""
-        for setup in SETUPS:
-            if setup.slug == slug:
-                return setup
-        raise ClapleakError(f"unknown setup '{slug}': use one of {', '.join(s.slug for s in SETUPS)}")
+        known = {setup.slug: setup for setup in (*SETUPS, *CONTROLS)}
+        if slug not in known:
+            raise ClapleakError(f"unknown setup '{slug}': use one of {', '.join(known)}")
+        return known[slug]
 
 
 PRETRAININGS = ("dirty", "clean", "none")
 TRAININGS = ("dirty", "clean")
 SETUPS = tuple(Setup(p, t) for t in TRAININGS for p in PRETRAININGS)  # the paper's order, Figure 2a-f
+LEAKED = {"clean": 0.0, "leak25": 0.25, "leak50": 0.5, "leak75": 0.75, "dirty": 1.0}  # share of leaking pairs kept
+MATCHED = tuple(Setup(p, "matched") for p in PRETRAININGS)
+DOSES = tuple(Setup("clean", t) for t in LEAKED)  # the first and the last are among the six
+CONTROLS = (*MATCHED, *DOSES[1:-1])  # not in paper
 
 
 class _Section(BaseModel):
@@ -76,6 +84,8 @@ class Data(_Section):
     pretrain: list[str]
     pairs: list[str]
     test: str
+    tagging_test: str | None  # labelled clips for the mean average precision of pre-training
+    label_rule: Literal["word", "ontology"]  # which labels leak; captions always go by the paper's words
     prompt: str  # with {} for the label
     foley: Foley | None
     class_groups: ClassGroups | None
@@ -91,6 +101,7 @@ class Audio(_Section):
     mel_bins: int = Field(gt=0)
     f_min: float
     f_max: float
+    keep_checkpoint_frontend: bool  # mel filters of PANNs' checkpoint, made for 32 kHz, at any sample rate
 
 
 class SpecAugment(_Section):
@@ -126,7 +137,9 @@ class Loss(_Section):
 
 
 class Pretrain(_Section):
+    checkpoint: str | None  # PANNs' Cnn14 file, in place of dirty pre-training
     loss: Literal["bce", "softmax"]  # softmax learns faster where nearly every clip holds one event
+    sampling: Literal["shuffled", "balanced"]  # balanced: every class equally often, with replacement
     epochs: int = Field(gt=0)
     batch_size: int = Field(gt=1)
     learning_rate: float = Field(gt=0)
@@ -159,6 +172,9 @@ class Compute(_Section):
     device: Literal["auto", "cpu", "cuda"]
     precision: Literal["bf16", "fp32"]
     threads: int = Field(gt=0)
+    workers: int = Field(ge=0)  # processes that read batches ahead; 0: the training process itself
+    compile: bool  # torch.compile of the audio backbone
+    tensorboard: bool  # history also as event files below build/; needs the extra [cluster]
 
 
 class Profile(_Section):

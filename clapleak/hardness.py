@@ -59,7 +59,7 @@ def _learn(
 ) -> tuple[float, float]:
     build = find_root() / "build" / "hardness"
     store = open_store([learnt, held_out], profile.audio, build / f"store-{name}")
-    task = Task(learnt, learnt, held_out, classes, store, {})
+    task = Task(learnt, learnt, held_out, None, classes, store, {})
     backbone = pretrain.new_backbone(profile, seed, len(classes))
     pretrain.fit(
         backbone, profile, task, classes, seed, build / name / "checkpoint.pt", task.fingerprint(name, profile, seed)

@@ -3,8 +3,11 @@
 The paper removes "all audio examples whose captions contain words that were present in the ESC50 class set". Words
 here are runs of letters and digits in lower case, compared whole: "can" of "can opening" is found in "a can rolls" and
 in "birds can be heard", not in "candle". Underscores and hyphens part words. The rule looks at words, not at meaning:
-"French horn" leaks "car horn", and "Cough" passes beside "coughing". The rule "phrase" is a comparison that asks for
-the whole class name in a row; it keeps "birds can be heard", and much that it should not.
+"French horn" leaks "car horn", and "Cough" passes beside "coughing". Two rules stand beside it for comparison. "phrase"
+asks for the whole class name in a row; it keeps "birds can be heard", and much that it should not. "ontology" looks at
+meaning, and judges labels of AudioSet and FSD50K only: one leaks when it is a class that means a test class, or lies
+below such a class in AudioSet's ontology. So "French horn" stays, and "Cough" and "Bark" go. Which classes mean which
+is our judgement, in `datasets/esc50_audioset.csv`.
 """
 
 from __future__ import annotations
@@ -12,7 +15,7 @@ from __future__ import annotations
 import csv
 import io
 import re
-from collections.abc import Collection, Iterable
+from collections.abc import Callable, Collection, Iterable
 from dataclasses import dataclass
 from importlib import resources
 from pathlib import Path
@@ -22,9 +25,11 @@ import pandas as pd
 from clapleak.config import ClapleakError
 from clapleak.datasets.corpus import Corpus
 
-RULES = ("word", "phrase")
+RULES = ("word", "phrase", "ontology")
 _WORD = re.compile(r"[^\W_]+")
-_TEXT_COLUMNS = ("caption", "text", "labels", "display_name")
+_LABEL_COLUMNS = ("labels", "display_name")
+_TEXT_COLUMNS = ("caption", "text", *_LABEL_COLUMNS)
+_Judge = Callable[[str], tuple[list[str], list[str]]]  # a text -> what it shares, and with which classes
 
 
 def _words(text: str) -> list[str]:
@@ -53,14 +58,23 @@ def find_leaks(texts: Iterable[str], labels: Collection[str], rule: str = "word"
         Captions or labels. A Series lends its index to the result.
     labels : collection of str
         Names of the test classes.
-    rule : "word" or "phrase"
-        Any word of a name (the paper's), or all its words in a row.
+    rule : "word", "phrase" or "ontology"
+        Any word of a name (the paper's), all its words in a row, or AudioSet's ontology. The last takes `texts` that
+        are labels of AudioSet or FSD50K, one a text, in either's spelling ("Chicken, rooster", "Chicken_and_rooster"),
+        and `labels` out of the names of ESC-50. A text that is no label of AudioSet does not leak.
 
     Returns
     -------
     DataFrame
-        One row a text: `leaks` (bool), `words` (list, in order of appearance), `classes` (list of the names that
-        the text shares a word with or, by phrase, holds; in the order of `labels`).
+        One row a text: `leaks` (bool), `words` (list, in order of appearance; by ontology AudioSet's name of the
+        label), `classes` (list of the names that the text shares a word with, by phrase holds, or by ontology lies
+        at or below; in the order of `labels`).
+
+    Raises
+    ------
+    ClapleakError
+        An unknown rule, one text in place of a list, a text that is none, no label, or a label without a word or, by
+        ontology, outside ESC-50.
 
     Examples
     --------
@@ -70,30 +84,66 @@ def find_leaks(texts: Iterable[str], labels: Collection[str], rule: str = "word"
     1  False      []          []
     """
     if rule not in RULES:
-        raise ClapleakError(f"unknown rule '{rule}': use {' or '.join(RULES)}")
+        raise ClapleakError(f"unknown rule '{rule}': use {', '.join(RULES[:-1])} or {RULES[-1]}")
     if isinstance(texts, str):
         raise ClapleakError("texts must be a list of texts, not one text")
     known = label_words(labels)
-    phrases = {label: _words(label) for label in labels}
-    classes_of = {word: [label for label, phrase in phrases.items() if word in phrase] for word in known}
-    order = {label: position for position, label in enumerate(phrases)}
+    judge = _by_ontology(labels) if rule == "ontology" else _by_words(labels, known, whole=rule == "phrase")
     rows = []
     for number, text in enumerate(texts):
         if not isinstance(text, str):
             raise ClapleakError(f"text {number} is {text!r}, not a text: drop empty captions first")
+        words, classes = judge(text)
+        rows.append((bool(words), words, classes))
+    index = texts.index if isinstance(texts, pd.Series) else None
+    return pd.DataFrame(rows, index=index, columns=["leaks", "words", "classes"]).astype({"leaks": bool})
+
+
+def _by_words(labels: Collection[str], known: set[str], *, whole: bool) -> _Judge:
+    phrases = {label: _words(label) for label in labels}
+    classes_of = {word: [label for label, phrase in phrases.items() if word in phrase] for word in known}
+    order = {label: position for position, label in enumerate(phrases)}
+
+    def judge(text: str) -> tuple[list[str], list[str]]:
         tokens = _words(text)
         if known.isdisjoint(tokens):
-            rows.append((False, [], []))
-            continue
+            return [], []
         words = [word for word in dict.fromkeys(tokens) if word in known]
         classes = {label for word in words for label in classes_of[word]}
-        if rule == "phrase":
+        if whole:
             line = f" {' '.join(tokens)} "
             classes = {label for label in classes if f" {' '.join(phrases[label])} " in line}
             words = [word for word in words if not classes.isdisjoint(classes_of[word])]
-        rows.append((bool(words), words, sorted(classes, key=order.get)))
-    index = texts.index if isinstance(texts, pd.Series) else None
-    return pd.DataFrame(rows, index=index, columns=["leaks", "words", "classes"]).astype({"leaks": bool})
+        return words, sorted(classes, key=order.get)
+
+    return judge
+
+
+def _by_ontology(labels: Collection[str]) -> _Judge:
+    meant: dict[str, list[dict[str, str]]] = {}  # name of a test class -> the AudioSet classes at or below it
+    for row in _package_table("esc50_audioset.csv"):
+        meant.setdefault(row["name"], []).append(row)
+    found: dict[str, tuple[list[str], list[str]]] = {}
+    for label in dict.fromkeys(labels):
+        name = " ".join(_words(label))
+        if name not in meant:
+            raise ClapleakError(
+                f"label '{label}' is no class of ESC-50, and the rule ontology knows no other: use esc50"
+            )
+        for row in meant[name]:
+            if row["mid"]:  # else AudioSet has no such class
+                found.setdefault(_plain(row["label"]), ([row["label"]], []))[1].append(label)
+
+    def judge(text: str) -> tuple[list[str], list[str]]:
+        words, classes = found.get(_plain(text), ([], []))
+        return [*words], [*classes]
+
+    return judge
+
+
+def _plain(label: str) -> str:
+    """A label in the spelling of AudioSet or FSD50K as bare words: "Chicken, rooster", "Chicken_and_rooster"."""
+    return " ".join(word for word in _words(label) if word != "and")
 
 
 @dataclass(frozen=True)
@@ -128,8 +178,11 @@ def clean(corpus: Corpus, labels: Collection[str], rule: str = "word", *, on: st
     ----------
     on : "text" or "labels"
         "text" judges every audio-text pair by its caption, for cross-modal training: a clip may keep other captions.
-        "labels" judges a clip by all its labels, for pre-training: it goes when any of them leaks.
+        "labels" judges a clip by all its labels, for pre-training: it goes when any of them leaks. The rule
+        "ontology" needs it.
     """
+    if rule == "ontology" and on == "text":
+        raise ClapleakError("the rule ontology judges labels, not captions: use on='labels', or another rule")
     table = corpus.table
     if on == "text":
         leaks = find_leaks(table["text"], labels, rule)["leaks"]
@@ -146,16 +199,22 @@ def clean(corpus: Corpus, labels: Collection[str], rule: str = "word", *, on: st
 def load_labels(name_or_file: str | Path) -> list[str]:
     """Class names: those of ESC-50 for "esc50", else the lines of a text file."""
     if str(name_or_file) == "esc50":
-        table = (resources.files("clapleak.datasets") / "esc50_classes.csv").read_text(encoding="utf-8")
-        return [row["name"] for row in csv.DictReader(io.StringIO(table))]
+        return [row["name"] for row in _package_table("esc50_classes.csv")]
     labels = [line.strip() for line in _decode(Path(name_or_file)).splitlines() if line.strip()]
     if not labels:
         raise ClapleakError(f"{name_or_file}: no label; write one class name a line, or use esc50")
     return labels
 
 
-def read_texts(path: str | Path) -> pd.DataFrame:
+def _package_table(name: str) -> list[dict[str, str]]:
+    text = (resources.files("clapleak.datasets") / name).read_text(encoding="utf-8")
+    return list(csv.DictReader(io.StringIO(text)))
+
+
+def read_texts(path: str | Path, *, labels_only: bool = False) -> pd.DataFrame:
     """Texts of a CSV with a column `caption`, `caption_1` and so on, `text`, `labels` or `display_name`.
+
+    `labels_only` takes the last two alone, for the rule "ontology".
 
     Returns
     -------
@@ -174,11 +233,12 @@ def read_texts(path: str | Path) -> pd.DataFrame:
     except csv.Error as error:
         raise ClapleakError(f"{path}: not a readable CSV ({error})") from error
     header = {name.strip().lower(): name for name in reader.fieldnames or []}
-    several = [name for name in header if re.fullmatch(r"caption_\d+", name)]
-    chosen = next(([name] for name in _TEXT_COLUMNS if name in header), several)
+    several = [name for name in header if re.fullmatch(r"caption_\d+", name) and not labels_only]
+    chosen = next(([name] for name in (_LABEL_COLUMNS if labels_only else _TEXT_COLUMNS) if name in header), several)
     if not chosen:
-        wanted = f"caption, caption_1, {', '.join(_TEXT_COLUMNS[1:])}"
-        raise ClapleakError(f"{path}: no column of texts; found {', '.join(header) or 'nothing'}, need one of {wanted}")
+        kind, wanted = ("labels", ()) if labels_only else ("texts", ("caption", "caption_1", "text"))
+        need = f"need one of {', '.join((*wanted, *_LABEL_COLUMNS))}"
+        raise ClapleakError(f"{path}: no column of {kind}; found {', '.join(header) or 'nothing'}, {need}")
     texts = []
     for number, row in enumerate(rows, start=1):
         if "" in row:

@@ -13,9 +13,9 @@ import pandas as pd
 from clapleak import datasets, leakage
 from clapleak.audio import ClipStore
 from clapleak.compute import code_sha256, stable_seed
-from clapleak.config import ClapleakError, Profile, Setup
+from clapleak.config import LEAKED, ClapleakError, Profile, Setup
 from clapleak.datasets import esc50, foley
-from clapleak.datasets.corpus import Corpus
+from clapleak.datasets.corpus import Corpus, join
 
 # Captions of corpora that have labels alone. No word of an ESC-50 name stands in them ("can be heard" would leak).
 TEMPLATES = (
@@ -39,13 +39,14 @@ class World:
     pretrain: Corpus
     pairs: Corpus
     test: Corpus
+    tagging_test: Corpus | None
     groups: list[list[str]] | None  # target classes of each group; None: all classes of the test at once
     expected_clips: int  # clips of the complete test corpus
     complete_classes: int  # classes of the test corpus that lack no clip
 
     def corpora(self) -> list[Corpus]:
-        """The three parts, for the clip store."""
-        return [self.pretrain, self.pairs, self.test]
+        """All parts, for the clip store."""
+        return [c for c in (self.pretrain, self.pairs, self.test, self.tagging_test) if c is not None]
 
     def group_numbers(self) -> list[int | None]:
         """Group numbers to run; [None] without groups."""
@@ -59,6 +60,7 @@ class Task:
     pretrain: Corpus
     pairs: Corpus
     test: Corpus
+    tagging_test: Corpus | None
     targets: list[str]
     store: ClipStore
     counts: dict[str, int]
@@ -66,20 +68,18 @@ class Task:
     def fingerprint(self, stage: str, profile: Profile, seed: int) -> str:
         """Identity of one training: numbers, code, seed and data. Checkpoints, weights and results carry it."""
         table = (self.pretrain if stage.startswith("backbone") else self.pairs).table[["clip", "text", "labels"]]
-        content = (stage, profile.sha256, code_sha256(), seed, self.targets, self.store.identity, table.to_json())
+        rows = pd.util.hash_pandas_object(table.assign(labels=table["labels"].map("|".join)), index=False)
+        content = (stage, profile.sha256, code_sha256(), seed, self.targets, self.store.identity, list(rows))
         return hashlib.sha256(repr(content).encode()).hexdigest()
 
 
 def world(profile: Profile, data_root: Path | None = None) -> World:
     """Read the corpora of a profile. ClapleakError where a corpus or its root is missing."""
-    parts = {}
-    for part, names in (
-        ("pretrain", profile.data.pretrain),
-        ("pairs", profile.data.pairs),
-        ("test", [profile.data.test]),
-    ):
-        found = [_read(name, part, profile, data_root) for name in names]
-        parts[part] = Corpus("+".join(c.name for c in found), found[0].root, pd.concat([c.table for c in found]))
+    data, parts = profile.data, {}
+    sources = {"pretrain": data.pretrain, "pairs": data.pairs, "test": [data.test]}
+    for part, names in sources.items():
+        parts[part] = join([_read(name, part, profile, data_root) for name in names])
+    parts["tagging_test"] = data.tagging_test and _read(data.tagging_test, "test", profile, data_root)
     test = parts["test"].clips()
     per_class = test["text"].value_counts()
     if profile.synthetic:
@@ -130,8 +130,9 @@ def label_captions(corpus: Corpus, per_clip: int) -> Corpus:
 
 
 def prepare(
-    world: World, profile: Profile, setup: Setup, group: int | None, store: ClipStore, *, allow_missing: bool
-) -> Task:
+    world: World, profile: Profile, setup: Setup, group: int | None, store: ClipStore, *, allow_missing: bool,
+    seed: int = 0,
+) -> Task:  # fmt: skip
     """Corpora of one setup after the leak filter.
 
     Parameters
@@ -142,6 +143,8 @@ def prepare(
         Class group whose classes are the targets.
     store : ClipStore
         Clips that could not be decoded are dropped, counted, and refused unless `allow_missing`.
+    seed : int
+        Draws the pairs of the controls, which are not in the paper.
 
     Raises
     ------
@@ -154,7 +157,10 @@ def prepare(
         raise ClapleakError(
             f"{len(store.problems)} clips cannot be used ({reasons}): {listed}. Repair them or give --allow-missing"
         )
-    pretrain, pairs, test = (c.keep(c.table["clip"].isin(list(store.rows))) for c in world.corpora())
+    pretrain, pairs, test, tagging_test = (
+        corpus and corpus.keep(corpus.table["clip"].isin(store.rows.keys()))
+        for corpus in (world.pretrain, world.pairs, world.test, world.tagging_test)
+    )
     if world.groups is None:
         targets = sorted(test.table["text"].unique())
     else:
@@ -166,8 +172,10 @@ def prepare(
         folds = [str(f) for f in profile.data.class_groups.test_folds]
         test = test.keep(test.table["text"].isin(targets) & test.table["split"].isin(folds))
         pretrain, pairs = (c.keep(~c.table["clip"].isin(list(test.table["clip"]))) for c in (pretrain, pairs))
-    kept_pretrain = leakage.clean(pretrain, targets, on="labels")[0] if setup.pretraining == "clean" else pretrain
-    kept_pairs = leakage.clean(pairs, targets, on="text")[0] if setup.training == "clean" else pairs
+    kept_pretrain = pretrain
+    if setup.pretraining == "clean":
+        kept_pretrain = leakage.clean(pretrain, targets, profile.data.label_rule, on="labels")[0]
+    kept_pairs = training_pairs(pairs, targets, setup.training, seed)
     counts = {
         "classes": len(targets),
         "test_clips": len(test),
@@ -184,4 +192,22 @@ def prepare(
             f"{len(kept_pairs)} pairs are left for {setup.slug}: fewer than one batch of {profile.recipe.batch_size}; "
             "lower recipe.batch_size or add data"
         )
-    return Task(kept_pretrain, kept_pairs, test, targets, store, counts)
+    if setup.pretraining != "none" and kept_pretrain.table.empty:
+        raise ClapleakError(f"no clip is left for pre-training {setup.pretraining}; add data to data.pretrain")
+    return Task(kept_pretrain, kept_pairs, test, tagging_test, targets, store, counts)
+
+
+def training_pairs(pairs: Corpus, targets: list[str], training: str, seed: int) -> Corpus:
+    """The audio-text pairs that one training sees, of those that do not hold test clips.
+
+    "dirty": all; "clean": none whose text leaks; "leak25" and its like: clean, with that share of the leaking pairs,
+    drawn at random; "matched": as many as clean, drawn from all, so that it lacks data but not leaks.
+    """
+    leaks = leakage.find_leaks(pairs.table["text"], targets)["leaks"].to_numpy()
+    drawn = np.random.default_rng(stable_seed("control", training, seed)).permutation(len(pairs))
+    if training == "matched":
+        kept = drawn[: int((~leaks).sum())]
+    else:
+        leaking = drawn[leaks[drawn]]
+        kept = np.concatenate([np.flatnonzero(~leaks), leaking[: round(LEAKED[training] * len(leaking))]])
+    return pairs.keep(pd.Series(np.isin(np.arange(len(pairs)), kept)))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -14,7 +15,22 @@ from torch import Tensor
 from clapleak import embed, pretrain, results
 from clapleak.audio import ClipStore, open_store
 from clapleak.captions import Captions, open_captions
-from clapleak.compute import autocast, load_checkpoint, pick_device, save_checkpoint, stable_seed
+from clapleak.compute import (
+    StopRequest,
+    autocast,
+    average_gradients,
+    first_process_first,
+    gather,
+    load_checkpoint,
+    pick_device,
+    progress,
+    rank_and_size,
+    read_ahead,
+    record,
+    save_checkpoint,
+    share_buffers,
+    stable_seed,
+)
 from clapleak.config import ClapleakError, Profile, Recipe, Setup, find_root
 from clapleak.datasets import data_root as resolve_data_root
 from clapleak.files import say
@@ -53,19 +69,20 @@ def prepare_stores(
     """Clip store and caption states of a profile, in `build/<profile>/`; built where they are absent."""
     build, device = find_root() / "build" / profile.name, pick_device(profile.compute)
     corpora = world(profile, resolve_data_root(data_root))
-    store = open_store(corpora.corpora(), profile.audio, build / "store", cores=cores)
-    text = load_text_encoder(profile.text_encoder).to(device)
-    # of all captions, so that every setup shares one file
-    captions = open_captions(list(corpora.pairs.table["text"]), text, profile.compute, build / "captions")
+    with first_process_first():
+        store = open_store(corpora.corpora(), profile.audio, build / "store", cores=cores)
+        text = load_text_encoder(profile.text_encoder).to(device)
+        # of all captions, so that every setup shares one file
+        captions = open_captions(list(corpora.pairs.table["text"]), text, profile.compute, build / "captions")
     return corpora, store, text, captions
 
 
 def prepare_stage(
-    profile: Profile, setup: Setup, group: int | None, data_root: str | Path | None, allow_missing: bool
+    profile: Profile, setup: Setup, group: int | None, data_root: str | Path | None, allow_missing: bool, seed: int = 0
 ) -> Stage:
     """Stores, filtered task and text encoder of one setup. ClapleakError as `run`."""
     corpora, store, text, captions = prepare_stores(profile, data_root)
-    task = prepare(corpora, profile, setup, group, store, allow_missing=allow_missing)
+    task = prepare(corpora, profile, setup, group, store, allow_missing=allow_missing, seed=seed)
     return Stage(pick_device(profile.compute), task, text, captions)
 
 
@@ -74,7 +91,7 @@ def run_backbone(
     allow_missing: bool = False,
 ) -> Path:  # fmt: skip
     """Pre-train the backbone of a setup alone; returns its results folder. ClapleakError as `run`."""
-    stage = prepare_stage(profile, setup, group, data_root, allow_missing)
+    stage = prepare_stage(profile, setup, group, data_root, allow_missing, seed)
     pretrain.run(profile, setup, stage.task, stage.text, seed=seed, group=group, root=find_root())
     return results.run_folder(profile.name, f"backbone/{setup.pretraining}", seed, group)
 
@@ -95,7 +112,7 @@ def run(
         Missing data or weights, unusable clips without `allow_missing`, a loss that is not finite.
     """
     root = find_root()
-    stage = prepare_stage(profile, setup, group, data_root, allow_missing)
+    stage = prepare_stage(profile, setup, group, data_root, allow_missing, seed)
     task, fingerprint = stage.task, stage.task.fingerprint(setup.slug, profile, seed)
     folder = root / "build" / profile.name / setup.slug / results.run_name(seed, group)
     shown = results.run_folder(profile.name, setup.slug, seed, group, root)
@@ -104,6 +121,10 @@ def run(
     backbone = pretrain.run(profile, setup, task, stage.text, seed=seed, group=group, root=root)
     torch.manual_seed(stable_seed("projections", seed))
     model = Clap(backbone, stage.text, profile).to(stage.device, memory_format=torch.channels_last)
+    if rank_and_size()[1] > 1 and stage.device.type == "cuda":
+        model = torch.nn.SyncBatchNorm.convert_sync_batchnorm(model)
+    if profile.compute.compile:
+        model.audio.compile()
     pairs = Pairs(
         task.store, stage.captions,
         np.array([task.store.rows[clip] for clip in task.pairs.table["clip"]]),
@@ -121,8 +142,10 @@ def run(
     plane = {space: embed.tsne(clouds[space], profile.measures.perplexity, seed) for space in ("E_a", "E_t")}
     save_checkpoint(folder / "model.pt", model.learnt_state())
     names = (profile.name, setup.pretraining, setup.training, seed, group)
-    results.write_run(results.Run(*names, found, history, clouds, plane, shown))
-    (folder / "checkpoint.pt").unlink()
+    with first_process_first():
+        if rank_and_size()[0] == 0:
+            results.write_run(results.Run(*names, found, history, clouds, plane, shown))
+            (folder / "checkpoint.pt").unlink()
     return results.read_run(shown)
 
 
@@ -156,7 +179,7 @@ def settle_batch_norm(model: Clap, pairs: Pairs, seed: int, batches: int = 8) ->
 
 
 class Trainer:
-    """Both phases of the recipe; one checkpoint after every epoch.
+    """Both phases of the recipe; a checkpoint after every epoch and when a signal asks to stop.
 
     Parameters
     ----------
@@ -165,7 +188,8 @@ class Trainer:
     training, validation : Pairs
     profile : Profile
     seed : int
-        Every epoch draws from a seed made of this, the phase and the epoch, so a resumed run repeats the lost numbers.
+        Every step draws from a seed made of this, the phase, the epoch and the step, so a resumed run repeats the
+        lost numbers.
     name : str
         For the lines of progress.
     """
@@ -174,133 +198,187 @@ class Trainer:
         self.model, self.training, self.validation = model, training, validation
         self.profile, self.recipe, self.seed, self.name = profile, profile.recipe, seed, name
         self.device = model.logit_scale.device
-        self.cache: tuple[Tensor, Tensor] | None = None  # x_a by store row and x_t by caption while both are frozen
+        self.history: list[dict] = []
+        self.best: dict[str, Tensor] = {}
+        self.x_a: Tensor | None = (
+            None  # by row of the store, while the backbone is frozen and each clip gives one batch
+        )
+        self.x_t: Tensor | None = None  # by caption, while the text encoder is frozen
+        size = rank_and_size()[1]
+        if profile.recipe.batch_size % size:
+            raise ClapleakError(f"recipe.batch_size is {profile.recipe.batch_size}: no multiple of {size} processes")
 
     def fit(self, path: Path, fingerprint: str) -> pd.DataFrame:
         """Train, from the checkpoint at `path` where it fits; leaves the best weights in the model.
+
+        The last weights are kept beside it, in `last.pt`.
 
         Returns
         -------
         DataFrame
             One row an epoch: phase, epoch, learning_rate, train_loss, val_loss, seconds.
+
+        Raises
+        ------
+        ClapleakError
+            The loss is not finite, or a signal asked to stop (the checkpoint is written first).
         """
         state = load_checkpoint(path, fingerprint)
-        history: list[dict] = state["history"] if state else []
-        best: dict[str, Tensor] = state["best"] if state else {}
+        if state is not None:
+            self.history, self.best = state["history"], state["best"]
+            self.model.load_state_dict(state["model"], strict=False)
         phases = {"frozen": self.recipe.frozen_epochs, "unfrozen": self.recipe.max_epochs}  # steps (b) and (d)
         for phase, epochs in phases.items():
-            done = [row for row in history if row["phase"] == phase]
-            if phase == "frozen" and (len(done) == epochs or not epochs):
+            done = sum(row["phase"] == phase for row in self.history)
+            if phase == "frozen" and done == epochs:
                 continue
-            optimizer, schedule = self._optimizer(phase)
-            if state:
-                self.model.load_state_dict(state["model"], strict=False)
-                if done:  # otherwise the checkpoint is the last one of the phase before
-                    optimizer.load_state_dict(state["optimizer"])
-                    schedule.load_state_dict(state["schedule"])
-            self.cache = self._frozen_embeddings() if phase == "frozen" and self.training.store.deterministic else None
-            for epoch in range(len(done), epochs):
-                if phase == "unfrozen" and epochs_since_best(history, phase) >= self.recipe.stop_patience:
+            self.start_phase(phase)
+            partial = (0, 0.0)  # steps of the epoch that are done, and the sum of their losses
+            if state is not None and state["phase"] == phase:
+                self.optimizer.load_state_dict(state["optimizer"])
+                self.schedule.load_state_dict(state["schedule"])
+                partial = state["partial"]
+            for epoch in range(done, epochs):
+                if phase == "unfrozen" and epochs_since_best(self.history, phase) >= self.recipe.stop_patience:
                     break
-                started, rate = time.monotonic(), optimizer.param_groups[0]["lr"]
-                losses = {
-                    "train_loss": self._train_epoch(phase, epoch, optimizer, path),
-                    "val_loss": self.validate(phase),
-                }
-                schedule.step(losses["val_loss"])
-                row = {"phase": phase, "epoch": epoch, "learning_rate": rate, **losses}
-                if all(losses["val_loss"] < earlier["val_loss"] for earlier in history):
-                    best = {k: v.detach().cpu().clone() for k, v in self.model.learnt_state().items()}
-                history.append({**row, "seconds": time.monotonic() - started})
-                parts = {"model": self.model.learnt_state(), "optimizer": optimizer.state_dict()}
-                parts |= {"schedule": schedule.state_dict(), "history": history, "best": best}
-                save_checkpoint(path, {**parts, "fingerprint": fingerprint})
-                say(f"{self.name}: {phase} epoch {epoch + 1}/{epochs}, validation loss {losses['val_loss']:.4f}")
-            state = None  # used up: the next phase starts from the model at hand
-        self.model.load_state_dict(best, strict=False)
-        return pd.DataFrame(history)
+                started, rate = time.monotonic(), self.optimizer.param_groups[0]["lr"]
+                with StopRequest() as stop:
+                    train_loss, partial = self.train_epoch(phase, epoch, path, stop, *partial)
+                if partial[0]:
+                    self._save(path, fingerprint, phase, partial)
+                    raise ClapleakError(f"{self.name}: stopped by a signal; the same command goes on from {path}")
+                val_loss = self.validate(phase)
+                self.schedule.step(val_loss)
+                row = {"phase": phase, "epoch": epoch, "learning_rate": rate}
+                row |= {"train_loss": train_loss, "val_loss": val_loss}
+                if all(val_loss < earlier["val_loss"] for earlier in self.history):
+                    self.best = {k: v.detach().cpu().clone() for k, v in self.model.learnt_state().items()}
+                self.history.append({**row, "seconds": time.monotonic() - started})
+                self._save(path, fingerprint, phase, partial)
+                if self.profile.compute.tensorboard and rank_and_size()[0] == 0:
+                    record(path.parent, row)
+                say(f"{self.name}: {phase} epoch {epoch + 1}/{epochs}, validation loss {val_loss:.4f}")
+        save_checkpoint(path.with_name("last.pt"), self.model.learnt_state())
+        self.model.load_state_dict(self.best, strict=False)
+        return pd.DataFrame(self.history)
 
-    def _optimizer(self, phase: str) -> tuple[torch.optim.Adam, torch.optim.lr_scheduler.ReduceLROnPlateau]:
-        recipe, model = self.recipe, self.model
-        frozen = phase == "frozen"
-        parameters = model.heads() + ([] if frozen else model.backbones())
-        optimizer = torch.optim.Adam(
-            parameters, recipe.frozen_learning_rate if frozen else recipe.learning_rate
-        )  # (c), (e)
-        schedule = torch.optim.lr_scheduler.ReduceLROnPlateau(
-            optimizer, factor=recipe.plateau_factor, patience=recipe.plateau_patience
+    def start_phase(self, phase: str) -> None:
+        """Optimiser and schedule of a phase, and what can be embedded once while the backbones are frozen."""
+        recipe, frozen = self.recipe, phase == "frozen"
+        self.parameters = self.model.heads() + ([] if frozen else self.model.backbones())
+        rate = recipe.frozen_learning_rate if frozen else recipe.learning_rate  # (c), (e)
+        self.optimizer = torch.optim.Adam(self.parameters, rate, fused=True)
+        self.schedule = torch.optim.lr_scheduler.ReduceLROnPlateau(
+            self.optimizer, factor=recipe.plateau_factor, patience=recipe.plateau_patience
         )  # (h)
-        return optimizer, schedule
+        self.x_a, self.x_t = (self._frozen_audio(), self._frozen_texts()) if frozen else (None, None)
+
+    def _save(self, path: Path, fingerprint: str, phase: str, partial: tuple[int, float]) -> None:
+        parts = {"model": self.model.learnt_state(), "best": self.best, "history": self.history}
+        parts |= {"optimizer": self.optimizer.state_dict(), "schedule": self.schedule.state_dict()}
+        save_checkpoint(path, {**parts, "phase": phase, "partial": partial, "fingerprint": fingerprint})
 
     @torch.no_grad()
-    def _frozen_embeddings(self) -> tuple[Tensor, Tensor]:
-        """x_a and x_t of every clip and caption in use; rows that are not in use stay zero."""
-        store, captions = self.training.store, self.training.captions
+    def _frozen_audio(self) -> Tensor | None:
+        """x_a of every clip in use, (clips of the store, Da), zero elsewhere; None where segments are random."""
+        store = self.training.store
+        if not store.deterministic:
+            return None
         clips = np.union1d(self.training.clips, self.validation.clips)
-        texts = np.union1d(self.training.texts, self.validation.texts)
         x_a = torch.zeros(len(store.rows), self.model.audio.dim, device=self.device)
         x_a[clips] = embed.audio_embeddings(self.model.audio, store, clips, self.profile)
+        return x_a
+
+    @torch.no_grad()
+    def _frozen_texts(self) -> Tensor:
+        """x_t of every caption in use, (captions, Dt), zero elsewhere."""
+        captions = self.training.captions
+        texts = np.union1d(self.training.texts, self.validation.texts)
         x_t = torch.zeros(len(captions.rows), self.model.text.dim, device=self.device)
         self.model.text.eval()
         for chosen in np.array_split(texts, -(-len(texts) // 256)):
             states, mask = (t.to(self.device) for t in captions.batch(chosen))
             with autocast(self.device, self.profile.compute):
                 x_t[chosen] = self.model.text.upper(states, mask)
-        return x_a, x_t
+        return x_t
 
-    def _embed(
-        self, pairs: Pairs, chosen: np.ndarray, phase: str, generator: torch.Generator | None
-    ) -> tuple[Tensor, Tensor]:
-        """E_a and E_t, both (B, D), of chosen pairs."""
-        clips, texts = pairs.clips[chosen], pairs.texts[chosen]
-        if self.cache is not None:
-            x_a, x_t = self.cache[0][clips], self.cache[1][texts]
-        else:
-            with torch.set_grad_enabled(phase == "unfrozen" and torch.is_grad_enabled()):
-                x_a = self.model.audio(pairs.store.batch(clips, generator).to(self.device))
-                states, mask = (t.to(self.device) for t in pairs.captions.batch(texts))
-                x_t = self.model.text.upper(states, mask)
-        return self.model.audio_projection(x_a), self.model.text_projection(x_t)
+    def _embedded(self, pairs: Pairs, batches: list[np.ndarray], first: int, phase: str, *segments: object) -> Iterator:
+        """E_a and E_t, both (B, D), of every batch from the `first`; random segments where a seed is given.
 
-    def _train_epoch(self, phase: str, epoch: int, optimizer: torch.optim.Optimizer, path: Path) -> float:
-        torch.manual_seed(stable_seed("train", self.seed, phase, epoch))
-        generator = torch.Generator().manual_seed(stable_seed("segments", self.seed, phase, epoch))
+        Each process embeds its share of a batch, and all get the whole of it.
+        """
+        rank, size = rank_and_size()
+        audio, text = self.model.audio, self.model.text
+        # equal shares: a lone small batch loses a remainder
+        batches = [rows[: len(rows) // size * size][rank::size] for rows in batches]
+
+        def read(step: int) -> tuple:
+            rows = batches[step]
+            draw = torch.Generator().manual_seed(stable_seed(*segments, step, rank)) if segments else None
+            log_mel = pairs.store.batch(pairs.clips[rows], draw) if self.x_a is None else None
+            return log_mel, *(pairs.captions.batch(pairs.texts[rows]) if self.x_t is None else (None, None))
+
+        steps = range(first, len(batches))
+        learn = phase == "unfrozen" and bool(segments)
+        for step, loaded in zip(steps, read_ahead(read, steps, self.profile.compute), strict=True):
+            torch.manual_seed(stable_seed("dropout", *segments, step, rank))
+            log_mel, states, mask = (None if t is None else t.to(self.device, non_blocking=True) for t in loaded)
+            rows = batches[step]
+            with autocast(self.device, self.profile.compute):
+                with torch.set_grad_enabled(learn):
+                    x_a = audio(log_mel) if self.x_a is None else self.x_a[pairs.clips[rows]]
+                    x_t = text.upper(states, mask) if self.x_t is None else self.x_t[pairs.texts[rows]]
+                with torch.set_grad_enabled(bool(segments)):
+                    E_a, E_t = self.model.audio_projection(x_a), self.model.text_projection(x_t)
+            yield gather(E_a), gather(E_t)
+
+    def train_epoch(
+        self, phase: str, epoch: int, path: Path, stop: StopRequest, done: int = 0, total: float = 0.0
+    ) -> tuple[float, tuple[int, float]]:
+        """One epoch from step `done` on, whose losses before sum up to `total`.
+
+        Returns the mean loss and (0, 0.0), or, when it was asked to stop, where to go on as (steps done, their sum).
+        """
         self.model.train()
         if phase == "frozen":  # frozen also means: batch norm keeps its statistics, no dropout below the projections
             self.model.audio.eval()
             self.model.text.eval()
-        total, steps = 0.0, 0
-        for chosen in full_batches(torch.randperm(len(self.training.clips)).numpy(), self.recipe.batch_size):
-            with autocast(self.device, self.profile.compute):
-                E_a, E_t = self._embed(self.training, chosen, phase, generator)
+        order = np.random.default_rng(stable_seed("order", self.seed, phase, epoch)).permutation(
+            len(self.training.clips)
+        )
+        batches = full_batches(order, self.recipe.batch_size)
+        embedded = self._embedded(self.training, batches, done, phase, "train", self.seed, phase, epoch)
+        for step, (E_a, E_t) in enumerate(progress(embedded, len(batches), done, f"{phase} epoch {epoch + 1}"), done):
             loss = contrastive_loss(E_a, E_t, self.model.logit_scale, self.profile.loss.max_logit)  # (g)
             if not loss.isfinite():
-                ids = np.array(list(self.training.store.rows))[self.training.clips[chosen]]
+                ids = np.array(list(self.training.store.rows))[self.training.clips[batches[step]]]
                 raise ClapleakError(
-                    f"{self.name}: the loss is not finite at {phase} epoch {epoch + 1}, step {steps + 1}; "
+                    f"{self.name}: the loss is not finite at {phase} epoch {epoch + 1}, step {step + 1}; "
                     f"last good checkpoint: {path}; clips of the batch: {', '.join(ids)}"
                 )
-            optimizer.zero_grad(set_to_none=True)
+            self.optimizer.zero_grad(set_to_none=True)
             loss.backward()
-            torch.nn.utils.clip_grad_norm_(
-                [p for g in optimizer.param_groups for p in g["params"]], self.recipe.max_gradient
-            )  # (f)
-            optimizer.step()
-            total, steps = total + loss.item(), steps + 1
-        return total / steps
+            average_gradients(self.parameters)
+            torch.nn.utils.clip_grad_norm_(self.parameters, self.recipe.max_gradient)  # (f)
+            self.optimizer.step()
+            total += loss.item()
+            if stop.asked() and step + 1 < len(batches):
+                return total / (step + 1), (step + 1, total)
+        share_buffers(self.model)
+        return total / len(batches), (0, 0.0)
 
-    @torch.no_grad()
     def validate(self, phase: str) -> float:
         """Mean loss over whole batches of the validation pairs, always the same ones."""
         self.model.eval()
         order = np.random.default_rng(stable_seed("validation order", self.seed)).permutation(
             len(self.validation.clips)
         )
-        losses = []
-        for chosen in full_batches(order, self.recipe.batch_size):
-            with autocast(self.device, self.profile.compute):
-                E_a, E_t = self._embed(self.validation, chosen, phase, None)
-            losses.append(contrastive_loss(E_a, E_t, self.model.logit_scale, self.profile.loss.max_logit).item())
+        batches = full_batches(order, self.recipe.batch_size)
+        with torch.no_grad():
+            losses = [
+                contrastive_loss(E_a, E_t, self.model.logit_scale, self.profile.loss.max_logit).item()
+                for E_a, E_t in self._embedded(self.validation, batches, 0, phase)
+            ]
         return sum(losses) / len(losses)
 
 

@@ -1,7 +1,11 @@
 """Shared fixtures: real data where a machine has it, and tiny copies of official layouts."""
 
+import importlib
+import importlib.util
 import os
+import sys
 from pathlib import Path
+from types import ModuleType
 
 import numpy as np
 import pandas as pd
@@ -36,3 +40,18 @@ def tiny_esc50(tmp_path) -> Path:
     columns = ["filename", "fold", "target", "category", "esc10", "src_file", "take"]
     pd.DataFrame(rows, columns=columns).to_csv(root / "meta" / "esc50.csv", index=False)
     return root
+
+
+@pytest.fixture(scope="session")
+def panns():
+    """PANNs' own Cnn14 class; the package itself would fetch a checkpoint when imported, so only `models` is."""
+    from clapleak.torchaudio_guard import import_torchaudio
+
+    import_torchaudio()
+    spec = importlib.util.find_spec("panns_inference")
+    if spec is None:
+        pytest.skip("panns-inference is not installed")
+    package = ModuleType("panns_inference")
+    package.__path__ = list(spec.submodule_search_locations)
+    sys.modules["panns_inference"] = package
+    return importlib.import_module("panns_inference.models")

@@ -1,5 +1,14 @@
 """Decoding, the front end against torchlibrosa, and the clip store."""
 
+import multiprocessing
+import os
+import pickle
+import random
+import signal
+import subprocess
+import sys
+import time
+
 import numpy as np
 import pandas as pd
 import pytest
@@ -10,8 +19,14 @@ from clapleak import audio
 from clapleak.config import Audio, ClapleakError
 from clapleak.datasets.corpus import Corpus
 
-PANNS = Audio(sample_rate=32000, segment=1.0, window=1024, hop=320, mel_bins=64, f_min=50.0, f_max=14000.0)
-SMALL = Audio(sample_rate=8000, segment=0.5, window=256, hop=80, mel_bins=16, f_min=50.0, f_max=4000.0)
+PANNS = Audio(
+    sample_rate=32000, segment=1.0, window=1024, hop=320, mel_bins=64, f_min=50.0, f_max=14000.0,
+    keep_checkpoint_frontend=False,
+)  # fmt: skip
+SMALL = Audio(
+    sample_rate=8000, segment=0.5, window=256, hop=80, mel_bins=16, f_min=50.0, f_max=4000.0,
+    keep_checkpoint_frontend=False,
+)  # fmt: skip
 
 
 def table(paths: list[str], duration: float) -> pd.DataFrame:
@@ -92,29 +107,214 @@ def test_every_unusable_clip_is_listed_with_its_reason(tmp_path):
     assert store.batch(np.array([0])).shape == (1, 1, 51, 16)
 
 
-def test_store_is_rebuilt_when_a_file_changes_and_only_then(tmp_path):
-    path = tmp_path / "a.wav"
-    soundfile.write(path, np.random.default_rng(0).normal(0, 0.1, 4000), 8000)
-    corpus = Corpus("test", tmp_path, table(["a.wav"], 0.5))
+def noise(folder, seconds: dict[str, float]) -> None:
+    for i, (name, length) in enumerate(seconds.items()):
+        soundfile.write(folder / name, np.random.default_rng(i).normal(0, 0.1, round(8000 * length)), 8000)
+
+
+@pytest.fixture
+def decoded(monkeypatch):
+    """Names of the files that are decoded from now on."""
+    names, read = [], audio.read
+    monkeypatch.setattr(audio, "read", lambda path, *rest: names.append(path.name) or read(path, *rest))
+    return names
+
+
+@pytest.mark.parametrize("duration", [0.5, float("nan")])
+def test_a_file_that_changes_is_decoded_again_and_no_other(tmp_path, decoded, duration):
+    names = ["a.wav", "b.wav", "c.wav"]
+    noise(tmp_path, dict.fromkeys(names, 0.5))
+    corpus = Corpus("test", tmp_path, table(names, duration))
     first = audio.open_store([corpus], SMALL, tmp_path / "store")
-    made = (tmp_path / "store" / "store.json").stat().st_mtime_ns
-    audio.open_store([corpus], SMALL, tmp_path / "store")
-    assert (tmp_path / "store" / "store.json").stat().st_mtime_ns == made
-    before = first.batch(np.array([0]))
-    soundfile.write(path, np.random.default_rng(1).normal(0, 0.1, 4001), 8000)
+    assert audio.open_store([corpus], SMALL, tmp_path / "store").identity == first.identity
+    assert decoded == names
+    before = first.batch(np.arange(3))
+    soundfile.write(tmp_path / "b.wav", np.random.default_rng(9).normal(0, 0.1, 4001), 8000)
     again = audio.open_store([corpus], SMALL, tmp_path / "store")
-    assert not torch.equal(again.batch(np.array([0])), before)
+    assert decoded == [*names, "b.wav"]
     assert again.identity != first.identity
+    changed = [not torch.equal(x, y) for x, y in zip(again.batch(np.arange(3)), before, strict=True)]
+    assert changed == [False, True, False]
+    assert list(again.rows.items()) == [("a.wav", 0), ("b.wav", 1), ("c.wav", 2)]
 
 
-def test_a_truncated_store_is_refused(tmp_path):
-    soundfile.write(tmp_path / "a.wav", np.random.default_rng(0).normal(0, 0.1, 4000), 8000)
+def test_a_file_that_turns_up_later_is_no_longer_a_problem(tmp_path):
+    noise(tmp_path, {"a.wav": 0.5})
+    corpus = Corpus("test", tmp_path, table(["late.wav", "a.wav"], 0.5))
+    first = audio.open_store([corpus], SMALL, tmp_path / "store")
+    assert list(first.problems["reason"]) == ["missing"] and first.rows == {"a.wav": 0}
+    noise(tmp_path, {"late.wav": 0.5})
+    again = audio.open_store([corpus], SMALL, tmp_path / "store")
+    assert not len(again.problems) and again.rows == {"late.wav": 0, "a.wav": 1}
+    assert torch.equal(again.batch(np.array([1])), first.batch(np.array([0])))
+
+
+def test_another_front_end_starts_the_store_afresh(tmp_path, decoded):
+    noise(tmp_path, {"a.wav": 0.5})
     corpus = Corpus("test", tmp_path, table(["a.wav"], 0.5))
     audio.open_store([corpus], SMALL, tmp_path / "store")
-    data = (tmp_path / "store" / "log_mel.f16").read_bytes()
-    (tmp_path / "store" / "log_mel.f16").write_bytes(data[:-64])
-    with pytest.raises(ClapleakError, match="truncated"):
+    store = audio.open_store([corpus], SMALL.model_copy(update={"mel_bins": 8}), tmp_path / "store")
+    assert decoded == ["a.wav"] * 2
+    assert store.batch(np.array([0])).shape == (1, 1, 51, 8)
+
+
+def test_nothing_usable_is_reported_and_does_not_fail(tmp_path):
+    corpus = Corpus("test", tmp_path, table(["gone.wav"], 0.5))
+    store = audio.open_store([corpus], SMALL, tmp_path / "store")
+    assert not store.rows and list(store.problems["reason"]) == ["missing"]
+
+
+@pytest.mark.parametrize(("duration", "name"), [(0.5, "log_mel.f16"), (float("nan"), "wave.i16")])
+def test_a_truncated_store_is_refused(tmp_path, duration, name):
+    noise(tmp_path, {"a.wav": 0.5})
+    corpus = Corpus("test", tmp_path, table(["a.wav"], duration))
+    audio.open_store([corpus], SMALL, tmp_path / "store")
+    os.truncate(tmp_path / "store" / name, (tmp_path / "store" / name).stat().st_size - 2)
+    with pytest.raises(ClapleakError, match=f"{name}: the clip store is truncated; delete .*store and run again"):
         audio.open_store([corpus], SMALL, tmp_path / "store")
+
+
+def test_a_damaged_index_is_refused(tmp_path):
+    noise(tmp_path, {"a.wav": 0.5})
+    corpus = Corpus("test", tmp_path, table(["a.wav"], 0.5))
+    audio.open_store([corpus], SMALL, tmp_path / "store")
+    (tmp_path / "store" / "index.tsv").write_bytes(bytes(40) + b"\n")
+    with pytest.raises(ClapleakError, match="index.tsv: the index is damaged; delete .*store and run again"):
+        audio.open_store([corpus], SMALL, tmp_path / "store")
+
+
+def test_a_torn_tail_is_cut_off(tmp_path, decoded):
+    noise(tmp_path, {"a.wav": 0.5, "b.wav": 0.7})
+    one, two = (Corpus("test", tmp_path, table(names, float("nan"))) for names in (["a.wav"], ["a.wav", "b.wav"]))
+    whole = audio.open_store([two], SMALL, tmp_path / "whole").batch(np.arange(2))
+    audio.open_store([one], SMALL, tmp_path / "store")
+    decoded.clear()
+    for name, torn in (("wave.i16", bytes(1001)), ("index.tsv", b"123\t40")):  # as a kill between two writes leaves
+        with (tmp_path / "store" / name).open("ab") as file:
+            file.write(torn)
+    store = audio.open_store([two], SMALL, tmp_path / "store")
+    assert decoded == ["b.wav"]
+    assert torch.equal(store.batch(np.arange(2)), whole)
+    assert (tmp_path / "store" / "wave.i16").stat().st_size == 2 * (4000 + 5600)
+
+
+BUILD = """
+import sys, time, pandas
+from pathlib import Path
+from clapleak import audio
+from clapleak.config import Audio
+from clapleak.datasets.corpus import Corpus
+settings, table, folder = sys.argv[1:]
+read = audio.read
+audio.read = lambda *arguments: time.sleep(0.01) or read(*arguments)  # long enough to be hit
+audio._ROUND = 20_000  # bytes: one or two clips
+table = pandas.read_json(table, dtype={"clip": str}, convert_dates=False).assign(duration=float("nan"))
+corpus = Corpus("test", Path(folder), table)
+audio.open_store([corpus], Audio.model_validate_json(settings), Path(folder) / "store")
+"""
+
+
+def test_a_killed_build_goes_on_where_it_was(tmp_path, decoded):
+    names = [f"{i}.wav" for i in range(200)]
+    noise(tmp_path, {name: 0.2 + i / 200 for i, name in enumerate(names)})
+    corpus = Corpus("test", tmp_path, table(names, float("nan")))
+    whole = audio.open_store([corpus], SMALL, tmp_path / "whole")
+    corpus.table.to_json(tmp_path / "table.json")
+    index, lines = tmp_path / "store" / "index.tsv", 0
+    for _ in range(2):
+        build = subprocess.Popen(
+            [sys.executable, "-c", BUILD, SMALL.model_dump_json(), str(tmp_path / "table.json"), str(tmp_path)],
+            stderr=subprocess.DEVNULL,
+        )
+        while build.poll() is None and (index.read_bytes().count(b"\n") if index.exists() else 0) <= lines:
+            time.sleep(0.01)
+        time.sleep(random.uniform(0, 0.3))
+        build.send_signal(signal.SIGKILL)
+        assert build.wait() == -signal.SIGKILL
+        assert lines < index.read_bytes().count(b"\n") < 200
+        lines = index.read_bytes().count(b"\n")
+    decoded.clear()
+    store = audio.open_store([corpus], SMALL, tmp_path / "store")
+    assert len(decoded) == 200 - lines
+    assert store.identity == whole.identity and store.rows == whole.rows
+    assert torch.equal(store.batch(np.arange(200)), whole.batch(np.arange(200)))
+    assert (tmp_path / "store" / "wave.i16").read_bytes() == (tmp_path / "whole" / "wave.i16").read_bytes()
+
+
+def open_and_read(corpus: Corpus, folder) -> torch.Tensor:
+    store = audio.open_store([corpus], SMALL, folder)
+    return store.batch(np.arange(40), torch.Generator().manual_seed(0))
+
+
+def read_again(store: audio.ClipStore) -> torch.Tensor:
+    return store.batch(np.arange(40), torch.Generator().manual_seed(0))
+
+
+def test_processes_build_and_read_side_by_side(tmp_path):
+    names = [f"{i}.wav" for i in range(40)]
+    noise(tmp_path, {name: 0.4 + i / 20 for i, name in enumerate(names)})
+    corpus = Corpus("test", tmp_path, table(names, float("nan")))
+    with multiprocessing.get_context("spawn").Pool(2) as pool:
+        built = pool.starmap(open_and_read, [(corpus, tmp_path / "store")] * 2, chunksize=1)
+        store = audio.open_store([corpus], SMALL, tmp_path / "store")
+        expected = read_again(store)
+        sent = pool.map(read_again, [store] * 2, chunksize=1)
+    assert all(torch.equal(found, expected) for found in (*built, *sent))
+    assert (tmp_path / "store" / "index.tsv").read_text().count("\n") == 40  # no clip was decoded twice
+    assert len(pickle.dumps(store)) < 20_000  # the recordings stay in the file
+
+
+READ = r"""
+import re, sys, threading, time, numpy, torch
+from pathlib import Path
+from clapleak.audio import ClipStore
+from clapleak.config import Audio
+import pandas
+settings, path, count, samples = sys.argv[1:]
+count, samples, peak = int(count), int(samples), 0
+first, names = numpy.arange(count) * samples, {str(i): i for i in range(count)}
+audio = Audio.model_validate_json(settings)
+store = ClipStore(audio, "", Path(path), False, first, numpy.full(count, samples), names, pandas.DataFrame())
+rng, generator = numpy.random.default_rng(0), torch.Generator().manual_seed(0)
+
+def watch():
+    global peak
+    while True:
+        peak = max(peak, int(re.search(r"RssAnon:\s+(\d+) kB", Path("/proc/self/status").read_text())[1]))
+        time.sleep(0.002)
+
+threading.Thread(target=watch, daemon=True).start()
+for _ in range(6):
+    assert not store.segments(rng.integers(0, count, 128), generator).any()
+assert store.batch(rng.integers(0, count, 128), generator).shape[:2] == (128, 1)
+print(peak / 1024)
+"""
+
+
+@pytest.mark.skipif(not os.path.exists("/proc/self/status"), reason="needs Linux to count anonymous memory")
+def test_memory_does_not_grow_with_the_store(tmp_path):
+    """6 GB of stored recordings (a sparse file of silence), the paper's batches: below 1 GB."""
+    paper = PANNS.model_copy(update={"sample_rate": 44100, "segment": 5.0})
+    count, samples = 2400, 30 * 44100
+    with (tmp_path / "wave.i16").open("wb") as file:
+        file.truncate(2 * count * samples)
+    done = subprocess.run(
+        [sys.executable, "-c", READ, paper.model_dump_json(), str(tmp_path / "wave.i16"), str(count), str(samples)],
+        capture_output=True, text=True, check=True,
+    )  # fmt: skip
+    assert float(done.stdout) < 1000  # MiB
+
+
+def test_parts_of_one_file_are_clips_of_their_own(tmp_path):
+    ramp = np.linspace(-0.5, 0.5, 16000)
+    soundfile.write(tmp_path / "ramp.wav", ramp, 8000, subtype="FLOAT")
+    parts = table(["ramp.wav"] * 3, 0.5).assign(clip=["a", "b", "c"], offset=[0.0, 0.57, 1.9], duration=[0.7, 0.5, 0.5])
+    store = audio.open_store([Corpus("test", tmp_path, parts)], SMALL, tmp_path / "store")
+    found = store.segments(np.arange(3)).numpy()
+    assert np.abs(found[0] - ramp[:4000]).max() < 1e-4
+    assert np.abs(found[1] - ramp[4560:8560]).max() < 1e-4
+    assert np.abs(found[2][:800] - ramp[15200:]).max() < 1e-4  # the file ends there
+    assert not found[2][800:].any()
 
 
 def test_long_recordings_give_random_segments(tmp_path):
@@ -130,6 +330,20 @@ def test_long_recordings_give_random_segments(tmp_path):
     assert torch.equal(draws[0], draws[2])
     assert not torch.equal(draws[0][0], draws[1][0])
     assert torch.equal(draws[0][1], draws[1][1])  # too short to have a choice
+
+
+@pytest.mark.parametrize(("spare", "fits"), [(0, True), (-1, False)])
+def test_the_disk_need_of_clips_of_unknown_length_is_told_beforehand(tmp_path, monkeypatch, capsys, spare, fits):
+    noise(tmp_path, {"a.wav": 100.0, "b.wav": 150.0})
+    corpus = Corpus("test", tmp_path, table(["a.wav", "b.wav", "gone.wav"], float("nan")))
+    free = 2 * 250 * 8000 + spare
+    monkeypatch.setattr(audio.shutil, "disk_usage", lambda folder: type("Usage", (), {"free": free})())
+    if fits:
+        assert len(audio.open_store([corpus], SMALL, tmp_path / "store").rows) == 2
+    else:
+        with pytest.raises(ClapleakError, match="the store needs 0.0 GB"):
+            audio.open_store([corpus], SMALL, tmp_path / "store")
+    assert capsys.readouterr().err.startswith(f"clip store: 3 of 3 clips to decode, 4 MB in {tmp_path / 'store'}")
 
 
 def test_a_store_too_large_for_the_disk_is_refused(tmp_path, monkeypatch):

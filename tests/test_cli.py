@@ -135,6 +135,7 @@ def test_unusable_audio_is_listed_before_training_and_nothing_is_written(project
 REAL = {
     "data": {
         "pretrain": ["esc50"], "pairs": ["esc50"], "test": "esc50", "prompt": "this is a sound of {}", "foley": None,
+        "tagging_test": None, "label_rule": "word",
         "class_groups": {"size": 2, "test_folds": [4, 5], "captions_per_clip": 2},
     }
 }  # fmt: skip
@@ -165,6 +166,21 @@ def test_leaks_counts_texts_and_writes_the_table(tmp_path, monkeypatch):
     table = pd.read_csv("found.csv")
     assert table["leaks"].tolist() == [True, False, True]
     assert table["text"].iloc[1] == "Somebody plays the piano"
+
+
+def test_leaks_judges_label_lists_by_ontology(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    Path("dev.csv").write_text(
+        'fname,labels,mids,split\n1,"Bark,Dog",x,dev\n2,Chicken_and_rooster,y,dev\n3,Music,z,dev\n'
+    )
+    done = call("leaks", "dev.csv", "--rule", "ontology")
+    assert done.exit_code == 0 and "2 of 3 rows hold a leak" in done.output
+    Path("names.csv").write_text('index,mid,display_name\n0,/m/1,"Chicken, rooster"\n1,/m/2,French horn\n')
+    assert "1 of 2 rows hold a leak" in call("leaks", "names.csv", "--rule", "ontology").output
+    Path("captions.csv").write_text("caption\na dog\n")
+    assert "no column of labels" in refused("leaks", "captions.csv", "--rule", "ontology")
+    Path("mine.txt").write_text("dog\nfoghorn\n")
+    assert "foghorn" in refused("leaks", "dev.csv", "--rule", "ontology", "--labels", "mine.txt")
 
 
 def test_leaks_refuses_what_it_cannot_read(tmp_path, monkeypatch):

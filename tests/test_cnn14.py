@@ -1,11 +1,5 @@
 """CNN14 against the published class, with shared random weights."""
 
-import importlib
-import importlib.util
-import sys
-from types import ModuleType
-
-import pytest
 import torch
 
 from clapleak.config import AudioEncoder, SpecAugment, load_profile
@@ -14,21 +8,6 @@ from clapleak.models.cnn14 import spec_augment
 
 NO_MASK = SpecAugment(time_stripes=0, time_width=0, mel_stripes=0, mel_width=0)
 PAPER = AudioEncoder(width=64, stem_stride=1, dropout=0.2, head_dropout=0.5, spec_augment=NO_MASK)
-
-
-@pytest.fixture(scope="module")
-def panns():
-    """PANNs' own Cnn14 class; the package itself would fetch a checkpoint when imported, so only `models` is."""
-    from clapleak.torchaudio_guard import import_torchaudio
-
-    import_torchaudio()
-    spec = importlib.util.find_spec("panns_inference")
-    if spec is None:
-        pytest.skip("panns-inference is not installed")
-    package = ModuleType("panns_inference")
-    package.__path__ = list(spec.submodule_search_locations)
-    sys.modules["panns_inference"] = package
-    return importlib.import_module("panns_inference.models")
 
 
 def randomise(model: torch.nn.Module) -> None:

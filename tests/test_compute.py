@@ -2,13 +2,14 @@
 
 import errno
 import os
+import signal
 import subprocess
 import sys
 
 import pytest
 import torch
 
-from clapleak.compute import atomic_file, load_checkpoint, pick_device, save_checkpoint, stable_seed
+from clapleak.compute import StopRequest, atomic_file, load_checkpoint, pick_device, save_checkpoint, stable_seed
 from clapleak.config import ClapleakError, load_profile
 
 
@@ -82,3 +83,12 @@ def test_torchaudio_and_transformers_work_beside_any_build_of_torch(broken):
     code = BROKEN_EXTENSION.replace("BREAK", str(broken))
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr[-2000:]
+
+
+def test_a_signal_is_noticed_and_the_handlers_come_back():
+    before = signal.getsignal(signal.SIGTERM)
+    with StopRequest() as stop:
+        assert not stop.asked()
+        os.kill(os.getpid(), signal.SIGTERM)
+        assert stop.asked()
+    assert signal.getsignal(signal.SIGTERM) is before

@@ -1,7 +1,9 @@
 """The leak filter: traps of the paper's word rule, splits of a corpus, files of users, and the real corpora."""
 
+import json
 import re
 import time
+from importlib import resources
 from pathlib import Path
 
 import numpy as np
@@ -85,10 +87,47 @@ def test_phrase_never_finds_more_than_word():
     rng = np.random.default_rng(0)
     words = sorted(leakage.label_words(ESC50)) + ["a", "the", "is"]
     texts = [" ".join(rng.choice(words, 4)) for _ in range(500)]
-    by_word, by_phrase = (leakage.find_leaks(texts, ESC50, rule) for rule in leakage.RULES)
+    by_word, by_phrase = (leakage.find_leaks(texts, ESC50, rule) for rule in ("word", "phrase"))
     assert 0 < by_phrase["leaks"].sum() < by_word["leaks"].sum()
     for some, more in zip(by_phrase.itertuples(), by_word.itertuples(), strict=True):
         assert set(some.classes) <= set(more.classes) and set(some.words) <= set(more.words)
+
+
+@pytest.mark.parametrize(
+    ("text", "words", "classes"),
+    [
+        ("French horn", [], []),
+        ("Cough", ["Cough"], ["coughing"]),
+        ("Bark", ["Bark"], ["dog"]),
+        ("Growling", ["Growling"], ["dog", "cat"]),  # below both
+        ("Chicken, rooster", ["Chicken, rooster"], ["rooster", "hen"]),
+        ("Chicken_and_rooster", ["Chicken, rooster"], ["rooster", "hen"]),  # as FSD50K writes it
+        ("Crowing, cock-a-doodle-doo", ["Crowing, cock-a-doodle-doo"], ["rooster", "hen"]),
+        ("Snort", ["Snort"], ["breathing"]),
+        ("Snort (horse)", [], []),  # another class
+        ("Clicking", ["Clicking"], ["mouse click"]),
+        ("Clip-clop", [], []),  # below Clicking, which is only wider than a mouse click
+        ("Animal", [], []),  # above dog
+        ("A dog", [], []),  # no label
+        ("washing machine", [], []),  # AudioSet has no such class
+        ("", [], []),
+    ],
+)
+def test_ontology_rule(text, words, classes):
+    assert found(text, "ontology") == (words, classes)
+
+
+def test_ontology_rule_takes_some_classes_of_esc50_in_their_order():
+    assert found("Growling", "ontology", ["cat", "rain", "dog"]) == (["Growling"], ["cat", "dog"])
+    assert found("Growling", "ontology", ["cat"]) == (["Growling"], ["cat"])
+    assert found("Growling", "ontology", ["rain"]) == ([], [])
+    assert found("Knock", "ontology", ["door_wood_knock"]) == (["Knock"], ["door_wood_knock"])
+
+
+def test_a_returned_list_is_the_caller_s_own():
+    leaks = leakage.find_leaks(["Bark", "Bark"], ESC50, "ontology")
+    leaks.loc[0, "classes"].append("more")
+    assert leaks.loc[1, "classes"] == ["dog"]
 
 
 def test_find_leaks_keeps_index_and_types():
@@ -102,7 +141,9 @@ def test_find_leaks_keeps_index_and_types():
 @pytest.mark.parametrize(
     ("texts", "labels", "rule", "message"),
     [
-        (["a"], ["dog"], "words", "unknown rule 'words'"),
+        (["a"], ["dog"], "words", "unknown rule 'words': use word, phrase or ontology"),
+        (["a"], ["dog", "foghorn"], "ontology", "label 'foghorn' is no class of ESC-50"),
+        (["a", 3], ["dog"], "ontology", "text 1"),
         ("a dog", ["dog"], "word", "texts"),
         (["a"], "dog", "word", "labels"),
         (["a"], [], "word", "labels"),
@@ -154,6 +195,8 @@ def test_clean_by_labels_goes_by_clip():
     corpus = table([""] * 5, labels, ["1", "1", "2", "3", "4"])
     kept, removed = leakage.clean(corpus, ["dog"], on="labels")
     assert list(kept.table["clip"]) == ["2", "3", "4"] and list(removed.table["clip"]) == ["1", "1"]
+    kept, removed = leakage.clean(corpus, ["dog"], "ontology", on="labels")
+    assert list(kept.table["clip"]) == ["3", "4"] and list(removed.table["clip"]) == ["1", "1", "2"]
 
 
 def test_clean_passes_the_rule_and_refuses_other_columns():
@@ -161,8 +204,11 @@ def test_clean_passes_the_rule_and_refuses_other_columns():
     for on in ("text", "labels"):
         assert len(leakage.clean(corpus, ["car horn"], on=on)[0]) == 0
         assert len(leakage.clean(corpus, ["car horn"], "phrase", on=on)[0]) == 1
+    assert len(leakage.clean(corpus, ["car horn"], "ontology", on="labels")[0]) == 1
     with pytest.raises(ClapleakError, match="caption"):
         leakage.clean(corpus, ["dog"], on="caption")
+    with pytest.raises(ClapleakError, match="judges labels, not captions"):
+        leakage.clean(corpus, ["dog"], "ontology")
 
 
 def test_clean_world_holds_no_word_of_a_target():
@@ -207,6 +253,16 @@ def test_read_texts(tmp_path, content, rows):
     assert list(leakage.read_texts(file).itertuples(index=False, name=None)) == rows
 
 
+def test_read_texts_takes_labels_only(tmp_path):
+    file = tmp_path / "texts.csv"
+    file.write_text("caption,labels\na dog barks,Dog\n")
+    assert leakage.read_texts(file)["text"].tolist() == ["a dog barks"]
+    assert leakage.read_texts(file, labels_only=True)["text"].tolist() == ["Dog"]
+    file.write_text("caption,caption_1\na dog barks,a dog\n")
+    with pytest.raises(ClapleakError, match="no column of labels; found caption, caption_1, need one of labels"):
+        leakage.read_texts(file, labels_only=True)
+
+
 def test_read_texts_in_latin_1(tmp_path):
     file = tmp_path / "texts.csv"
     file.write_bytes("caption\ncafé\n".encode("iso-8859-1"))
@@ -230,6 +286,46 @@ def test_read_texts_refuses(tmp_path, content, message):
         leakage.read_texts(file)
     with pytest.raises(ClapleakError, match="no such file"):
         leakage.read_texts(tmp_path)
+
+
+# the table of AudioSet's classes
+
+MEANT = pd.read_csv(resources.files("clapleak.datasets") / "esc50_audioset.csv", keep_default_na=False)
+
+
+def test_every_class_of_esc50_has_its_audioset_classes_or_a_reason():
+    assert list(MEANT["name"].unique()) == ESC50
+    for name, rows in MEANT.groupby("name"):
+        assert not rows["mid"].duplicated().any()
+        mapped = rows["relation"].isin(["same", "wider"])
+        assert mapped.any() != (list(rows["relation"]) == ["none"]), name
+        assert (rows.loc[rows["relation"].isin(["wider", "none"]), "why"] != "").all(), name
+        assert ((rows["mid"] == "") == (rows["relation"] == "none")).all(), name
+
+
+def test_table_holds_just_what_lies_below_in_audioset_s_ontology(real_data):
+    nodes = json.loads((real_data / "metadata" / "audioset" / "ontology.json").read_text(encoding="utf-8"))
+    children = {node["id"]: node["child_ids"] for node in nodes}
+    names = {node["id"]: node["name"] for node in nodes}
+
+    def below(mid: str) -> set[str]:
+        return set(children[mid]).union(*map(below, children[mid]))
+
+    for name, rows in MEANT[MEANT["mid"] != ""].groupby("name"):
+        by = {relation: set(some["mid"]) for relation, some in rows.groupby("relation")}
+        same = by.get("same", set())
+        assert by.get("below", set()) == set().union(*map(below, same)) - same, name
+    shown = MEANT[MEANT["mid"] != ""]
+    assert (shown["label"] == shown["mid"].map(names)).all()
+    plain = [leakage._plain(name) for name in names.values()]
+    assert len(set(plain)) == len(plain)  # no two classes become one
+
+
+def test_ontology_rule_knows_fsd50k_s_labels_by_their_audioset_id(real_data):
+    path = real_data / "metadata" / "fsd50k" / "vocabulary.csv"
+    vocabulary = pd.read_csv(path, header=None, names=["number", "label", "mid"])
+    leaks = leakage.find_leaks(vocabulary["label"], ESC50, "ontology")["leaks"]
+    assert (leaks == vocabulary["mid"].isin(MEANT["mid"])).all() and 50 < leaks.sum() < 150
 
 
 # the real corpora, and the counts of them that are committed
@@ -256,16 +352,42 @@ def count_leaks():
 
 def test_committed_counts():
     counts = pd.read_csv(REFERENCE / "leak_counts.csv")
-    by_word = counts[counts["rule"] == "word"].drop(columns="rule")
+    by_word = counts[(counts["rule"] == "word") & (counts["corpus"] != "ESC-50")].drop(columns="rule")
     assert list(by_word.itertuples(index=False, name=None)) == COUNTS
-    assert counts[counts["rule"] == "recording"][["removed", "total"]].values.tolist() == [[459, 2000]]
+    assert counts[counts["rule"] == "recording"][["removed", "total"]].values.tolist() == [[459, 2000], [171, 2000]]
+    assert (counts.loc[counts["what"] == "clips shared with FSD50K dev", "total"] == 459).all()
+
+
+def test_counts_by_class_add_up_to_the_counts_by_rule():
+    counts = pd.read_csv(REFERENCE / "leak_counts.csv").set_index(["what", "rule"])["removed"]
+    classes = pd.read_csv(REFERENCE / "leak_classes.csv")
+    for what, rows in classes.groupby("what"):
+        whole = rows[rows["class"] == "any"].iloc[0]
+        single = rows[rows["class"] != "any"].set_index("class")
+        assert list(single.index) == ESC50
+        for rule in ("word", "ontology"):
+            assert whole["both"] + whole[rule] == counts[what, rule]
+            found = single["both"] + single[rule]
+            assert found.max() <= counts[what, rule] <= found.sum()  # a unit has one class at least
+    assert single.loc["washing machine", ["both", "ontology"]].tolist() == [0, 0]
+
+
+def test_counting_by_class_and_by_word():
+    script, rows = count_leaks(), pd.Series([1, 1, 2, 3])
+    texts = ["Dog", "Bark", "French horn", "Cough"]
+    word, ontology = (leakage.find_leaks(texts, ESC50, rule) for rule in ("word", "ontology"))
+    numbers = {name: rest for name, *rest in script.by_class(rows, word, ontology)}
+    assert numbers["dog"] == [1, 0, 0] and numbers["car horn"] == [0, 1, 0] and numbers["coughing"] == [0, 0, 1]
+    assert numbers["any"] == [1, 1, 1] and sum(map(sum, numbers.values())) == 6
+    assert script.by_word(rows, word) == [("dog", 1, 1), ("horn", 1, 1)]
 
 
 def test_counts_of_the_real_corpora(real_data):
     script = count_leaks()
-    counts, words = script.counts(real_data / "metadata")
+    counts, words, classes = script.counts(real_data / "metadata")
     pd.testing.assert_frame_equal(counts, pd.read_csv(REFERENCE / "leak_counts.csv"))
     pd.testing.assert_frame_equal(words, pd.read_csv(REFERENCE / "leak_words.csv"))
+    pd.testing.assert_frame_equal(classes, pd.read_csv(REFERENCE / "leak_classes.csv"))
     survivors = script.survivors(real_data / "metadata")
     pd.testing.assert_frame_equal(survivors, pd.read_csv(REFERENCE / "leak_survivors.csv"))
 
@@ -280,6 +402,10 @@ def test_judgements_agree_with_the_rule():
     judged = pd.read_csv(REFERENCE / "leak_judgements.csv")
     leaks = leakage.find_leaks(judged["label"], ESC50)
     assert (leaks["leaks"] == (judged["judgement"] == "false hit")).all()
+    meant = leakage.find_leaks(judged["label"], ESC50, "ontology")
+    assert (meant["leaks"] == (judged["judgement"] != "false hit")).all()  # mends all of these, makes some of its own
+    below = judged.index[judged["judgement"] == "below"]
+    assert all(judged.loc[i, "class"] in meant.loc[i, "classes"] for i in below) and len(below)
     assert judged["class"].isin(ESC50).all()
     hits = judged[leaks["leaks"]]
     assert all(name in classes for name, classes in zip(hits["class"], leaks.loc[hits.index, "classes"], strict=True))

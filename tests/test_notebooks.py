@@ -5,10 +5,12 @@ import shutil
 from pathlib import Path
 
 import jupytext
+import matplotlib.pyplot as plt
 import nbformat
 import pytest
 from fake_results import write_project
 from IPython.core.interactiveshell import InteractiveShell
+from matplotlib.text import Text
 
 from clapleak import pages
 from clapleak.config import SETUPS
@@ -114,6 +116,20 @@ def test_result_page_runs_beside_an_unfinished_real_profile(path, project, tmp_p
     shutil.rmtree(part / "results" / "esc50" / "dirty-dirty" / "group1-seed1")
     glued, _ = run_cells(path, part, monkeypatch, capsys)
     assert wanted(path) <= set(glued)
+
+
+def test_leaks_page_glues_what_it_asks_for_and_draws_legibly(monkeypatch, capsys):
+    path = Path(__file__).parents[1] / "notebooks" / "leaks.py"
+    plt.switch_backend("Agg")
+    glued, _ = run_cells(path, path.parents[1], monkeypatch, capsys)
+    assert wanted(path) <= set(glued)
+    pictures = [cell for cell in cells(jupytext.read(path), "code") if "figure" in cell.metadata.get("mystnb", {})]
+    drawn = [plt.figure(number) for number in plt.get_fignums()]
+    assert len(drawn) == len(pictures) >= 6
+    for figure in drawn:
+        texts = [text for text in figure.findobj(Text) if text.get_visible() and text.get_text().strip()]
+        assert figure.get_figwidth() <= 7 and min(text.get_fontsize() for text in texts) >= 9  # points, for a phone
+    plt.close("all")
 
 
 @pytest.mark.parametrize("path", WITHOUT_ANY, ids=lambda path: path.stem)

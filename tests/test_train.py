@@ -85,12 +85,14 @@ def test_frozen_phase_trains_heads_alone_and_the_next_one_the_backbones_too(trai
     heads = ("audio_projection.", "text_projection.", "logit_scale")
     subject = trainer(frozen_epochs=1, max_epochs=1)
     before = snapshot(subject.model)
-    optimizer, _ = subject._optimizer("frozen")
-    subject._train_epoch("frozen", 0, optimizer, tmp_path)
+    subject.start_phase("frozen")
+    with train.StopRequest() as stop:
+        subject.train_epoch("frozen", 0, tmp_path, stop)
     middle = snapshot(subject.model)
     assert changed(before, middle) and all(name.startswith(heads) for name in changed(before, middle))  # (b)
-    optimizer, _ = subject._optimizer("unfrozen")
-    subject._train_epoch("unfrozen", 0, optimizer, tmp_path)
+    subject.start_phase("unfrozen")
+    with train.StopRequest() as stop:
+        subject.train_epoch("unfrozen", 0, tmp_path, stop)
     moved = changed(middle, snapshot(subject.model))
     assert {"audio.conv_block1.conv1.weight", "audio.fc1.weight", "audio_projection.linear1.weight"} <= moved  # (d)
     assert any(name.startswith("text.bert.encoder.layer.1.") for name in moved)
@@ -128,7 +130,7 @@ def test_training_stops_when_the_loss_stops_falling_and_keeps_the_best_weights(t
 def test_cached_embeddings_of_the_frozen_phase_give_the_same_loss(trainer):
     subject = trainer()
     plain = subject.validate("frozen")
-    subject.cache = subject._frozen_embeddings()
+    subject.start_phase("frozen")
     assert subject.validate("frozen") == pytest.approx(plain, abs=2e-2)  # 16-bit arithmetic in other batches
     assert subject.validate("frozen") == subject.validate("frozen")
 
@@ -141,7 +143,10 @@ def test_gradients_are_limited(trainer, tmp_path):
         def step(self, closure=None):
             norms.append(torch.cat([p.grad.flatten() for g in self.param_groups for p in g["params"]]).norm().item())
 
-    subject._train_epoch("frozen", 0, Probe(subject.model.heads(), lr=1.0), tmp_path)
+    subject.start_phase("frozen")
+    subject.optimizer = Probe(subject.model.heads(), lr=1.0)
+    with train.StopRequest() as stop:
+        subject.train_epoch("frozen", 0, tmp_path, stop)
     assert norms and max(norms) == pytest.approx(1e-3, rel=1e-2)  # (f)
 
 
@@ -152,3 +157,32 @@ def test_a_loss_that_is_not_finite_stops_with_the_place_and_the_clips(trainer, t
     with pytest.raises(ClapleakError, match=r"not finite at frozen epoch 1, step 1.*checkpoint.pt.*foley"):
         subject.fit(tmp_path / "checkpoint.pt", "test")
     assert not (tmp_path / "checkpoint.pt").exists()
+
+
+def test_stopped_in_the_middle_of_an_epoch_it_goes_on_with_the_same_numbers(trainer, tmp_path, monkeypatch):
+    whole = trainer(frozen_epochs=1, max_epochs=2)
+    expected = whole.fit(tmp_path / "whole.pt", "test")
+    for stop_at, phase in ((2, "frozen"), (8, "unfrozen")):
+        folder, calls = tmp_path / phase, iter(range(1000))
+        with monkeypatch.context() as patch:
+            patch.setattr(train.StopRequest, "asked", lambda self, calls=calls, at=stop_at: next(calls) == at)
+            with pytest.raises(ClapleakError, match="stopped by a signal.*checkpoint.pt"):
+                trainer(frozen_epochs=1, max_epochs=2).fit(folder / "checkpoint.pt", "test")
+        state = torch.load(folder / "checkpoint.pt", weights_only=True)
+        assert state["phase"] == phase and state["partial"][0] > 0
+        again = trainer(frozen_epochs=1, max_epochs=2)
+        history = again.fit(folder / "checkpoint.pt", "test")
+        assert history.drop(columns="seconds").equals(expected.drop(columns="seconds"))
+        assert not changed(snapshot(whole.model), snapshot(again.model))
+        assert (folder / "last.pt").is_file()
+
+
+def test_workers_that_read_ahead_change_no_number(trainer, tmp_path):
+    losses = []
+    for workers in (0, 2):
+        subject = trainer(frozen_epochs=1, max_epochs=1)
+        subject.profile = subject.profile.model_copy(
+            update={"compute": subject.profile.compute.model_copy(update={"workers": workers})}
+        )
+        losses.append(subject.fit(tmp_path / f"{workers}.pt", "test")["val_loss"].tolist())
+    assert losses[0] == losses[1]

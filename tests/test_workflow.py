@@ -100,3 +100,19 @@ def test_a_run_killed_three_times_ends_with_the_same_numbers(project):
         done = first + len(seen)
     assert call(TRAIN, project).returncode == 0
     assert metrics(project) == expected
+
+
+@pytest.mark.slow
+def test_the_workflow_refuses_unusable_audio_unless_it_is_told_to_go_on(project, tiny_esc50):
+    (tiny_esc50 / "audio" / "1-0-A-0.wav").write_text("no sound")
+    path = project / "profiles" / "smoke.yaml"
+    profile = yaml.safe_load(path.read_text()) | {"name": "real"}
+    data = {"pretrain": ["esc50"], "pairs": ["esc50"], "test": "esc50", "foley": None}
+    groups = {"size": 2, "test_folds": [4, 5], "captions_per_clip": 2}
+    profile["data"] |= data | {"class_groups": groups}
+    (project / "profiles" / "real.yaml").write_text(yaml.safe_dump(profile))
+    command = [CLI, "reproduce", "--profile", "real", "--seeds", "1", "--cores", "2", "--data-root", str(tiny_esc50)]
+    done = call(command, project)
+    assert done.returncode == 2
+    assert "1-0-A-0.wav (unreadable)" in done.stderr and "--allow-missing" in done.stderr
+    assert not (project / "results").exists()

@@ -4,13 +4,10 @@ from __future__ import annotations
 
 from pathlib import Path
 
-import pandas as pd
-
 from clapleak.config import ClapleakError
-from clapleak.datasets.corpus import Corpus, read_csv
+from clapleak.datasets.corpus import Corpus, clip_paths, pairs, read_csv
 
 CLIPS, CLIPS_PER_CLASS = 2000, 40
-SUFFIXES = (".wav", ".flac", ".ogg")  # copies in lossless or compact form are accepted under the same names
 
 
 def load(root: Path, split: str | None = None) -> Corpus:
@@ -31,25 +28,9 @@ def load(root: Path, split: str | None = None) -> Corpus:
     if not (root / "audio").is_dir():
         raise ClapleakError(f"{root / 'audio'}: no such folder; ESC-50 needs audio/ and meta/ below its root")
     stems = table["filename"].map(lambda name: Path(name).stem)
-    present = {p.stem: p.name for p in sorted((root / "audio").iterdir()) if p.suffix.lower() in SUFFIXES}
     label = table["category"].str.replace("_", " ")
-    corpus = Corpus(
-        "esc50",
-        root,
-        pd.DataFrame(
-            {
-                "clip": "esc50/" + stems,
-                "path": "audio/" + stems.map(present).fillna(stems + ".wav"),
-                "offset": 0.0,
-                "duration": 5.0,
-                "text": label,
-                "labels": [[name] for name in label],
-                "recording": "freesound/" + table["src_file"],
-                "split": table["fold"],
-            }
-        ),
-    )
-    if corpus.table["clip"].duplicated().any():
-        twice = corpus.table.loc[corpus.table["clip"].duplicated(), "clip"].iloc[0]
-        raise ClapleakError(f"{root / 'meta' / 'esc50.csv'}: clip {twice} is listed twice")
-    return corpus if split is None else corpus.keep(corpus.table["split"] == split)
+    path = clip_paths(root, "audio", stems)
+    recording, labels = "freesound/" + table["src_file"], [[name] for name in label]
+    ids = "meta/esc50.csv: " + stems
+    clips = pairs(ids, "esc50/" + stems, path, label, recording, table["fold"], labels, duration=5.0)
+    return Corpus("esc50", root, clips if split is None else clips[clips["split"] == split])
