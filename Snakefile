@@ -10,7 +10,7 @@ from clapleak.results import run_name
 PROFILE, GIVEN, FILE = config["name"], config["profile"], config["file"]  # name, as the user gave it, its path
 BUILD = f"build/{PROFILE}"
 CLI = f"{Path(sys.executable).parent}/clapleak"
-SHOWN = ("cli.py", "explorer.py", "figures.py", "pages.py")  # they only call or show, so they make no training stale
+SHOWN = ("cli.py", "explorer.py", "figures.py", "live.py", "pages.py", "plan.py", "results.py")  # they only call or show, so they make no training stale
 CODE = [str(p) for p in sorted(Path("clapleak").rglob("*")) if p.suffix in (".py", ".csv") and p.name not in SHOWN]
 RUNS = {run_name(seed, group): (seed, group) for group in config["groups"] or [None] for seed in range(config["seeds"])}
 DATA = config["data_root"] or ""  # Snakemake reads an empty value as None

@@ -16,7 +16,7 @@ from scipy.stats import linregress
 
 from clapleak import metrics, results
 from clapleak.audio import log_mel, standardise
-from clapleak.config import SETUPS, ClapleakError, load_profile
+from clapleak.config import LEAKED, PRETRAININGS, SETUPS, ClapleakError, Setup, load_profile
 from clapleak.datasets import foley
 from clapleak.results import Run
 
@@ -62,6 +62,43 @@ def headline(ours: pd.DataFrame, paper: pd.DataFrame, *, title: str) -> Figure:
     ax.set_ylabel("zero-shot accuracy", fontsize=11)
     ax.set_title(title, fontsize=12)
     figure.legend(loc="outside lower center", ncols=4, fontsize=10, frameon=False)
+    return figure
+
+
+def controls(runs: pd.DataFrame, *, title: str) -> Figure:
+    """Accuracy with dirty, matched and clean training, for each pre-training; `runs` is `results.controls(...)`."""
+    figure, (ax,) = _new(7, 3.8)
+    looks = {"dirty": {"alpha": 0.85}, "matched": {"alpha": 0.45, "hatch": "//"}, "clean": {"alpha": 0.85}}
+    for x, pretraining in enumerate(PRETRAININGS):
+        for offset, (training, look) in zip((-0.29, 0, 0.29), looks.items(), strict=True):
+            found = runs.loc[(runs["pretraining"] == pretraining) & (runs["training"] == training), "accuracy"]
+            colour = COLOURS[f"{pretraining}-{'clean' if training == 'clean' else 'dirty'}"]
+            ax.bar(x + offset, found.mean(), 0.27, color=colour, **look)
+            dots = x + offset + np.linspace(-0.07, 0.07, len(found))
+            ax.scatter(dots, found, 18, "white", edgecolors="black", linewidths=0.8, zorder=3)
+            ax.annotate(training, (x + offset, 0), (0, -4), textcoords="offset points", ha="center", va="top", size=9)
+    ax.axhline(runs["chance"].mean(), color=GREY, linestyle="--", linewidth=1, label="guessing")
+    ax.set_xticks(range(len(PRETRAININGS)), [f"\npre-training {p}" for p in PRETRAININGS])
+    ax.tick_params(axis="x", length=0)
+    ax.set_ylabel("zero-shot accuracy", fontsize=11)
+    ax.set_title(title, fontsize=12)
+    ax.legend(fontsize=10, frameon=False)
+    return figure
+
+
+def doses(runs: pd.DataFrame) -> Figure:
+    """Accuracy over the share of leaking pairs that stay in training: every run as a dot, the mean as a line."""
+    figure, (ax,) = _new(7, 3.8)
+    shares = runs["training"].map(LEAKED)
+    means = runs.groupby(shares)["accuracy"].mean()
+    ax.plot(means.index, means, color=COLOURS["clean-dirty"], linewidth=2, label="mean")
+    ax.scatter(shares, runs["accuracy"], 22, "white", edgecolors="black", linewidths=0.8, zorder=3, label="one run")
+    ax.axhline(runs["chance"].mean(), color=GREY, linestyle="--", linewidth=1, label="guessing")
+    ax.set_xticks(list(LEAKED.values()), [f"{share:.0%}" for share in LEAKED.values()])
+    ax.set_ylim(0)
+    ax.set_xlabel("share of the leaking pairs that stay", fontsize=11)
+    ax.set_ylabel("zero-shot accuracy", fontsize=11)
+    ax.legend(fontsize=10, frameon=False)
     return figure
 
 
@@ -314,6 +351,16 @@ def table_or_note(profile: str) -> pd.DataFrame:
         numbers = ["seed", "group", "accuracy", "chance", "silhouette_x_a", "silhouette_E_a", *measures]
         names = ["setup", "pretraining", "training", "synthetic"]
         return pd.DataFrame({name: pd.Series(dtype=float if name in numbers else object) for name in names + numbers})
+
+
+def controls_or_note(profile: str, setups: Sequence[Setup]) -> pd.DataFrame:
+    """`results.controls`; where they are absent or old, an empty table and a line that names the command."""
+    try:
+        return results.controls(profile, setups)
+    except ClapleakError as error:
+        print(error)
+        columns = ["setup", "pretraining", "training", "seed", "group", "accuracy", "chance", "synthetic", "pairs"]
+        return pd.DataFrame(columns=columns)
 
 
 def runs_or_note(profile: str) -> list[Run]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import zipfile
+from collections.abc import Sequence
 from dataclasses import dataclass
 from importlib.metadata import version
 from pathlib import Path
@@ -13,7 +14,7 @@ import numpy as np
 import pandas as pd
 
 from clapleak import __version__
-from clapleak.config import SETUPS, ClapleakError, Profile, find_root
+from clapleak.config import SETUPS, ClapleakError, Profile, Setup, find_root
 from clapleak.files import atomic_folder
 
 SCHEMA = 1
@@ -98,22 +99,34 @@ def write_run(run: Run) -> None:
         np.savez_compressed(folder / "map.npz", **{k: v.astype(np.float16) for k, v in run.map.items()})
 
 
-def read_run(path: Path) -> Run:
-    """Read one run. ClapleakError when a file or field is missing or another code version's schema is found."""
-    again = f"run `clapleak reproduce --profile {path.parents[1].name.replace('backbone', path.parents[2].name)}` again"
-    absent = [name for name in _FILES if not (path / name).is_file()]
-    if absent:
-        raise ClapleakError(f"{path}: {', '.join(absent)} missing; {again}")
+def _again(path: Path) -> str:
+    return f"run `clapleak reproduce --profile {path.parents[1].name.replace('backbone', path.parents[2].name)}` again"
+
+
+def read_metrics(path: Path) -> dict[str, Any]:
+    """metrics.json of a run's folder. ClapleakError as `read_run`."""
     try:
         metrics = json.loads((path / "metrics.json").read_text())
-        history = pd.read_csv(path / "history.csv")
-        embeddings, plane = (dict(np.load(path / name, allow_pickle=False)) for name in ("embeddings.npz", "map.npz"))
-    except (ValueError, OSError, zipfile.BadZipFile) as error:
-        raise ClapleakError(f"{path}: not readable ({error}); {again}") from error
+    except (ValueError, OSError) as error:
+        raise ClapleakError(f"{path}: not readable ({error}); {_again(path)}") from error
     absent = [field for field in _FIELDS if field not in metrics]
     if absent or metrics["schema"] != SCHEMA:
         found = f"fields missing: {', '.join(absent)}" if absent else f"schema {metrics['schema']}, not {SCHEMA}"
-        raise ClapleakError(f"{path / 'metrics.json'}: {found}; {again}")
+        raise ClapleakError(f"{path / 'metrics.json'}: {found}; {_again(path)}")
+    return metrics
+
+
+def read_run(path: Path) -> Run:
+    """Read one run. ClapleakError when a file or field is missing or another code version's schema is found."""
+    absent = [name for name in _FILES if not (path / name).is_file()]
+    if absent:
+        raise ClapleakError(f"{path}: {', '.join(absent)} missing; {_again(path)}")
+    metrics = read_metrics(path)
+    try:
+        history = pd.read_csv(path / "history.csv")
+        embeddings, plane = (dict(np.load(path / name, allow_pickle=False)) for name in ("embeddings.npz", "map.npz"))
+    except (ValueError, OSError, zipfile.BadZipFile) as error:
+        raise ClapleakError(f"{path}: not readable ({error}); {_again(path)}") from error
     keys = {k: metrics[k] for k in ("profile", "pretraining", "training", "seed", "group")}
     return Run(**keys, metrics=metrics, history=history, embeddings=embeddings, map=plane, path=path)
 
@@ -148,6 +161,28 @@ def table(profile: str, root: Path | None = None) -> pd.DataFrame:
             row |= {column: m["topology"][pair]["value"], f"{column}_corrected": m["topology"][pair]["corrected"]}
         rows.append({"setup": run.slug, **row})
     return pd.DataFrame(rows)
+
+
+def controls(profile: str, setups: Sequence[Setup], root: Path | None = None) -> pd.DataFrame:
+    """Setups with their controls, one row a run: setup, pretraining, training, seed, group, accuracy, chance, pairs.
+
+    Reads metrics.json alone, all that the repository keeps of a control. ClapleakError where a setup has no run, or
+    where one was trained with other numbers in its profile than the others: old controls never stand by new results.
+    """
+    base, rows = (root or find_root()) / "results" / profile, []
+    again = f"run `clapleak reproduce --profile {profile} --controls matched --controls doses`"
+    for setup in setups:
+        folders = [path.parent for path in sorted((base / setup.slug).glob("*seed*/metrics.json"))]
+        if not folders:
+            raise ClapleakError(f"{base / setup.slug}: no results; {again}")
+        for found in map(read_metrics, folders):
+            row = {k: found[k] for k in ("pretraining", "training", "seed", "group", "accuracy", "chance", "synthetic")}
+            numbers = found["provenance"].get("profile_sha256")
+            rows.append({"setup": setup.slug, **row, "pairs": found["data"]["pairs"], "numbers": numbers})
+    table = pd.DataFrame(rows)
+    if table["numbers"].nunique() > 1:
+        raise ClapleakError(f"{base}: results of different versions of the profile lie side by side; {again}")
+    return table.drop(columns="numbers")
 
 
 def paper(root: Path | None = None) -> pd.DataFrame:

@@ -7,7 +7,7 @@ import numpy as np
 import pandas as pd
 
 from clapleak import metrics, results
-from clapleak.config import PRETRAININGS, SETUPS, Setup, find_root
+from clapleak.config import CONTROLS, PRETRAININGS, SETUPS, Setup, find_root
 from clapleak.datasets import foley
 
 DIMENSIONS, CLIPS = 12, 4
@@ -53,7 +53,8 @@ def make_run(
     group: int | None = None,
 ) -> results.Run:  # fmt: skip
     """One run of `number` classes, not yet written."""
-    rank = len(SETUPS) if training is None else SETUPS.index(Setup(pretraining, training))
+    known = (*SETUPS, *CONTROLS)
+    rank = len(SETUPS) if training is None else known.index(Setup(pretraining, training)) % len(SETUPS)
     rng = np.random.default_rng([rank, PRETRAININGS.index(pretraining), seed, group or 0])
     clouds = _clouds(classes(number), 0.4 + 0.15 * rank, rng)
     data = {"classes": number, "test_clips": number * CLIPS, "pairs": 90 - rank, "pairs_removed": rank}
@@ -78,8 +79,9 @@ def make_run(
 
 
 def write_profile(profile: str, root: Path, *, number: int, seeds: int, groups: tuple[int | None, ...]) -> None:
-    """Six setups and two backbones, each seed and group."""
-    runs = [(setup.pretraining, setup.training) for setup in SETUPS] + [("dirty", None), ("clean", None)]
+    """Six setups, the controls and two backbones, each seed and group."""
+    setups = (*SETUPS, *CONTROLS)
+    runs = [(setup.pretraining, setup.training) for setup in setups] + [("dirty", None), ("clean", None)]
     for pretraining, training in runs:
         for seed in range(seeds):
             for group in groups:
