@@ -73,7 +73,9 @@ def main() -> None:
 @main.command()
 @PROFILE
 @click.option("--seeds", type=click.IntRange(1), help="Seeds a setup. Default: as the profile says.")
-@click.option("--cores", type=click.IntRange(1), help="To use at once. Default: this machine's, or the cluster profile's.")
+@click.option(
+    "--cores", type=click.IntRange(1), help="To use at once. Default: this machine's, or the cluster profile's."
+)
 @DATA_ROOT
 @ALLOW_MISSING
 @click.option(
@@ -127,21 +129,22 @@ def reproduce(
     settings_file = root / "build" / settings.name / "workflow.json"
     with atomic_file(settings_file) as file:  # on the command line Snakemake would read "false" as a text
         file.write(json.dumps(config).encode())
-    command = [Path(sys.executable).parent / "snakemake", target, "--quiet", "rules"]
+    command = [Path(sys.executable).parent / "snakemake", target]
     options = ["--rerun-incomplete", "--rerun-triggers", "mtime", "--configfile", settings_file]
-    if workflow_profile is None or cores:
-        options += ["--cores", str(cores or os.cpu_count())]
-    if workflow_profile is not None:
-        options += ["--workflow-profile", _runnable(workflow_profile)]
+    if workflow_profile is None:
+        options += ["--cores", str(cores or os.cpu_count()), "--quiet", "rules"]
+    else:  # not quiet about rules, since that would hide why a job on another machine failed
+        options += ["--workflow-profile", _runnable(workflow_profile), *(["--cores", str(cores)] if cores else [])]
     # a killed run leaves the folder locked; two runs at once are the user's to avoid
     if any((root / ".snakemake" / "locks").glob("*")):
         subprocess.run([*command, *options, "--unlock"], cwd=root, check=False, capture_output=True)
     started = time.time()
     if subprocess.run([*command, *options], cwd=root, check=False).returncode:
-        logs = [log for log in (root / ".snakemake" / "slurm_logs").rglob("*.log") if log.stat().st_mtime > started]
-        last = max(logs, key=lambda log: log.stat().st_mtime, default=None)
+        logs = sorted((root / ".snakemake" / "slurm_logs").rglob("*.log"), key=lambda log: log.stat().st_mtime)
+        # Slurm's executor removes the logs of jobs that succeed; the last attempt of each other job counts
+        failed = {log.parent: str(log.relative_to(root)) for log in logs if log.stat().st_mtime > started}
         raise ClapleakError(
-            f"profile {profile} did not finish; the lines above{f' and {last}' if last else ''} say why; "
+            f"profile {profile} did not finish; {' and '.join(['the lines above', *failed.values()])} say why; "
             "the same command goes on from there"
         )
     if target == "book":

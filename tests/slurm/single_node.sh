@@ -19,8 +19,12 @@ held = [socket.create_server(("", 0)) for _ in range(2)]
 print(*(s.getsockname()[1] for s in held))')
 export SLURM_CONF=$folder/slurm.conf
 unset "${!SLURM_JOB@}" "${!SBATCH_@}" "${!SRUN_@}"
+# Snakemake's executor takes SLURM_CONF away from the srun of a job; this srun knows it.
+mkdir "$folder"/{bin,state,spool}
+printf '#!/bin/sh\nSLURM_CONF=%s exec %s "$@"\n' "$SLURM_CONF" "$(command -v srun)" >"$folder/bin/srun"
+chmod +x "$folder/bin/srun"
+PATH=$folder/bin:$PATH
 
-mkdir "$folder"/{state,spool}
 dd if=/dev/urandom of="$folder/munge.key" bs=128 count=1 status=none
 chmod 400 "$folder/munge.key"
 # The node's processors, memory and GPUs are declared, not measured: jobs ask for what a cluster has.
@@ -47,18 +51,27 @@ AccountingStorageType=accounting_storage/none
 MpiDefault=none
 ReturnToService=2
 KillWait=5
+EnforcePartLimits=ALL
 SelectType=select/cons_tres
 SelectTypeParameters=CR_CPU_Memory
 GresTypes=gpu
 SlurmdParameters=config_overrides
-NodeName=$host NodeAddr=127.0.0.1 CPUs=8 RealMemory=64000 Gres=gpu:2 State=UNKNOWN
-PartitionName=all Nodes=ALL Default=YES MaxTime=60 State=UP
+NodeName=$host NodeAddr=127.0.0.1 CPUs=16 RealMemory=64000 Gres=gpu:2 State=UNKNOWN
+PartitionName=all Nodes=ALL Default=YES MaxTime=INFINITE State=UP
 CONF
 printf 'Name=gpu File=%s\n' /dev/null /dev/zero >"$folder/gres.conf"
 
+command=
 daemons=()
 stop() {
   trap '' INT TERM HUP
+  if [ -n "$command" ] && kill -INT -- "-$command" 2>/dev/null; then # Snakemake then cancels its jobs
+    for _ in {1..20}; do
+      kill -0 -- "-$command" 2>/dev/null || break
+      sleep 0.5
+    done
+    kill -KILL -- "-$command" 2>/dev/null || true
+  fi
   if scontrol ping >/dev/null 2>&1; then
     scancel --user root || true # or the steps of jobs would outlive the daemons
     for _ in {1..60}; do
@@ -99,9 +112,9 @@ if ! said=$(timeout 20 srun --immediate=15 echo up 2>&1) || [ "$said" != up ]; t
   exit 69
 fi
 
-# In the background, so that a signal to this script is answered at once; stdin stays the caller's.
+# In the background, so that a signal is answered at once; with -m in a group of its own, so that it reaches all of it.
+set -m
 "$@" <&0 &
 command=$!
-trap 'kill "$command" 2>/dev/null; wait "$command"; exit 130' INT
-trap 'kill "$command" 2>/dev/null; wait "$command"; exit 143' TERM HUP
+set +m
 wait "$command"
