@@ -24,7 +24,7 @@ test: $(VENV)/test.stamp
 	$(BIN)/pytest
 
 clean:
-	rm -rf build _build .snakemake .pytest_cache .ruff_cache .mypy_cache book/_static/foley
+	rm -rf build _build .snakemake .pytest_cache .ruff_cache .mypy_cache
 
 $(BIN)/python:
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || \
@@ -32,9 +32,9 @@ $(BIN)/python:
 	$(PYTHON) -m venv $(VENV)
 
 $(VENV)/book.stamp: pyproject.toml requirements.txt | $(BIN)/python
-	$(BIN)/python -m pip install --editable ".[book,offline]" --constraint requirements.txt
+	$(BIN)/python -m pip install --editable ".[book,data,offline]" --constraint requirements.txt
 	touch $@
 
 $(VENV)/test.stamp: pyproject.toml requirements.txt | $(BIN)/python
-	$(BIN)/python -m pip install --editable ".[book,offline,test]" --constraint requirements.txt
+	$(BIN)/python -m pip install --editable ".[book,data,offline,test]" --constraint requirements.txt
 	touch $@ $(VENV)/book.stamp

@@ -10,7 +10,7 @@ from clapleak.results import run_name
 PROFILE, GIVEN, FILE = config["name"], config["profile"], config["file"]  # name, as the user gave it, its path
 BUILD = f"build/{PROFILE}"
 CLI = f"{Path(sys.executable).parent}/clapleak"
-SHOWN = ("cli.py", "figures.py", "pages.py")  # they only call or show, so they make no training stale
+SHOWN = ("cli.py", "explorer.py", "figures.py", "pages.py")  # they only call or show, so they make no training stale
 CODE = [str(p) for p in sorted(Path("clapleak").rglob("*")) if p.suffix in (".py", ".csv") and p.name not in SHOWN]
 RUNS = {run_name(seed, group): (seed, group) for group in config["groups"] or [None] for seed in range(config["seeds"])}
 DATA = config["data_root"] or ""  # Snakemake reads an empty value as None
@@ -92,7 +92,7 @@ if PROFILE == "mini":
 
 rule result_page:
     input:
-        "notebooks/{name}.py", "clapleak/figures.py", "clapleak/pages.py",
+        "notebooks/{name}.py", "clapleak/explorer.py", "clapleak/figures.py", "clapleak/pages.py",
         lambda w: [] if w.name in ("idea", "leaks", "world") else [*rules.runs.input, *REAL],
         [str(p) for p in sorted(Path("reference").glob("*.csv"))], [str(p) for p in Path("results").glob("*.json")],
     output: "book/pages/{name}.ipynb"
@@ -103,7 +103,7 @@ rule result_page:
 rule book:
     input:
         expand("book/pages/{name}.ipynb", name=[*RESULT_PAGES, *(f"setup_{slug}" for slug in SLUGS)]), "_config.yml",
-        [str(p) for p in sorted(Path("book").rglob("*")) if p.suffix in (".md", ".yml", ".bib", ".css", ".svg")],
+        [str(p) for p in sorted(Path("book").rglob("*")) if p.suffix in (".md", ".yml", ".bib", ".css", ".js", ".svg")],
     output: "_build/html/index.html"
     threads: workflow.cores
     localrule: True

@@ -37,7 +37,6 @@ from clapleak.torchaudio_guard import import_torchaudio
 
 CHECKPOINT_RATE = 32000  # hertz, of PANNs' published weights
 SHORTEST = 0.1  # seconds; anything shorter holds no sound event
-_BLOCK = 8  # clips that become log-mel at once; larger spectrograms take memory that the system must clear each time
 _ROUND = 8e6  # bytes a core between two writes: three clips of 30 s at 44.1 kHz
 
 
@@ -123,9 +122,12 @@ def log_mel(wave: torch.Tensor, audio: Audio) -> torch.Tensor:
         10 log10(max(energy, 1e-10)), at least -100 dB; T = samples // hop + 1 frames.
     """
     window, bank = (t.to(wave.device) for t in (torch.hann_window(audio.window), mel_filters(audio)))
-    spectrum = torch.stft(wave, audio.window, audio.hop, window=window, center=True, return_complex=True)  # (B, F, T)
-    power = spectrum.real.square() + spectrum.imag.square()
-    return 10 * torch.log10((power.transpose(1, 2) @ bank).clamp_min(1e-10))
+    found = []
+    for part in wave.split(len(wave) if wave.is_cuda else 1):  # one clip's spectrogram stays in a processor's cache
+        spectrum = torch.stft(part, audio.window, audio.hop, window=window, center=True, return_complex=True)
+        power = spectrum.real.square().add_(spectrum.imag.square())  # (B, F, T)
+        found.append(10 * torch.log10((power.transpose(1, 2) @ bank).clamp_min(1e-10)))
+    return torch.cat(found)
 
 
 def _samples(row: dict, root: Path | None, audio: Audio) -> np.ndarray:
@@ -155,15 +157,7 @@ def _decode(rows: list[dict], audio: Audio, whole: bool) -> list[np.ndarray | st
 
 @dataclass(frozen=True)
 class ClipStore:
-    """Every clip of a profile, decoded once and memory-mapped; several processes may read at once.
-
-    Attributes
-    ----------
-    rows : dict
-        Clip id -> row of the store, 0 to N - 1 in this order.
-    problems : DataFrame
-        clip, path, reason of the clips that could not be decoded.
-    """
+    """Every clip of a profile, decoded once and memory-mapped; several processes may read at once."""
 
     audio: Audio
     identity: str  # changes with the clips, their files, the front end and this code
@@ -171,8 +165,8 @@ class ClipStore:
     deterministic: bool  # log-mel: a clip gives the same batch at every visit, so frozen embeddings can be cached
     first: np.ndarray  # (N,) where a clip begins in the file, in samples or in frames of log-mel
     samples: np.ndarray  # (N,) length, in the same unit
-    rows: dict[str, int]
-    problems: pd.DataFrame
+    rows: dict[str, int]  # clip id -> row of the store, 0 to N - 1 in this order
+    problems: pd.DataFrame  # clip, path and reason of the clips that could not be decoded
 
     @cached_property
     def _data(self) -> np.ndarray:
@@ -200,8 +194,8 @@ class ClipStore:
         if self.deterministic:
             places = self.first[rows] // _frames(self.audio)
             return torch.from_numpy(np.asarray(self._data[places], dtype=np.float32))[:, None]
-        blocks = (rows[start : start + _BLOCK] for start in range(0, len(rows), _BLOCK))
-        return torch.cat([log_mel(standardise(self.segments(b, generator)), self.audio) for b in blocks])[:, None]
+        waves = (self.segments(rows[i : i + 1], generator) for i in range(len(rows)))  # one at a time: little memory
+        return torch.stack([log_mel(standardise(wave), self.audio) for wave in waves])
 
 
 def _frames(audio: Audio) -> int:

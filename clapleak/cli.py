@@ -33,6 +33,7 @@ from clapleak.config import (
 PROFILE = click.option("--profile", default="mini", show_default=True, help="Name in profiles/ or path of a YAML file.")
 DATA_ROOT = click.option(
     "--data-root",
+    "--root",
     type=click.Path(path_type=Path),
     help="Folder of the real data, such as ESC-50. Default: CLAPLEAK_DATA.",
 )
@@ -225,6 +226,20 @@ def store(profile: str, cores: int, data_root: Path | None) -> None:
     for clip in kept.problems.itertuples():
         click.echo(f"{clip.path}: {clip.reason}")
     click.echo(f"{len(kept.rows)} clips, {len(kept.problems)} unusable")
+
+
+@main.command()
+@PROFILE
+@DATA_ROOT
+def plan(profile: str, data_root: Path | None) -> None:
+    """Print what a profile costs on this machine: steps, hours, disk and memory of each setup.
+
+    Takes a minute or two: a few training steps are measured.
+    """
+    from clapleak import plan as costs
+    from clapleak.datasets import data_root as resolve
+
+    click.echo(costs.plan(load_profile(profile), resolve(data_root)))
 
 
 @main.group()

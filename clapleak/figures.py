@@ -9,6 +9,7 @@ import pandas as pd
 import torch
 from matplotlib import colormaps
 from matplotlib.axes import Axes
+from matplotlib.colors import to_hex
 from matplotlib.figure import Figure
 from matplotlib.patheffects import withStroke
 from scipy.stats import linregress
@@ -108,8 +109,30 @@ def confusion(labels: np.ndarray, answers: np.ndarray, classes: Sequence[str]) -
     return figure
 
 
+def heat_map(lower: np.ndarray, upper: np.ndarray, names: Sequence[str], *, lines: int = 0) -> Figure:
+    """Two symmetric (C, C) tables of pairs in one square, `lower` below the diagonal and `upper` above it.
+
+    The diagonal stays empty and the scale ends at the largest value beside it. A line after every `lines` classes.
+    """
+    figure, (ax,) = _new(7, 7.6)
+    both = np.where(np.eye(len(names)), np.nan, np.tril(lower) + np.triu(upper))
+    image = ax.imshow(both, cmap="Blues", vmin=0)
+    ax.set_yticks(range(len(names)), names, fontsize=9)
+    ax.set_xticks([])
+    for edge in np.arange(lines or len(names), len(names), lines or len(names)) - 0.5:
+        ax.axhline(edge, color=GREY, linewidth=0.8)
+        ax.axvline(edge, color=GREY, linewidth=0.8)
+    figure.colorbar(image, ax=ax, location="top", shrink=0.6, aspect=40, label="share of mixed neighbours")
+    return figure
+
+
 def _style(number: int) -> dict:
     return {"color": colormaps["tab10"](number % 10), "marker": _SHAPES[number // 10 % len(_SHAPES)]}
+
+
+def class_colour(number: int) -> str:
+    """Hexadecimal colour of a class in every map of clips; it comes again after ten classes."""
+    return to_hex(_style(number)["color"])
 
 
 def _write_names(ax: Axes, anchors: np.ndarray, names: Sequence[str], colours: Sequence, dots: np.ndarray) -> None:
@@ -291,6 +314,15 @@ def table_or_note(profile: str) -> pd.DataFrame:
         numbers = ["seed", "group", "accuracy", "chance", "silhouette_x_a", "silhouette_E_a", *measures]
         names = ["setup", "pretraining", "training", "synthetic"]
         return pd.DataFrame({name: pd.Series(dtype=float if name in numbers else object) for name in names + numbers})
+
+
+def runs_or_note(profile: str) -> list[Run]:
+    """`results.read_runs`; where a profile has no results, none after a line that names the command for them."""
+    try:
+        return results.read_runs(profile)
+    except ClapleakError as error:
+        print(error)
+        return []
 
 
 def origin(profile: str, ours: pd.DataFrame) -> str:

@@ -153,27 +153,14 @@ def permutation_band(
 
 
 def mixed_neighbours(emb: ArrayLike, labels: ArrayLike, k: int = 10) -> np.ndarray:
-    """How far every pair of classes overlaps, counted in the full space: shares of mixed nearest neighbours.
+    """Share (C, C) of mixed nearest neighbours of every pair of classes: what the paper names by eye (section 3.2).
 
-    A point's neighbours are the k closest other points by cosine, over all classes. Let M_ij be the share of class j
-    among the neighbours of class i's points, so that each row of M sums to 1. The result is (M + M.T) / 2: symmetric,
-    since the neighbours of a tight class can all be its own while it is itself what a wide one runs into. The paper
-    names such pairs by eye, on t-SNE maps (sections 3.2 and 3.3).
+    A point's neighbours are the k closest other points by cosine, of all classes; equal ones are ranked by index. M_ij
+    is the share of class j among the neighbours of class i, so rows of M sum to 1. The result is (M + M.T) / 2, since
+    a wide class can run into a tight one whose neighbours are all its own. From 0 (never neighbours) to 1; n_i points
+    of N give (n_i + n_j) / 2 / (N - 1) by chance, on the diagonal (n_i - 1) / (N - 1).
 
-    Parameters
-    ----------
-    emb : (N, D) array
-        x_a or E_a.
-    labels : (N,) integers
-        Every class 0..C-1 needs a point.
-    k : int
-        1 to N - 1. Equally distant neighbours are ranked by index.
-
-    Returns
-    -------
-    ndarray, (C, C)
-        0 to 1. Off the diagonal 0 is "never neighbours"; on it 1 is "only neighbours of its own class". Neighbours at
-        random give (n_i + n_j) / 2 / (N - 1) off and (n_i - 1) / (N - 1) on the diagonal, n_i points being of class i.
+    `emb` is (N, D), `labels` (N,) integers in which no class 0..C-1 lacks; `k` is 1 to N - 1, else ClapleakError.
 
     Examples
     --------

@@ -37,7 +37,7 @@ _FRONT_DOOR = """<!doctype html>
 MEDIA_RATE, MEDIA_SECONDS = 16000, 2.5
 RESULT_PAGES = (
     "intro", "idea", "leaks", "world", "table1_accuracy", "fig2_tsne_audio",
-    "table2_silhouette", "fig3_tsne_text", "table3_topology", "fig4_backbones",
+    "table2_silhouette", "fig3_tsne_text", "table3_topology", "fig4_backbones", "explorer", "neighbours",
 )  # fmt: skip
 
 
@@ -157,10 +157,10 @@ def _mp3(path: str) -> bytes:
 
 
 def write_media(pages: Path, folder: Path) -> int:
-    """Synthesise every sound that a page asks for; returns their number."""
+    """Synthesise every sound that a page offers, in a player or in the explorer's data; returns their number."""
     wanted = {}
-    for page in sorted(pages.glob("*.ipynb")):
-        asked = re.findall(r'data-path=\\"([^"\\]+)\\"', page.read_text(encoding="utf-8"))
+    for page in sorted(pages.glob("*.ipynb")):  # quotes of HTML and of data in it are escaped there
+        asked = re.findall(r'\\"(foley@\d+/[^"\\{}]+/\d+)\\"', page.read_text(encoding="utf-8"))
         wanted |= {media_name(path): path for path in map(html.unescape, asked)}
     folder.mkdir(parents=True, exist_ok=True)
     for stale in {p.name for p in folder.glob("*.mp3")} - set(wanted):
@@ -185,7 +185,6 @@ def build_book(root: Path) -> Path:
     absent = [name for name in wanted if not (pages / f"{name}.ipynb").is_file()]
     if absent:
         raise ClapleakError(f"{pages}: pages missing: {', '.join(absent)}; make them with `clapleak reproduce`")
-    say(f"book: {write_media(pages, root / 'book' / '_static' / 'foley')} sounds")
     command = [
         "jupyter-book",
         "build",
@@ -199,8 +198,11 @@ def build_book(root: Path) -> Path:
         "-W",
         "--keep-going",
     ]
-    done = subprocess.run([Path(sys.executable).parent / command[0], *command[1:]], cwd=root, check=False)
-    if done.returncode:
+    with subprocess.Popen([Path(sys.executable).parent / command[0], *command[1:]], cwd=root) as build:
+        # beside the build, which takes its time and leaves other files in its folder alone
+        count = write_media(pages, root / "_build" / "html" / "_static" / "foley")
+    say(f"book: {count} sounds")
+    if build.returncode:
         raise ClapleakError(f"{root / 'book'}: the book did not build; the lines above name the page and the reason")
     index = root / "_build" / "html" / "index.html"
     index.write_text(_FRONT_DOOR, encoding="utf-8")

@@ -41,7 +41,7 @@ real_profile = "esc50"  # results on real recordings, shown beside them
 # ## The result in one picture
 
 # %% tags=["hide-input"] mystnb={"figure": {"name": "headline", "caption": "Zero-shot accuracy of the six setups: ours on the embedded world (synthetic sounds; one dot a seed) and the paper's printed values. A setup is named pre-training first, training second."}, "image": {"alt": "Zero-shot accuracy of the six setups, ours beside the paper's. The numbers stand in the table below."}}
-ours, real = results.table(profile), results.table(real_profile)
+ours, real = figures.table_or_note(profile), figures.table_or_note(real_profile)
 paper = results.paper()
 figures.headline(ours, paper, title="What leaks are worth")
 
@@ -58,7 +58,7 @@ real_table = figures.beside_paper(real, paper, rows)["accuracy"]
 table = ours_table[["paper", "ours", "difference"]].rename_axis(None)
 table = table.rename(columns={"ours": f"{profile} (synthetic)"})
 table[f"{real_profile} (real sounds)"] = real_table["ours"]
-chance = [f"{runs['chance'].mean():.2f}" for runs in (ours, real)]
+chance = [f"{runs['chance'].mean():.2f}" if len(runs) else "–" for runs in (ours, real)]
 table.loc["guessing"] = ["", chance[0], "", chance[1]]
 table
 
@@ -76,8 +76,8 @@ def doors(grid):
 printed = paper[paper["row"] == "accuracy"].set_index("column")["value"]
 names = printed.index.str.split("-", expand=True).set_names(["pretraining", "training"])
 grids = {"paper": printed.set_axis(names).unstack("pretraining")}
-for name, runs in (("ours", ours), ("real", real)):
-    grids[name] = runs.pivot_table("accuracy", "training", "pretraining")
+for name, runs in (("ours", ours), ("real", real)):  # a setup without a run leaves a gap
+    grids[name] = figures.setup_means(runs, "accuracy").set_axis(names).unstack("pretraining")
 
 # %% tags=["remove-input"]
 for name, grid in grids.items():
@@ -118,7 +118,9 @@ glue("real_chance", float(real["chance"].mean()), display=False)
 # 3. **Results.** [Table 1](table1_accuracy.ipynb), [Figure 2](fig2_tsne_audio.ipynb),
 #    [Table 2](table2_silhouette.ipynb), [Figure 3](fig3_tsne_text.ipynb), [Table 3](table3_topology.ipynb) and
 #    [Figure 4](fig4_backbones.ipynb) of the paper, ours beside theirs.
-# 4. **Behind the results.** [What we did otherwise, and where the paper contradicts itself](../deviations.md), a
+# 4. **Look closer.** All six maps [to touch and to hear](explorer.ipynb), and
+#    [what the eye claims, counted](neighbours.ipynb).
+# 5. **Behind the results.** [What we did otherwise, and where the paper contradicts itself](../deviations.md), a
 #    [glossary](../glossary.md), and how to [run it yourself](../run.md).
 #
 # ## What to notice

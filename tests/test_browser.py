@@ -3,6 +3,7 @@
 Builds the book first. Needs Chromium and playwright; skips with the reason where one is absent.
 """
 
+import re
 import shutil
 import threading
 from collections.abc import Iterator
@@ -11,6 +12,8 @@ from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
 
 import pytest
 from built_book import PAGES, ROOT, TOC, html_folder
+
+from clapleak import pages
 
 playwright_api = pytest.importorskip("playwright.sync_api", reason="no playwright: pip install playwright")
 
@@ -183,6 +186,129 @@ def test_world_page_plays_a_sound(visit):
     seen.page.wait_for_function("() => document.querySelector('audio').currentTime > 0", timeout=10_000)
     assert first.evaluate("e => e.error") is None
     assert not seen.problems
+
+
+@pytest.fixture
+def explorer(visit) -> Visit:
+    """The explorer's page, with its maps drawn."""
+    seen = visit("pages/explorer")
+    seen.page.locator("#explorer .ring").first.wait_for(state="attached")
+    yield seen
+    assert not seen.problems
+
+
+def rings(page) -> list:
+    """Clip that each map rings, and whether the ring is drawn at that clip's own dot."""
+    return page.evaluate(
+        """() => {
+          const world = JSON.parse(document.getElementById("explorer-data").textContent)
+            .find(w => w.title === document.querySelector("#explorer select").selectedOptions[0].text);
+          return [...document.querySelectorAll("#explorer .ring.lit")].map((ring, map) => {
+            const clip = world.clips.indexOf(ring.dataset.clip), flat = world.setups[map].E_a;
+            const there = ring.cx.baseVal.value === flat[2 * clip] && ring.cy.baseVal.value === flat[2 * clip + 1];
+            return [ring.dataset.clip, there && getComputedStyle(ring).display !== "none"];
+          });
+        }"""
+    )
+
+
+def test_explorer_draws_soon_and_loads_no_sound_before_a_click(explorer):
+    assert explorer.page.evaluate("performance.getEntriesByName('explorer-drawn')[0].startTime") < 2000
+    assert not [url for url in explorer.requests if url.endswith(".mp3")]
+    assert explorer.page.locator("#explorer-still").is_hidden()  # the picture is for paper and for no script
+
+
+def test_click_in_one_map_rings_the_clip_in_all_six_and_plays_it(explorer):
+    maps = explorer.page.locator(".explorer-maps svg")
+    assert maps.count() == 6
+    dot = maps.nth(2).locator("g circle").nth(100)
+    dot.scroll_into_view_if_needed()
+    dot.click(force=True)  # a neighbour may lie on top; then that one is meant
+    found = rings(explorer.page)
+    assert len(found) == 6 and len({clip for clip, _ in found}) == 1 and all(there for _, there in found)
+    name = found[0][0].split("/")[1]
+    assert explorer.page.locator(".explorer-name").inner_text().startswith(name)
+    assert explorer.page.locator("#explorer .answers").filter(has_text=re.compile(r"\d\.\d\d")).count() == 6
+    explorer.page.wait_for_function("document.querySelector('#explorer audio').currentTime > 0", timeout=10_000)
+    audio = explorer.page.locator("#explorer audio")
+    assert audio.evaluate("e => e.error") is None
+    assert pages.media_name(found[0][0]) == audio.evaluate("e => e.src").rsplit("/", 1)[1]
+
+
+def test_pointing_shows_a_clip_and_lets_go_of_it(explorer):
+    svg = explorer.page.locator(".explorer-maps svg").first
+    svg.locator("g circle").first.hover(force=True)
+    assert len(rings(explorer.page)) == 6
+    explorer.page.mouse.move(2, 2)
+    assert rings(explorer.page) == []
+
+
+def test_keys_walk_through_a_map_and_play(explorer):
+    svg = explorer.page.locator(".explorer-maps svg").nth(4)
+    svg.focus()
+    for key in ("ArrowLeft", "ArrowRight", "ArrowUp", "ArrowDown"):
+        before = rings(explorer.page)
+        explorer.page.keyboard.press(key)
+        after = rings(explorer.page)
+        assert len(after) == 6 and after != before
+    explorer.page.keyboard.press("Enter")
+    explorer.page.wait_for_function("document.querySelector('#explorer audio').currentTime > 0", timeout=10_000)
+    assert svg.evaluate("e => getComputedStyle(e).outlineStyle") == "solid"
+    explorer.page.keyboard.press("Escape")
+    assert rings(explorer.page) == []
+
+
+def test_a_class_is_singled_out_by_name_and_by_search(explorer):
+    page = explorer.page
+    page.get_by_label("Single out a class").select_option(label="dog")
+    data = page.evaluate("JSON.parse(document.getElementById('explorer-data').textContent)[0]")
+    expected = sum(data["classes"][label] == "dog" for label in data["labels"])
+    lit = [page.locator(".explorer-maps svg").nth(i).locator("circle.on").count() for i in range(6)]
+    assert lit == [expected] * 6
+    colours = page.evaluate(
+        """() => ["circle.on", "g circle:not(.on)"].map(which =>
+          [...new Set([...document.querySelectorAll(".explorer-maps " + which)].map(e => getComputedStyle(e).fill))])"""
+    )
+    assert [len(found) for found in colours] == [1, 1] and colours[0] != colours[1]
+    page.get_by_label("Search").fill("wood kn")
+    assert page.locator("#explorer text.on").inner_text() == "door wood knock"
+    page.get_by_label("Search").fill("xyz")
+    assert "xyz" in page.locator(".explorer-found").inner_text()
+    page.get_by_label("Search").fill("<img src=x onerror=alert(1)>")
+    assert page.locator("#explorer img").count() == 0
+
+
+def test_real_sounds_have_names_and_no_player(explorer):
+    page = explorer.page
+    select = page.get_by_label("Sounds")
+    real = [name for name in select.locator("option").all_inner_texts() if name.startswith("real")]
+    if not real:
+        pytest.skip("the explorer's page was executed without real results")
+    select.select_option(label=real[0])
+    page.locator(".explorer-maps svg").first.locator("g circle").first.click(force=True)
+    found = rings(page)
+    assert len(found) == 6 and found[0][0].startswith("esc50/")
+    assert f"Freesound {found[0][0].split('-')[1]}" in page.locator(".explorer-name").inner_text()
+    assert page.get_by_role("button", name="Play").is_hidden()
+    assert not [url for url in explorer.requests if url.endswith(".mp3")]
+
+
+@pytest.mark.parametrize("dark", [False, True], ids=["light", "dark"])
+def test_explorer_in_use_fits_a_phone_and_stands_out(explorer, dark):
+    explorer.look(width=390, dark=dark)
+    explorer.page.get_by_label("Single out a class").select_option(index=5)
+    explorer.page.locator(".explorer-maps svg").nth(3).locator("circle.on").first.click(force=True)
+    assert explorer.overflow() == {"by": 0, "wide": []}
+    found = explorer.page.evaluate(
+        """() => {
+          const light = e => getComputedStyle(e).color.match(/\\d+/g).slice(0, 3).reduce((a, b) => a + +b, 0) / 765;
+          const texts = "#explorer :is(select, input, button, .answers, .explorer-name)";
+          return [...document.querySelectorAll(texts)].map(light);
+        }"""
+    )
+    assert all(value > 0.6 for value in found) if dark else all(value < 0.4 for value in found)
+    widths = explorer.page.evaluate("[...document.querySelectorAll('.explorer-maps svg')].map(e => e.clientWidth)")
+    assert min(widths) > 300  # one column
 
 
 def test_hidden_solution_unfolds(visit):

@@ -37,6 +37,7 @@ def drawn(number: int, tmp_path, ours) -> dict[str, Figure]:
         "headline": figures.headline(ours, paper, title="accuracy"),
         "history": figures.history(run),
         "confusion": figures.confusion(labels, (shown["E_a"] @ shown["E_t"].T).argmax(1), names),
+        "heat_map": figures.heat_map(shown["E_t"] @ shown["E_t"].T, shown["E_t"] @ shown["E_t"].T, names, lines=3),
         "cloud": figures.cloud(run.map["E_a"], labels, names, title="E_a"),
         "six_clouds": figures.six_clouds(six),
         "text_map": figures.text_map(run.map["E_t"], names, title="E_t"),
@@ -92,6 +93,15 @@ def test_confusion_of_many_classes_names_the_largest_mistakes_and_no_hit():
     ax = figures.confusion(labels, answers, names).axes[0]
     assert [text.get_text() for text in ax.texts] == [names[7], names[3]]
     assert [text.get_position()[1] for text in ax.texts] == [0, 11]
+
+
+def test_heat_map_has_one_table_below_the_diagonal_and_one_above():
+    lower, upper = np.array([[9, 1, 2], [1, 9, 3], [2, 3, 9]]), np.array([[9, 4, 5], [4, 9, 6], [5, 6, 9]])
+    ax = figures.heat_map(lower, upper, ["dog", "rain", "wind"], lines=2).axes[0]
+    shown = ax.images[0].get_array().filled(np.nan)
+    np.testing.assert_array_equal(shown, [[np.nan, 4, 5], [1, np.nan, 6], [2, 3, np.nan]])
+    assert ax.images[0].get_clim() == (0, 6)  # the diagonal does not set the scale
+    assert sorted({line.get_ydata()[0] for line in ax.lines}) == [0, 1.5]
 
 
 def boxes(figure: Figure) -> list:
@@ -181,3 +191,9 @@ def test_a_profile_without_results_is_an_empty_table_and_a_line_with_the_command
     assert empty.empty and set(empty.columns) == set(ours.columns)
     assert "clapleak reproduce --profile esc50" in capsys.readouterr().out
     assert figures.setup_means(empty, "accuracy").isna().all()
+
+
+def test_a_profile_without_results_is_no_run_and_a_line_with_the_command(tmp_path, monkeypatch, capsys):
+    monkeypatch.setattr(results, "find_root", lambda: tmp_path)
+    assert figures.runs_or_note("esc50") == []
+    assert "clapleak reproduce --profile esc50" in capsys.readouterr().out

@@ -16,7 +16,8 @@ from clapleak import pages
 from clapleak.config import SETUPS
 
 NOTEBOOKS = sorted((Path(__file__).parents[1] / "notebooks").glob("*.py"))
-RESULT_NOTEBOOKS = [path for path in NOTEBOOKS if re.match(r"(table|fig)\d_", path.stem)]
+RESULT_NOTEBOOKS = [p for p in NOTEBOOKS if re.match(r"(table|fig)\d_|(intro|explorer|neighbours)$", p.stem)]
+WITHOUT_ANY = [path for path in RESULT_NOTEBOOKS if path.stem in ("intro", "explorer", "neighbours")]
 PLUMBING = {"hide-input", "remove-input", "remove-cell"}
 # where digits may stand: formulas, code and glued values, addresses, numbers of sections
 NO_PROSE = re.compile(
@@ -129,6 +130,15 @@ def test_leaks_page_glues_what_it_asks_for_and_draws_legibly(monkeypatch, capsys
         texts = [text for text in figure.findobj(Text) if text.get_visible() and text.get_text().strip()]
         assert figure.get_figwidth() <= 7 and min(text.get_fontsize() for text in texts) >= 9  # points, for a phone
     plt.close("all")
+
+
+@pytest.mark.parametrize("path", WITHOUT_ANY, ids=lambda path: path.stem)
+def test_result_page_without_any_result_names_both_commands(path, project, tmp_path, monkeypatch, capsys):
+    bare = shutil.copytree(project, tmp_path / "bare", ignore=shutil.ignore_patterns("results"))
+    glued, printed = run_cells(path, bare, monkeypatch, capsys)
+    assert wanted(path) <= set(glued)
+    for profile in ("mini", "esc50"):
+        assert f"clapleak reproduce --profile {profile}" in printed
 
 
 def test_setup_page_has_a_title_for_every_setup():

@@ -5,6 +5,7 @@ from pathlib import Path
 import nbformat
 import pandas as pd
 
+from clapleak import pages
 from clapleak.pages import normalise
 
 
@@ -40,3 +41,25 @@ def test_other_words_are_left_alone():
     notebook = nbformat.v4.new_notebook(cells=[cell])
     normalise(notebook, Path("/project"))
     assert "T_maximum" in notebook.cells[0].outputs[0].data["text/html"]
+
+
+def test_the_build_makes_the_sounds_that_pages_offer_and_no_others(tmp_path, monkeypatch):
+    monkeypatch.setattr(pages, "_mp3", lambda path: path.encode())
+    monkeypatch.setenv("CLAPLEAK_PAGE", "1")
+    player = pages.player("foley@0/dog/7", title="a dog")
+    clips = '["foley@0/hand saw/1","foley@0/cat+dog/2","esc50/4-1-A-5"]'
+    data = f'<script type="application/json">[{{"clips":{clips}}}]</script>'
+    outputs = [nbformat.v4.new_output("display_data", {"text/html": text}) for text in (player, data)]
+    source = 'player(f"foley@0/{name}/1")'
+    notebook = nbformat.v4.new_notebook(cells=[nbformat.v4.new_code_cell(source, outputs=outputs)])
+    (tmp_path / "page.ipynb").write_text(nbformat.writes(notebook))
+    folder = tmp_path / "sounds"
+    folder.mkdir()
+    (folder / "stale.mp3").write_bytes(b"")
+    assert pages.write_media(tmp_path, folder) == 3
+    found = {file.name: file.read_text() for file in folder.iterdir()}
+    assert found == {
+        "foley-0-dog-7.mp3": "foley@0/dog/7",
+        "foley-0-hand-saw-1.mp3": "foley@0/hand saw/1",
+        "foley-0-cat-dog-2.mp3": "foley@0/cat+dog/2",
+    }

@@ -62,5 +62,5 @@ def test_pre_training_is_scored_on_the_evaluation_segments(project):
 def test_the_pairs_are_ms_clap_s(project):
     pairs = world(load_profile("paper"), project / "data").pairs.table
     assert set(pairs["clip"].str.partition("/")[0]) == {"fsd50k", "clotho", "audiocaps", "macs"}
-    assert set(pairs["split"]) == {"train", "development", "validation", "all"}
+    assert set(pairs["split"]) == {"train", "development", "validation", "evaluation", "all"}
     assert (project / "data" / pairs["path"].iloc[0]).is_file()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import warnings
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -62,8 +63,15 @@ def join(corpora: list[Corpus]) -> Corpus:
     return Corpus(names, above, pd.concat(tables, ignore_index=True))
 
 
+def pairs(ids, clip, path, text, recording, split, labels=None, duration=float("nan")) -> pd.DataFrame:
+    """A reader's table from its columns: whole files without labels by default; `ids` name the rows in their source."""
+    labels = [[] for _ in range(len(ids))] if labels is None else labels
+    columns = {"clip": clip, "path": path, "offset": 0.0, "duration": duration, "text": text, "labels": labels}
+    return pd.DataFrame({**columns, "recording": recording, "split": split}).set_index(ids)
+
+
 def read_csv(path: Path, columns: list[str], **options) -> pd.DataFrame:
-    """Read a CSV as text; ClapleakError when the file, one of its columns or a cell of them is missing.
+    """Read a CSV as text; ClapleakError when the file or one of its columns is missing.
 
     Bytes that are not UTF-8 become U+FFFD, which `bad_rows` finds: the rest of the table stays of use.
     """
@@ -71,16 +79,15 @@ def read_csv(path: Path, columns: list[str], **options) -> pd.DataFrame:
         raise ClapleakError(f"{path}: no such file; is this the root of the official layout?")
     options = {"encoding": "utf-8-sig", "encoding_errors": "replace", **options}
     try:
-        table = pd.read_csv(path, dtype=str, keep_default_na=False, index_col=False, **options)
-    except (pd.errors.ParserError, pd.errors.EmptyDataError) as error:
+        with warnings.catch_warnings():
+            warnings.simplefilter("error", pd.errors.ParserWarning)  # rows longer than the header, which pandas cuts
+            table = pd.read_csv(path, dtype=str, keep_default_na=False, index_col=False, **options)
+    except (pd.errors.ParserError, pd.errors.ParserWarning, pd.errors.EmptyDataError) as error:
         raise ClapleakError(f"{path}: not a readable CSV ({' '.join(str(error).split())}); fetch it again") from error
     absent = [c for c in columns if c not in table.columns]
     if absent:
         raise ClapleakError(f"{path}: columns missing: {', '.join(absent)}; found: {', '.join(table.columns)}")
-    short = table[columns].isna().any(axis=1)
-    if short.any():
-        raise ClapleakError(f"{path}: row {short.idxmax() + 1} has too few fields; fetch it again")
-    return table
+    return table.fillna("")  # fields that a row lacks
 
 
 def audio_files(root: Path, *folders: str) -> dict[str, str]:
@@ -89,27 +96,26 @@ def audio_files(root: Path, *folders: str) -> dict[str, str]:
     Each folder is read once, however many clips a table lists; folders that do not exist are passed over.
     """
     found = {}
-    for top in folders:
-        for folder, inner, names in os.walk(root / top, followlinks=True):
-            inner.sort()
-            place = Path(folder).relative_to(root).as_posix()
-            for name in sorted(names):
-                stem, suffix = os.path.splitext(name)
-                if suffix.lower() in SUFFIXES:
-                    found[stem] = f"{place}/{name}"
+    for place, inner, names in (visit for folder in folders for visit in os.walk(root / folder, followlinks=True)):
+        inner.sort()
+        for stem, suffix in map(os.path.splitext, sorted(names)):
+            if suffix.lower() in SUFFIXES:
+                found[stem] = f"{Path(place).relative_to(root).as_posix()}/{stem}{suffix}"
     return found
+
+
+def clip_paths(root: Path, folder: str, stems: pd.Series, suffix: str = ".wav") -> pd.Series:
+    """Paths of clips by name without suffix; for one whose file is absent, the path where it is awaited."""
+    return stems.map(audio_files(root, folder)).astype(object).fillna(f"{folder}/" + stems + suffix)
 
 
 def label_lists(cells: pd.Series, names: dict[str, str], table: Path) -> pd.Series:
     """Lists of label names from cells such as "/m/09x0r,/m/05r5c"; ClapleakError for a key that `names` lacks."""
-    lists = {}
-    for cell in cells.unique():  # far fewer than rows
-        keys = [key.strip() for key in cell.split(",") if key.strip()]
-        unknown = [key for key in keys if key not in names]
-        if unknown:
-            raise ClapleakError(f"{table}: label {unknown[0]} is not in the vocabulary; both must be of one release")
-        lists[cell] = [names[key] for key in keys]
-    return cells.map(lists)
+    keys = {cell: [key for key in cell.split(",") if key] for cell in cells.unique()}  # far fewer than rows
+    unknown = [key for found in keys.values() for key in found if key not in names]
+    if unknown:
+        raise ClapleakError(f"{table}: label {unknown[0]} is not in the vocabulary; both must be of one release")
+    return cells.map({cell: [names[key] for key in found] for cell, found in keys.items()})
 
 
 def label_text(labels: pd.Series) -> pd.Series:
@@ -118,13 +124,10 @@ def label_text(labels: pd.Series) -> pd.Series:
 
 
 def bad_rows(table: pd.DataFrame) -> pd.Series:
-    """Why a row of a reader's table cannot be trained on, by the row's id; empty when all can.
-
-    The index of `table` must be the id of the row in its source, as the readers give it.
-    """
-    text = table["text"].where(table["text"].map(lambda value: isinstance(value, str)), "\0").astype(str)
+    """Why a row of a reader's table, whose index is the row's id, cannot be trained on; empty where all can."""
+    text = table["text"].where(table["text"].map(lambda value: isinstance(value, str)), "0").astype(str)
     reasons = pd.Series("", table.index)
-    reasons[~text.str.contains(r"[^\W\d_]")] = "has a caption that is not text"
+    reasons[~text.str.contains(r"[^\W\d_]")] = "has a caption that is not text"  # not one letter
     reasons[text.str.strip() == ""] = "has an empty caption"
     reasons[text.str.contains("\ufffd", regex=False)] = "has a caption that is not UTF-8"
     reasons[table.index.duplicated()] = "is listed twice"

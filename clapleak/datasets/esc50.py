@@ -4,10 +4,8 @@ from __future__ import annotations
 
 from pathlib import Path
 
-import pandas as pd
-
 from clapleak.config import ClapleakError
-from clapleak.datasets.corpus import Corpus, audio_files, read_csv
+from clapleak.datasets.corpus import Corpus, clip_paths, pairs, read_csv
 
 CLIPS, CLIPS_PER_CLASS = 2000, 40
 
@@ -31,17 +29,8 @@ def load(root: Path, split: str | None = None) -> Corpus:
         raise ClapleakError(f"{root / 'audio'}: no such folder; ESC-50 needs audio/ and meta/ below its root")
     stems = table["filename"].map(lambda name: Path(name).stem)
     label = table["category"].str.replace("_", " ")
-    clips = pd.DataFrame(
-        {
-            "clip": "esc50/" + stems,
-            "path": stems.map(audio_files(root, "audio")).fillna("audio/" + stems + ".wav"),
-            "offset": 0.0,
-            "duration": 5.0,
-            "text": label,
-            "labels": [[name] for name in label],
-            "recording": "freesound/" + table["src_file"],
-            "split": table["fold"],
-        }
-    )
-    corpus = Corpus("esc50", root, clips.set_index("meta/esc50.csv: " + stems))
-    return corpus if split is None else Corpus("esc50", root, corpus.table[corpus.table["split"] == split])
+    path = clip_paths(root, "audio", stems)
+    recording, labels = "freesound/" + table["src_file"], [[name] for name in label]
+    ids = "meta/esc50.csv: " + stems
+    clips = pairs(ids, "esc50/" + stems, path, label, recording, table["fold"], labels, duration=5.0)
+    return Corpus("esc50", root, clips if split is None else clips[clips["split"] == split])

@@ -11,51 +11,29 @@ import pandas as pd
 import yaml
 
 from clapleak.config import ClapleakError
-from clapleak.datasets.corpus import Corpus, audio_files
+from clapleak.datasets.corpus import Corpus, clip_paths, pairs
 
 
 def load(root: Path, split: str | None = None) -> Corpus:
-    """Captions of MACS, two to five a clip; `labels` are the tags of the caption's annotator.
+    """Captions, two to five a clip; `labels` are the tags of the caption's annotator, `recording` is the TAU file.
 
-    Parameters
-    ----------
-    root : Path
-        Folder that holds `MACS.yaml` and `audio/`.
-    split : str, optional
-        "all", the only one there is.
-
-    Notes
-    -----
-    `recording` is the TAU file. A clip whose file is absent stays in the table.
+    There is one split, "all".
     """
-    source = root / "MACS.yaml"
-    if not source.is_file():
-        raise ClapleakError(f"{source}: no such file; is this the root of the official layout?")
+    source, loader = root / "MACS.yaml", getattr(yaml, "CSafeLoader", yaml.SafeLoader)  # C is ten times as fast
     try:
-        loader = getattr(yaml, "CSafeLoader", yaml.SafeLoader)  # ten times as fast where PyYAML has it
-        files = yaml.load(source.read_text("utf-8-sig", "replace"), loader)["files"]
         rows = [
-            (item["filename"], number, annotation["sentence"], [str(tag) for tag in annotation["tags"] or ()])
-            for item in files
+            (str(item["filename"]), number, annotation["sentence"], [str(tag) for tag in annotation["tags"] or ()])
+            for item in yaml.load(source.read_text("utf-8-sig", "replace"), loader)["files"]
             for number, annotation in enumerate(item["annotations"], start=1)
         ]
-    except (yaml.YAMLError, KeyError, TypeError) as error:
-        reason = " ".join(str(error).split())
+    except (OSError, yaml.YAMLError, KeyError, TypeError) as error:
+        reason = f"{type(error).__name__}: {' '.join(str(error).split())}"
         raise ClapleakError(
-            f"{source}: not the YAML of MACS ({reason}): needs files with filename and annotations of sentence and tags"
+            f"{source}: not the YAML of MACS ({reason}); it has files of filename and annotations of sentence and tags"
         ) from error
     table = pd.DataFrame(rows, columns=["name", "number", "text", "labels"])
-    stems = table["name"].astype(str).str.replace(r"\.wav$", "", regex=True)
-    pairs = pd.DataFrame(
-        {
-            "clip": "macs/" + stems,
-            "path": stems.map(audio_files(root, "audio")).fillna("audio/" + stems + ".wav"),
-            "offset": 0.0,
-            "duration": 10.0,
-            "text": table["text"],
-            "labels": table["labels"],
-            "recording": "tau/" + stems,
-            "split": "all",
-        }
-    )
-    return Corpus("macs", root, pairs.set_index("MACS.yaml: " + stems + ", caption " + table["number"].astype(str)))
+    stems = table["name"].str.removesuffix(".wav")
+    paths = clip_paths(root, "audio", stems)
+    ids = "MACS.yaml: caption " + table["number"].astype(str) + " of " + table["name"]
+    captions = pairs(ids, "macs/" + stems, paths, table["text"], "tau/" + stems, "all", table["labels"], duration=10.0)
+    return Corpus("macs", root, captions)

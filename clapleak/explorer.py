@@ -1,0 +1,82 @@
+"""The explorer of the book: the maps of all setups as one JSON, which `book/_static/explorer.js` draws."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+
+from clapleak import figures, metrics
+from clapleak.config import SETUPS, ClapleakError
+from clapleak.results import Run
+
+SIDE = 1000  # a map is a square of this many steps, fine enough for any screen
+NEAREST = 3  # labels that are named beside a clip
+
+
+def world(runs: Sequence[Run], title: str) -> dict[str, Any]:
+    """What the explorer shows of runs that share their test: at most one a setup, of one seed and group.
+
+    Gives title, synthetic, classes (C), colours (C), clips (N), labels (N) and, for each of the six setups, slug,
+    colour and, where a run exists, accuracy, silhouette, E_a and E_t (x and y of every point in turn, 0..1000 from the
+    upper left) and nearest (for each clip 3 times label and cosine in hundredths, closest first). ClapleakError for no
+    run, two of one setup, or runs of different clips or classes.
+    """
+    by_slug = {run.slug: run for run in runs}
+    if not runs or len(by_slug) != len(runs):
+        raise ClapleakError(f"{title}: the explorer needs one run a setup; got {[run.slug for run in runs]}")
+    first = runs[0].embeddings
+    for run, name in ((run, name) for run in runs for name in ("clips", "classes", "labels")):
+        if not np.array_equal(run.embeddings[name], first[name]):
+            raise ClapleakError(f"{run.path}: other {name} than {runs[0].path}; run `clapleak reproduce` again")
+    return {
+        "title": title,
+        "synthetic": bool(runs[0].metrics["synthetic"]),
+        "classes": [str(name) for name in first["classes"]],
+        "colours": [figures.class_colour(number) for number in range(len(first["classes"]))],
+        "clips": [str(clip) for clip in first["clips"]],
+        "labels": first["labels"].tolist(),
+        "setups": [
+            {"slug": setup.slug, "colour": figures.COLOURS[setup.slug]}
+            | (_maps(by_slug[setup.slug]) if setup.slug in by_slug else {})
+            for setup in SETUPS
+        ],
+    }
+
+
+def _maps(run: Run) -> dict[str, Any]:
+    E_a, E_t = (metrics.unit(run.embeddings[name].astype(np.float64)) for name in ("E_a", "E_t"))
+    similarity = E_a @ E_t.T  # (N, C)
+    order = np.argsort(-similarity, axis=1, kind="stable")[:, :NEAREST]
+    hundredths = np.rint(100 * np.take_along_axis(similarity, order, axis=1)).astype(int)
+    return {
+        "accuracy": round(run.metrics["accuracy"], 2),
+        "silhouette": round(run.metrics["silhouette"]["E_a"], 2),
+        "E_a": _square(run.map["E_a"]),
+        "E_t": _square(run.map["E_t"]),
+        "nearest": np.stack([order, hundredths], axis=2).ravel().tolist(),
+    }
+
+
+def _square(points: np.ndarray) -> list[int]:
+    """(N, 2) in the middle of a square, equal scale on both axes, y downwards as screens count."""
+    points = points.astype(np.float64) * (1, -1)
+    low, high = points.min(0), points.max(0)
+    steps = (points - (low + high) / 2) / max((high - low).max(), 1e-9) * SIDE + SIDE / 2
+    return np.rint(steps).astype(int).ravel().tolist()
+
+
+def element(worlds: Sequence[dict[str, Any]]) -> str:
+    """HTML of the explorer with its data; without the script of the book it is one line that points to the picture."""
+    if not worlds:
+        return "<p>The explorer has nothing to show yet: the lines above name the commands.</p>"
+    data = json.dumps(worlds, separators=(",", ":"), ensure_ascii=True)
+    for sign in "<>&":  # inside a script element only these could end it or begin another
+        data = data.replace(sign, f"\\u{ord(sign):04x}")
+    note = "The built book draws maps here that you can search and hear; this is the still picture."
+    return (
+        f'<div id="explorer" data-media="../_static/foley/"><p>{note}</p></div>'
+        f'<script type="application/json" id="explorer-data">{data}</script>'
+    )
