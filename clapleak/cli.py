@@ -74,9 +74,7 @@ def main() -> None:
 @main.command()
 @PROFILE
 @click.option("--seeds", type=click.IntRange(1), help="Seeds a setup. Default: as the profile says.")
-@click.option(
-    "--cores", type=click.IntRange(1), help="To use at once. Default: this machine's, or the cluster profile's."
-)
+@click.option("--cores", type=click.IntRange(1), help="To use at once. Default: all, or as the workflow profile says.")
 @DATA_ROOT
 @ALLOW_MISSING
 @click.option(
@@ -109,6 +107,7 @@ def reproduce(
     from clapleak.files import atomic_file
 
     root, settings = find_root(), load_profile(profile)
+    place = None if workflow_profile is None else _runnable(workflow_profile)
     found, groups = resolve(data_root), [None]
     if settings.data.foley is None:
         from clapleak.task import world  # slow to import
@@ -132,17 +131,17 @@ def reproduce(
         file.write(json.dumps(config).encode())
     command = [Path(sys.executable).parent / "snakemake", target]
     options = ["--rerun-incomplete", "--rerun-triggers", "mtime", "--configfile", settings_file]
-    if workflow_profile is None:
+    if place is None:
         options += ["--cores", str(cores or os.cpu_count()), "--quiet", "rules"]
     else:  # not quiet about rules, since that would hide why a job on another machine failed
-        options += ["--workflow-profile", _runnable(workflow_profile), *(["--cores", str(cores)] if cores else [])]
+        options += ["--workflow-profile", place, *(["--cores", str(cores)] if cores else [])]
     # a killed run leaves the folder locked; two runs at once are the user's to avoid
     if any((root / ".snakemake" / "locks").glob("*")):
         subprocess.run([*command, *options, "--unlock"], cwd=root, check=False, capture_output=True)
     started = time.time()
     if subprocess.run([*command, *options], cwd=root, check=False).returncode:
         logs = sorted((root / ".snakemake" / "slurm_logs").rglob("*.log"), key=lambda log: log.stat().st_mtime)
-        # Slurm's executor removes the logs of jobs that succeed; the last attempt of each other job counts
+        # Slurm's executor removes the log of a job that succeeds; of the others the last attempt counts
         failed = {log.parent: str(log.relative_to(root)) for log in logs if log.stat().st_mtime > started}
         raise ClapleakError(
             f"profile {profile} did not finish; {' and '.join(['the lines above', *failed.values()])} say why; "
