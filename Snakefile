@@ -53,6 +53,7 @@ rule backbone:
     input: rules.store.output
     output: touch(f"{BUILD}/backbone/{{pretraining}}/{{run}}.done")
     params: flags=flags
+    threads: config["threads"]
     priority: 1
     shell: "{CLI} pretrain --profile {GIVEN} --pretraining {wildcards.pretraining} {params.flags} {ROOT} {MISSING}"
 
@@ -66,6 +67,7 @@ rule train:
     input: backbone_of, rules.store.output
     output: touch(f"{BUILD}/trained/{{slug}}/{{run}}.done")
     params: flags=flags
+    threads: config["threads"]
     shell: "{CLI} train --profile {GIVEN} --setup {wildcards.slug} {params.flags} {ROOT} {MISSING}"
 
 
@@ -75,6 +77,7 @@ rule setup:
         REAL,
     output: f"{BUILD}/pages/setup_{{slug}}_{{run}}.ipynb"
     params: named=parameters
+    threads: config["threads"]
     shell: "{CLI} page setup {output} {params.named}"
 
 
@@ -83,6 +86,7 @@ if PROFILE == "mini":
     rule setup_page:
         input: f"{BUILD}/pages/setup_{{slug}}_{SHOWN_RUN}.ipynb"
         output: "book/pages/setup_{slug}.ipynb"
+        localrule: True
         shell: "cp {input} {output}"
 
 
@@ -102,4 +106,5 @@ rule book:
         [str(p) for p in sorted(Path("book").rglob("*")) if p.suffix in (".md", ".yml", ".bib", ".css", ".js", ".svg")],
     output: "_build/html/index.html"
     threads: workflow.cores
+    localrule: True
     shell: "{CLI} book"

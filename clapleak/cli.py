@@ -5,8 +5,11 @@ from __future__ import annotations
 import errno
 import json
 import os
+import shutil
 import subprocess
 import sys
+import time
+from importlib.util import find_spec
 from pathlib import Path
 
 import click
@@ -71,9 +74,14 @@ def main() -> None:
 @main.command()
 @PROFILE
 @click.option("--seeds", type=click.IntRange(1), help="Seeds a setup. Default: as the profile says.")
-@click.option("--cores", type=click.IntRange(1), default=os.cpu_count(), show_default=True, help="Runs side by side.")
+@click.option("--cores", type=click.IntRange(1), help="To use at once. Default: all, or as the workflow profile says.")
 @DATA_ROOT
 @ALLOW_MISSING
+@click.option(
+    "--workflow-profile",
+    type=click.Path(path_type=Path),
+    help="Folder that says where Snakemake runs the jobs, such as workflow/slurm. Default: on this machine.",
+)
 @click.option(
     "--controls",
     type=click.Choice(sorted(CONTROL_SETUPS)),
@@ -84,9 +92,10 @@ def main() -> None:
 def reproduce(
     profile: str,
     seeds: int | None,
-    cores: int,
+    cores: int | None,
     data_root: Path | None,
     allow_missing: bool,
+    workflow_profile: Path | None,
     controls: tuple[str, ...],
     book: bool,
 ) -> None:
@@ -98,6 +107,7 @@ def reproduce(
     from clapleak.files import atomic_file
 
     root, settings = find_root(), load_profile(profile)
+    place = None if workflow_profile is None else _runnable(workflow_profile)
     found, groups = resolve(data_root), [None]
     if settings.data.foley is None:
         from clapleak.task import world  # slow to import
@@ -113,22 +123,47 @@ def reproduce(
         "data_root": str(found or ""),
         "groups": [] if groups == [None] else groups,
         "allow_missing": allow_missing,
+        "threads": settings.compute.threads + settings.compute.workers,
         "controls": [setup.slug for name in controls for setup in CONTROL_SETUPS[name]],
     }
     settings_file = root / "build" / settings.name / "workflow.json"
     with atomic_file(settings_file) as file:  # on the command line Snakemake would read "false" as a text
         file.write(json.dumps(config).encode())
-    command = [Path(sys.executable).parent / "snakemake", target, "--cores", str(cores), "--quiet", "rules"]
+    command = [Path(sys.executable).parent / "snakemake", target]
     options = ["--rerun-incomplete", "--rerun-triggers", "mtime", "--configfile", settings_file]
+    if place is None:
+        options += ["--cores", str(cores or os.cpu_count()), "--quiet", "rules"]
+    else:  # not quiet about rules, since that would hide why a job on another machine failed
+        options += ["--workflow-profile", place, *(["--cores", str(cores)] if cores else [])]
     # a killed run leaves the folder locked; two runs at once are the user's to avoid
     if any((root / ".snakemake" / "locks").glob("*")):
         subprocess.run([*command, *options, "--unlock"], cwd=root, check=False, capture_output=True)
+    started = time.time()
     if subprocess.run([*command, *options], cwd=root, check=False).returncode:
+        logs = sorted((root / ".snakemake" / "slurm_logs").rglob("*.log"), key=lambda log: log.stat().st_mtime)
+        # Slurm's executor removes the log of a job that succeeds; of the others the last attempt counts
+        failed = {log.parent: str(log.relative_to(root)) for log in logs if log.stat().st_mtime > started}
         raise ClapleakError(
-            f"profile {profile} did not finish; the lines above say why; the same command goes on from there"
+            f"profile {profile} did not finish; {' and '.join(['the lines above', *failed.values()])} say why; "
+            "the same command goes on from there"
         )
     if target == "book":
         click.echo(f"The book: {root / '_build' / 'html' / 'index.html'}")
+
+
+def _runnable(workflow_profile: Path) -> Path:
+    """The absolute path of a Snakemake profile, once its settings and its executor are found."""
+    path = workflow_profile / "config.yaml"
+    try:
+        executor = (yaml.safe_load(path.read_text()) or {}).get("executor", "local")
+    except (OSError, ValueError, AttributeError, yaml.YAMLError) as error:
+        raise ClapleakError(f"{path}: no settings for Snakemake, as workflow/slurm/config.yaml shows them") from error
+    if executor not in ("local", "dryrun") and not find_spec(f"snakemake_executor_plugin_{executor.replace('-', '_')}"):
+        extra = "'clapleak[cluster]'" if executor == "slurm" else f"snakemake-executor-plugin-{executor}"
+        raise ClapleakError(f"{path}: the executor {executor} is absent: pip install {extra}")
+    if executor == "slurm" and shutil.which("sbatch") is None:
+        raise ClapleakError(f"{path}: sbatch is not found: run this on a machine of the cluster that submits jobs")
+    return workflow_profile.resolve()
 
 
 @main.command()

@@ -3,6 +3,7 @@
 import importlib
 import importlib.util
 import os
+import shutil
 import sys
 from pathlib import Path
 from types import ModuleType
@@ -11,6 +12,8 @@ import numpy as np
 import pandas as pd
 import pytest
 import soundfile
+
+from clapleak.config import find_root
 
 os.environ.setdefault("HF_HUB_OFFLINE", "1")  # before transformers is imported: no test waits for a foreign server
 
@@ -55,3 +58,13 @@ def panns():
     package.__path__ = list(spec.submodule_search_locations)
     sys.modules["panns_inference"] = package
     return importlib.import_module("panns_inference.models")
+
+
+@pytest.fixture
+def project(tmp_path) -> Path:
+    """A copy of what a run reads, without results or anything built."""
+    root = find_root()
+    for name in ("profiles", "notebooks", "reference", "clapleak", "workflow"):
+        shutil.copytree(root / name, tmp_path / name, ignore=shutil.ignore_patterns("__pycache__"))
+    shutil.copy(root / "Snakefile", tmp_path)
+    return tmp_path

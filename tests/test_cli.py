@@ -213,6 +213,22 @@ def test_unknown_notebook_and_parameter_are_refused(project):
     assert Path("out.ipynb").read_text() == page
 
 
+def test_a_workflow_profile_that_cannot_run_names_the_remedy(project, monkeypatch):
+    def message() -> str:
+        return refused("reproduce", "--profile", "smoke", "--workflow-profile", "cluster")
+
+    monkeypatch.setenv("PATH", "/nowhere")
+    settings = Path("cluster/config.yaml")
+    assert f"{settings}: no settings for Snakemake" in message()
+    settings.parent.mkdir()
+    settings.write_text("- executor\n")
+    assert f"{settings}: no settings for Snakemake" in message()
+    settings.write_text("executor: cloud-of-mine\n")
+    assert "pip install snakemake-executor-plugin-cloud-of-mine" in message()
+    settings.write_text("executor: slurm\n")
+    assert ("sbatch" if importlib.util.find_spec("snakemake_executor_plugin_slurm") else "[cluster]") in message()
+
+
 def test_full_disk_is_one_line(project, monkeypatch):
     def full(*args, **kwargs):
         raise OSError(28, os.strerror(28), "build/smoke/x")

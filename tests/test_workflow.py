@@ -13,20 +13,10 @@ from pathlib import Path
 import pytest
 import yaml
 
-from clapleak.config import SETUPS, find_root
+from clapleak.config import SETUPS
 
 CLI = str(Path(sys.executable).parent / "clapleak")
 TRAIN = [CLI, "train", "--profile", "smoke", "--setup", "clean-clean"]
-
-
-@pytest.fixture
-def project(tmp_path) -> Path:
-    """A copy of what a run reads, without results or anything built."""
-    root = find_root()
-    for name in ("profiles", "notebooks", "reference", "clapleak"):
-        shutil.copytree(root / name, tmp_path / name, ignore=shutil.ignore_patterns("__pycache__"))
-    shutil.copy(root / "Snakefile", tmp_path)
-    return tmp_path
 
 
 def metrics(project: Path, slug: str = "clean-clean") -> str:
