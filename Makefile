@@ -1,6 +1,7 @@
 # make book   environment, the six setups of the mini profile, every page, the HTML
 # make test   environment, lint, unit tests, the smoke workflow, the strict build of the book
 # make html   the HTML from the committed pages alone
+# make pdf    the HTML as one PDF; needs Chromium
 # make clean  everything that the others made, except results and pages
 PYTHON ?= python3
 VENV ?= .venv
@@ -8,7 +9,7 @@ SEEDS ?= 3
 CORES ?= 2
 BIN := $(VENV)/bin
 
-.PHONY: book html test clean
+.PHONY: book html pdf test clean
 .DELETE_ON_ERROR:
 
 book: $(VENV)/book.stamp
@@ -16,6 +17,9 @@ book: $(VENV)/book.stamp
 
 html: $(VENV)/book.stamp
 	$(BIN)/clapleak book
+
+pdf: html
+	$(BIN)/clapleak pdf
 
 test: $(VENV)/test.stamp
 	$(BIN)/ruff check .

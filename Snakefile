@@ -10,7 +10,8 @@ from clapleak.results import run_name
 PROFILE, GIVEN, FILE = config["name"], config["profile"], config["file"]  # name, as the user gave it, its path
 BUILD = f"build/{PROFILE}"
 CLI = f"{Path(sys.executable).parent}/clapleak"
-SHOWN = ("cli.py", "explorer.py", "figures.py", "live.py", "pages.py", "plan.py", "results.py")  # they only call or show, so they make no training stale
+# they only call, plan or show, so they make no training stale
+SHOWN = ("cli.py", "explorer.py", "figures.py", "live.py", "pages.py", "pdf.py", "plan.py", "results.py")
 CODE = [str(p) for p in sorted(Path("clapleak").rglob("*")) if p.suffix in (".py", ".csv") and p.name not in SHOWN]
 RUNS = {run_name(seed, group): (seed, group) for group in config["groups"] or [None] for seed in range(config["seeds"])}
 DATA = config["data_root"] or ""  # Snakemake reads an empty value as None
@@ -74,7 +75,7 @@ rule train:
 rule setup:
     input:
         backbone_of, rules.store.output, "notebooks/setup.py", "clapleak/figures.py", "clapleak/pages.py",
-        REAL,
+        "_config.yml", REAL,
     output: f"{BUILD}/pages/setup_{{slug}}_{{run}}.ipynb"
     params: named=parameters
     threads: config["threads"]
@@ -92,7 +93,7 @@ if PROFILE == "mini":
 
 rule result_page:
     input:
-        "notebooks/{name}.py", "clapleak/explorer.py", "clapleak/figures.py", "clapleak/pages.py",
+        "notebooks/{name}.py", "clapleak/explorer.py", "clapleak/figures.py", "clapleak/pages.py", "_config.yml",
         lambda w: [] if w.name in ("idea", "leaks", "world") else [*rules.runs.input, *REAL],
         [str(p) for p in sorted(Path("reference").glob("*.csv"))], [str(p) for p in Path("results").glob("*.json")],
     output: "book/pages/{name}.ipynb"

@@ -366,3 +366,13 @@ def book() -> None:
     first_page = pages.build_book(root)
     pages.write_summary(root)
     click.echo(f"The book: {first_page}")
+
+
+@main.command()
+def pdf() -> None:
+    """Print the built book as one PDF with Chromium; run `clapleak book` before."""
+    from clapleak import pdf as printer
+
+    root = find_root()
+    html = root / "_build" / "html"
+    click.echo(f"The PDF: {printer.write_pdf(html, printer.chapters(root), root / '_build' / 'clapleak.pdf')}")

@@ -17,6 +17,7 @@ import jupytext
 import nbformat
 import papermill
 import soundfile
+import yaml
 
 from clapleak import results
 from clapleak.config import SETUPS, ClapleakError, Setup
@@ -34,6 +35,13 @@ _FRONT_DOOR = """<!doctype html>
 <body><a href="pages/intro.html">clapleak</a></body>
 </html>
 """
+# Colab opens a page alone; it needs the package, and profiles/ and results/ below its working directory.
+_COLAB = """\
+import os, sys
+if "google.colab" in sys.modules:
+    !test -d /content/project || git clone --quiet --depth 1 --branch {branch} {url} /content/project
+    !pip install --quiet --editable "/content/project[offline]" papermill jupytext myst-nb
+    os.chdir("/content/project"); sys.path.insert(0, "/content/project")"""
 MEDIA_RATE, MEDIA_SECONDS = 16000, 2.5
 RESULT_PAGES = (
     "intro", "idea", "leaks", "world", "table1_accuracy", "fig2_tsne_audio",
@@ -44,6 +52,9 @@ RESULT_PAGES = (
 
 def execute(notebook: Path, output: Path, parameters: dict[str, Any], *, root: Path, threads: int = 1) -> None:
     """Run a notebook with parameters and write the page, normalised so that equal runs give equal files.
+
+    After the title stands a cell that the book does not show. On Colab, and only there, it installs the project from
+    the address and the branch or tag in _config.yml. A page that trains asks Colab for a GPU.
 
     Parameters
     ----------
@@ -68,6 +79,7 @@ def execute(notebook: Path, output: Path, parameters: dict[str, Any], *, root: P
     _fill_in(source, parameters)
     with tempfile.TemporaryDirectory() as folder:
         draft, done = Path(folder) / "draft.ipynb", Path(folder) / "done.ipynb"
+        source.cells.insert(1, colab_cell(root))
         source.metadata["kernelspec"] = {"name": "python3", "display_name": "Python 3", "language": "python"}
         nbformat.write(source, draft)
         known = papermill.inspect_notebook(draft)
@@ -85,8 +97,27 @@ def execute(notebook: Path, output: Path, parameters: dict[str, Any], *, root: P
             raise ClapleakError(f"{notebook}: cell {error.exec_count} failed: {error.ename}: {error.evalue}") from error
         page = nbformat.read(done, 4)
     normalise(page, root)
+    if notebook.stem == "setup":
+        page.metadata["accelerator"] = "GPU"
     with atomic_file(output) as file:
         file.write(nbformat.writes(page).encode())
+
+
+def colab_cell(root: Path) -> nbformat.NotebookNode:
+    """The hidden first code cell of every page; it does nothing but on Colab.
+
+    Raises
+    ------
+    ClapleakError
+        _config.yml is absent or names no repository.
+    """
+    config = root / "_config.yml"
+    try:
+        place = yaml.safe_load(config.read_text(encoding="utf-8"))["repository"]
+        source = _COLAB.format(url=place["url"], branch=place["branch"])
+    except (OSError, KeyError, TypeError) as error:
+        raise ClapleakError(f"{config}: name the repository: url and branch, for the pages on Colab") from error
+    return nbformat.v4.new_code_cell(source, metadata={"tags": ["remove-cell", "colab"]})
 
 
 def _fill_in(notebook: nbformat.NotebookNode, parameters: dict[str, Any]) -> None:

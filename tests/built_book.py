@@ -21,7 +21,7 @@ def html_folder() -> Path:
     """Folder of the finished HTML. ClapleakError for a missing page, a warning or an error."""
     root = Path(tempfile.mkdtemp(prefix="clapleak-book-"))
     atexit.register(shutil.rmtree, root, ignore_errors=True)
-    for part in ("book", "profiles"):
+    for part in ("book", "profiles", "reference"):
         shutil.copytree(ROOT / part, root / part)
     shutil.copy(ROOT / "_config.yml", root)
     return build_book(root).parent

@@ -66,5 +66,6 @@ def project(tmp_path) -> Path:
     root = find_root()
     for name in ("profiles", "notebooks", "reference", "clapleak", "workflow"):
         shutil.copytree(root / name, tmp_path / name, ignore=shutil.ignore_patterns("__pycache__"))
-    shutil.copy(root / "Snakefile", tmp_path)
+    for name in ("Snakefile", "_config.yml"):
+        shutil.copy(root / name, tmp_path)
     return tmp_path

@@ -5,6 +5,7 @@ Builds the book first. Needs Chromium and playwright; skips with the reason wher
 
 import re
 import shutil
+import subprocess
 import threading
 from collections.abc import Iterator
 from functools import partial
@@ -22,6 +23,7 @@ FLAGS = [
     "--headless", "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run",
     "--disable-background-networking", "--disable-component-update", "--disable-sync",
 ]  # fmt: skip
+AXE = "4.14.1"
 ABSENT = [name for name in PAGES if not any((ROOT / "book").glob(f"{name}.*"))]
 pytestmark = [
     pytest.mark.skipif(CHROMIUM is None, reason="no Chromium: apt-get install chromium"),
@@ -52,6 +54,23 @@ def browser() -> Iterator:
         running = playwright.chromium.launch(executable_path=CHROMIUM, args=FLAGS)
         yield running
         running.close()
+
+
+@pytest.fixture(scope="module")
+def axe() -> str:
+    """Source of axe-core, which npm fetches once into an ignored folder."""
+    folder = ROOT / ".cache" / f"axe-core-{AXE}"
+    script = folder / "node_modules" / "axe-core" / "axe.min.js"
+    if not script.is_file():
+        npm = shutil.which("npm")
+        if npm is None:
+            pytest.skip("no axe-core: apt-get install npm, which fetches it")
+        command = [npm, "install", "--prefix", folder, "--no-save", "--no-audit", "--no-fund", f"axe-core@{AXE}"]
+        folder.mkdir(parents=True, exist_ok=True)
+        done = subprocess.run(command, capture_output=True, text=True, check=False, timeout=120)
+        if done.returncode:
+            pytest.skip(f"no axe-core: npm could not fetch it: {done.stderr.strip()[-200:]}")
+    return script.read_text(encoding="utf-8")
 
 
 class Visit:
@@ -159,6 +178,30 @@ def test_text_stands_out_from_its_background(seen, dark):
         }"""
     )
     assert not poor
+
+
+@pytest.mark.parametrize(("dark", "width"), [(False, 1280), (True, 1280), (False, 390)], ids=["light", "dark", "phone"])
+def test_axe_finds_no_serious_fault(seen, axe, dark, width):
+    seen.look(width=width, dark=dark)
+    seen.page.wait_for_timeout(500)  # the theme looks a little later which boxes scroll now
+    assert faults(seen.page, axe) == []
+
+
+def test_axe_would_find_a_fault(visit, axe):
+    seen = visit("references")
+    spoil = "document.querySelector('article').insertAdjacentHTML('beforeend', '<img src=\"../_static/logo.svg\">')"
+    seen.page.evaluate(spoil)
+    assert [name for name, _ in faults(seen.page, axe)] == ["image-alt"]
+
+
+def faults(page, axe: str) -> list:
+    """Serious and critical faults that axe-core finds, with the first elements that have them."""
+    page.evaluate(axe)
+    return page.evaluate(
+        """async () => (await axe.run({resultTypes: ["violations"]})).violations
+          .filter(fault => ["serious", "critical"].includes(fault.impact))
+          .map(fault => [fault.id, fault.nodes.slice(0, 3).map(node => node.html.slice(0, 120))])"""
+    )
 
 
 def test_first_address_leads_to_the_introduction(visit):

@@ -199,6 +199,7 @@ def test_book_without_pages_names_the_command(project):
 
 
 def test_unknown_notebook_and_parameter_are_refused(project):
+    shutil.copy(Path(__file__).parents[1] / "_config.yml", project)
     (project / "notebooks").mkdir()
     (project / "notebooks" / "sum.py").write_text('# %% tags=["parameters"]\nfirst = 1\n\n# %%\nprint(first + 1)\n')
     assert "nothing.py" in refused("page", "nothing", "out.ipynb")
