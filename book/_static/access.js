@@ -9,7 +9,9 @@
     });
     // the works cited are marked as a list whose parts are none
     document.querySelectorAll(".citation-list, .citation").forEach((part) => part.removeAttribute("role"));
+    // their text is their name; a label that says something else hides it from those who speak their commands
+    document.querySelectorAll("summary, .search-button-field").forEach((part) => part.removeAttribute("aria-label"));
   };
-  if (document.readyState === "loading") document.addEventListener("DOMContentLoaded", amend);
-  else amend();
+  if (document.readyState === "complete") amend();
+  else window.addEventListener("load", amend);  // after the theme's own scripts
 })();
