@@ -49,7 +49,7 @@ def test_links_stay_in_the_pdf_or_lead_to_the_world(book):
 def test_figures_and_equations_are_there_and_controls_are_not(book):
     text = "\n".join(sheet.extract_text() for sheet in book.pages)
     assert sum(len(sheet.images) for sheet in book.pages) >= 4
-    used = [font.get_object() for sheet in book.pages for font in sheet["/Resources"]["/Font"].values()]
+    used = [font.get_object() for sheet in book.pages for font in sheet["/Resources"].get("/Font", {}).values()]
     fonts = {str(font.get("/BaseFont") or font["/FontDescriptor"]["/FontName"]) for font in used}
     assert [name for name in fonts if "MathJax" in name], fonts
     assert "\\frac" not in text and "\\sum" not in text
