@@ -46,7 +46,7 @@ def drops(runs):
     wide["less data (dirty - matched)"] = wide["dirty"] - wide["matched"]
     wide["leakage (matched - clean)"] = wide["matched"] - wide["clean"]
     by = wide.groupby("pretraining", sort=False).agg(["mean", "std"]).reindex(["dirty", "clean", "none"])
-    return pd.DataFrame({c: [f"{m:.2f} ± {s:.2f}" for m, s in by[c].to_numpy()] for c in wide}, index=by.index)
+    return pd.DataFrame({c: [f"{m:.2f}\N{NO-BREAK SPACE}±\N{NO-BREAK SPACE}{s:.2f}" for m, s in by[c].to_numpy()] for c in wide}, index=by.index)
 
 
 # %% [markdown]
