@@ -1,11 +1,11 @@
 """A training step of CNN14 at width 64: clapleak beside the class of `panns-inference` in its own default form.
 
-Run `python benchmarks/cnn14.py [--batch 16] [--repeats 2] [--compile]`; it needs the extra `test`. Clips of 5 s at
+Run `python benchmarks/cnn14.py [--batch 32] [--repeats 2] [--compile]`; it needs the extra `test`. Clips of 5 s at
 32 kHz with PANNs' front end, 527 classes, masks and dropout on, Adam. The published class works in fp32, computes its
 log-mel by convolution inside the step and knows one memory layout. clapleak takes bf16 where the processor has it,
 channels_last, and a log-mel by FFT; "stored" leaves the log-mel out of the step, as where it comes from the clip store.
 The sides take turns, so that other work on the machine slows all of them; the median of the ratios counts.
-torch.compile is left out by default: on two cores its first step takes about two minutes.
+torch.compile is left out by default: on two cores its first step takes a minute or two.
 """
 
 from __future__ import annotations
@@ -88,7 +88,7 @@ def our_step(
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--batch", type=int, default=16)
+    parser.add_argument("--batch", type=int, default=32)
     parser.add_argument("--repeats", type=int, default=2)
     parser.add_argument("--compile", action="store_true", help="also with torch.compile; needs a C++ compiler")
     options = parser.parse_args()
