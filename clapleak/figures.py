@@ -39,21 +39,22 @@ def _new(width: float, height: float, **options) -> tuple[Figure, np.ndarray]:
     return figure, axes
 
 
-def headline(ours: pd.DataFrame, paper: pd.DataFrame, *, title: str) -> Figure:
+def headline(ours: pd.DataFrame, paper: pd.DataFrame | None, *, title: str) -> Figure:
     """Accuracy of the six setups: our runs as dots with their mean, the paper's value as a diamond.
 
-    `ours` is `results.table(...)`, `paper` is `results.paper()`.
+    `ours` is `results.table(...)` or has its columns setup, accuracy and chance; `paper` is `results.paper()`, or None
+    where nothing in it compares.
     """
     figure, (ax,) = _new(7, 3.8)
-    printed = paper[paper["row"] == "accuracy"].set_index("column")["value"]
     for x, slug in enumerate(SLUGS):
         runs = ours.loc[ours["setup"] == slug, "accuracy"]
         ax.bar(x, runs.mean(), 0.62, color=COLOURS[slug], alpha=0.85)
         ax.scatter(
             x + np.linspace(-0.16, 0.16, len(runs)), runs, 18, "white", edgecolors="black", linewidths=0.8, zorder=3
         )
-        ax.scatter(x + 0.42, printed[slug], 46, "black", marker="D", zorder=4)
-    ax.scatter([], [], 46, "black", marker="D", label="paper")
+    if paper is not None:
+        printed = paper[paper["row"] == "accuracy"].set_index("column")["value"]
+        ax.scatter(np.arange(len(SLUGS)) + 0.42, printed[SLUGS], 46, "black", marker="D", zorder=4, label="paper")
     ax.scatter([], [], 18, "white", edgecolors="black", label="ours, one run")
     ax.bar(0, 0, color=GREY, label="ours, mean")
     ax.axhline(ours["chance"].mean(), color=GREY, linestyle="--", linewidth=1, label="guessing")
@@ -86,15 +87,23 @@ def controls(runs: pd.DataFrame, *, title: str) -> Figure:
     return figure
 
 
-def doses(runs: pd.DataFrame) -> Figure:
-    """Accuracy over the share of leaking pairs that stay in training: every run as a dot, the mean as a line."""
+def doses(runs: pd.DataFrame, share: float | None = None) -> Figure:
+    """Accuracy over the share of leaking pairs that stay in training: every run as a dot, the mean as a line.
+
+    A `share` that was run is marked, with its mean and standard deviation as the title.
+    """
     figure, (ax,) = _new(7, 3.8)
     shares = runs["training"].map(LEAKED)
     means = runs.groupby(shares)["accuracy"].mean()
     ax.plot(means.index, means, color=COLOURS["clean-dirty"], linewidth=2, label="mean")
     ax.scatter(shares, runs["accuracy"], 22, "white", edgecolors="black", linewidths=0.8, zorder=3, label="one run")
     ax.axhline(runs["chance"].mean(), color=GREY, linestyle="--", linewidth=1, label="guessing")
-    ax.set_xticks(list(LEAKED.values()), [f"{share:.0%}" for share in LEAKED.values()])
+    ax.set_xticks(list(LEAKED.values()), [f"{dose:.0%}" for dose in LEAKED.values()])
+    if share in means.index:
+        found, pairs = (runs.loc[shares == share, name].astype(float) for name in ("accuracy", "pairs"))
+        ax.axvline(share, color=COLOURS["clean-dirty"], alpha=0.35, linewidth=9)
+        text = f"{found.mean():.2f} ± {found.std():.2f}, from {pairs.mean():.0f} pairs"
+        ax.set_title(f"{share:.0%} of the leaks: accuracy {text}", fontsize=12)
     ax.set_ylim(0)
     ax.set_xlabel("share of the leaking pairs that stay", fontsize=11)
     ax.set_ylabel("zero-shot accuracy", fontsize=11)
@@ -305,23 +314,52 @@ def correlation(points: dict[str, tuple[pd.Series, pd.Series]], *, x: str, y: st
     return figure
 
 
-def overlap(clouds: dict[str, tuple[np.ndarray, np.ndarray]], *, n_permutations: int = 300) -> Figure:
-    """S_k over k for pairs of clouds, with the chance line, the band of unrelated clouds, and where S is taken."""
+def overlap(
+    clouds: dict[str, tuple[np.ndarray, np.ndarray]],
+    *,
+    k_max: int | None = None,
+    include_self: bool = False,
+    n_permutations: int = 300,
+) -> Figure:
+    """S_k over k for pairs of clouds, with the chance line, the band of unrelated clouds, and where S is taken.
+
+    With a `k_max` that is given, S is the maximum up to there; a line marks it and the title gives the values.
+    """
     figure, axes = _new(7, 3.3, ncols=len(clouds), sharey=True, squeeze=False)
     for ax, (title, (p, q)) in zip(axes.flat, clouds.items(), strict=True):
-        found = metrics.topological_similarity(p, q)
+        found = metrics.topological_similarity(p, q, k_max=k_max, include_self=include_self)
         k = np.arange(1, len(found.curve) + 1)
-        band = metrics.permutation_band(p, q, n_permutations=n_permutations)
+        band = metrics.permutation_band(p, q, n_permutations=n_permutations, include_self=include_self)
         ax.fill_between(k, band[0], band[2], color=GREY, alpha=0.25, label="95 % of unrelated clouds")
         ax.plot(k, found.chance, color=GREY, linestyle="--", linewidth=1, label="chance")
         ax.plot(k, found.curve, color=COLOURS["dirty-clean"], label="S_k")
-        ax.scatter([found.k], [found.value], 36, COLOURS["dirty-dirty"], zorder=4, label="S, our convention")
+        label = "S, our convention" if k_max is None else "S, the maximum up to the line"
+        ax.scatter([found.k], [found.value], 36, COLOURS["dirty-dirty"], zorder=4, label=label)
+        if k_max is not None:
+            ax.axvline(k_max, color=COLOURS["dirty-dirty"], linewidth=1)
+            here = f"at k = {k_max}: S_k = {found.curve[k_max - 1]:.2f}, chance {found.chance[k_max - 1]:.2f}"
+            title = f"{title}, {here}; S = {found.value:.2f} at k = {found.k}"
         ax.set_title(title, fontsize=11)
         ax.set_xlabel("k", fontsize=11)
         ax.set_ylim(0, 1.02)
     axes.flat[0].set_ylabel("shared neighbours", fontsize=11)
     handles, names = axes.flat[0].get_legend_handles_labels()
     figure.legend(handles, names, loc="outside lower center", ncols=2, fontsize=10, frameon=False)
+    return figure
+
+
+def similarities(cosines: dict[str, np.ndarray], prompts: Sequence[str], *, title: str) -> Figure:
+    """Cosine of one sound with every prompt, (P,), a panel a setup; the nearest prompt has the setup's colour."""
+    figure, axes = _new(7, 1.3 + 0.28 * len(prompts), ncols=len(cosines), sharex=True, sharey=True, squeeze=False)
+    for ax, (slug, values) in zip(axes.flat, cosines.items(), strict=True):
+        places = np.arange(len(prompts))
+        ax.barh(places, values, 0.7, color=[COLOURS[slug] if i == values.argmax() else "#b5b5b5" for i in places])
+        ax.axvline(0, color=GREY, linewidth=0.8)
+        ax.set_title(f"{slug}: {prompts[int(values.argmax())]}", fontsize=11)
+        ax.set_xlabel("cosine with the sound", fontsize=11)
+    axes.flat[0].set_yticks(np.arange(len(prompts)), prompts)
+    axes.flat[0].invert_yaxis()
+    figure.suptitle(title, fontsize=12)
     return figure
 
 

@@ -46,7 +46,7 @@ MEDIA_RATE, MEDIA_SECONDS = 16000, 2.5
 RESULT_PAGES = (
     "intro", "idea", "leaks", "world", "table1_accuracy", "fig2_tsne_audio",
     "table2_silhouette", "fig3_tsne_text", "table3_topology", "fig4_backbones", "controls", "explorer",
-    "neighbours",
+    "neighbours", "live",
 )  # fmt: skip
 
 

@@ -16,7 +16,9 @@ from clapleak import pages
 from clapleak.config import SETUPS
 
 NOTEBOOKS = sorted((Path(__file__).parents[1] / "notebooks").glob("*.py"))
-RESULT_NOTEBOOKS = [p for p in NOTEBOOKS if re.match(r"(table|fig)\d_|(intro|explorer|neighbours|controls)$", p.stem)]
+RESULT_NOTEBOOKS = [
+    p for p in NOTEBOOKS if re.match(r"(table|fig)\d_|(intro|explorer|neighbours|controls|live)$", p.stem)
+]
 WITHOUT_ANY = [path for path in RESULT_NOTEBOOKS if path.stem in ("intro", "explorer", "neighbours")]
 PLUMBING = {"hide-input", "remove-input", "remove-cell"}
 # where digits may stand: formulas, code and glued values, addresses, numbers of sections
