@@ -2,6 +2,7 @@
 # make test   environment, lint, unit tests, the smoke workflow, the strict build of the book
 # make html   the HTML from the committed pages alone
 # make pdf    the HTML as one PDF; needs Chromium
+# make live   the page with knobs in JupyterLab, as a copy
 # make clean  everything that the others made, except results and pages
 PYTHON ?= python3
 VENV ?= .venv
@@ -9,7 +10,7 @@ SEEDS ?= 3
 CORES ?= 2
 BIN := $(VENV)/bin
 
-.PHONY: book html pdf test clean
+.PHONY: book html pdf live test clean
 .DELETE_ON_ERROR:
 
 book: $(VENV)/book.stamp
@@ -21,11 +22,15 @@ html: $(VENV)/book.stamp
 pdf: html
 	$(BIN)/clapleak pdf
 
+live: $(VENV)/book.stamp
+	mkdir -p build && cp book/pages/live.ipynb build/
+	$(BIN)/jupyter lab build/live.ipynb
+
 test: $(VENV)/test.stamp
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
-	$(BIN)/pytest
+	$(BIN)/pytest --numprocesses $(CORES) --dist loadgroup
 
 clean:
 	rm -rf build _build .snakemake .pytest_cache .ruff_cache .mypy_cache

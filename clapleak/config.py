@@ -15,6 +15,10 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 class ClapleakError(ValueError):
     """A mistake of the user's: one line that names the file or key and the remedy."""
 
+    def _render_traceback_(self) -> list[str]:
+        """What a live notebook shows, in place of the stack: IPython asks for it."""
+        return [f"clapleak: {self}"]
+
 
 @dataclass(frozen=True)
 class Setup:

@@ -18,6 +18,18 @@ from clapleak.config import find_root
 os.environ.setdefault("HF_HUB_OFFLINE", "1")  # before transformers is imported: no test waits for a foreign server
 
 
+# The longest first, so that no process is left alone with one of them at the end; the built book is made once.
+GROUPS = {"slurm": ("test_slurm",), "book": ("test_book", "test_browser", "test_pdf", "test_places")}
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """The tests of a file stay in one process, and so do those of the built book."""
+    order = {name: (rank, group) for rank, (group, names) in enumerate(GROUPS.items()) for name in names}
+    for item in items:
+        item.add_marker(pytest.mark.xdist_group(order.get(item.path.stem, (0, item.path.stem))[1]))
+    items.sort(key=lambda item: order.get(item.path.stem, (len(GROUPS), ""))[0])
+
+
 @pytest.fixture(scope="session")
 def real_data() -> Path:
     """Root of the real data; skips where CLAPLEAK_DATA is not set."""

@@ -2,6 +2,7 @@
 
 import pytest
 import yaml
+from IPython.core.interactiveshell import InteractiveShell
 
 from clapleak.config import SETUPS, ClapleakError, Setup, find_root, load_profile
 
@@ -71,3 +72,9 @@ def test_broken_yaml_and_unknown_names_are_refused(tmp_path):
 def test_fingerprint_follows_every_number(tmp_path):
     other = load_profile(write(tmp_path, lambda c: c["loss"].update(max_logit=99.0)))
     assert other.sha256 != load_profile("mini").sha256
+
+
+def test_a_live_notebook_shows_a_mistake_as_one_line(capsys):
+    InteractiveShell().run_cell("from clapleak.config import load_profile\nload_profile('nowhere')")
+    printed = capsys.readouterr().out.strip()
+    assert printed.startswith("clapleak: ") and "nowhere" in printed and len(printed.splitlines()) == 1

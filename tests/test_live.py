@@ -141,6 +141,7 @@ def test_training_on_the_spot_replaces_weights_of_other_results(trained, monkeyp
 
 
 def test_controls_call_with_their_values_and_a_page_shows_the_first(monkeypatch):
+    monkeypatch.delenv("CLAPLEAK_PAGE", raising=False)
     seen = []
 
     def draw(a, b):
