@@ -6,7 +6,6 @@ from collections.abc import Sequence
 
 import numpy as np
 import pandas as pd
-import torch
 from matplotlib import colormaps
 from matplotlib.axes import Axes
 from matplotlib.colors import to_hex
@@ -15,7 +14,6 @@ from matplotlib.patheffects import withStroke
 from scipy.stats import linregress
 
 from clapleak import metrics, results
-from clapleak.audio import log_mel, standardise
 from clapleak.config import LEAKED, PRETRAININGS, SETUPS, ClapleakError, Setup, load_profile
 from clapleak.datasets import foley
 from clapleak.results import Run
@@ -365,6 +363,10 @@ def similarities(cosines: dict[str, np.ndarray], prompts: Sequence[str], *, titl
 
 def spectrograms(paths: Sequence[str], titles: Sequence[str], *, seconds: float) -> Figure:
     """Log-mel spectrograms of sounds of the embedded world, as the default profile hears them; four in a row."""
+    import torch  # slow to import, and no other figure needs it
+
+    from clapleak.audio import log_mel, standardise
+
     settings = load_profile("mini").audio
     rows = -(-len(paths) // 4)
     figure, axes = _new(9, 1.35 * rows, nrows=rows, ncols=4, squeeze=False)
@@ -373,7 +375,7 @@ def spectrograms(paths: Sequence[str], titles: Sequence[str], *, seconds: float)
         ax.set_axis_off()
     for ax, path, title in zip(axes.flat, paths, titles, strict=False):
         wave = foley.synthesise(path, sample_rate=settings.sample_rate, duration=seconds)
-        mel = log_mel(standardise(torch.from_numpy(wave)[None]), settings)[0].T
+        mel = log_mel(standardise(torch.from_numpy(wave)[None]), settings)[0].T.numpy()
         ax.imshow(mel, origin="lower", aspect="auto", cmap="magma")
         ax.set_title(title, fontsize=10)
     return figure

@@ -40,7 +40,7 @@ _COLAB = """\
 import os, sys
 if "google.colab" in sys.modules:
     !test -d /content/project || git clone --quiet --depth 1 --branch {branch} {url} /content/project
-    !pip install --quiet --editable "/content/project[offline]" papermill jupytext myst-nb
+    !pip install --quiet --editable "/content/project[offline]" papermill jupytext myst-nb anywidget
     os.chdir("/content/project"); sys.path.insert(0, "/content/project")"""
 MEDIA_RATE, MEDIA_SECONDS = 16000, 2.5
 RESULT_PAGES = (
@@ -243,7 +243,7 @@ def build_book(root: Path) -> Path:
 
 def write_summary(root: Path) -> None:
     """Put the table of accuracies into the README, between its two markers; from results and reference alone."""
-    from clapleak import figures  # here, since it imports torch and most uses of this module do without
+    from clapleak import figures  # here, since it is slow to import and most uses of this module do without
 
     printed = results.paper(root)
     columns = {}

@@ -114,10 +114,31 @@ figures.doses(dose)
 #   {glue:text}`holds` of the two worlds, if more than half of the drop is to count as that.
 # - The control matches the pairs of training. Pre-training data are not matched.
 #
-# ## Exercise
+# ## Exercises
 #
-# Predict before you run: a training set with half of the leaks, does it give half of the gain?
+# **1. Half of the leaks.** Does a training set with half of the leaks give half of the gain?
 
 # %% tags=["hide-cell"]
 means = dose.groupby("training")["accuracy"].mean().reindex(list(LEAKED)).astype(float)
 ((means - means["clean"]) / (means["dirty"] - means["clean"])).round(2)
+
+# %% [markdown]
+# **2. Who gains most?** With which pre-training is the leakage part of the drop largest? Think of what the audio side
+# must already hear for a leaked word to help.
+
+# %% tags=["hide-cell"]
+wide = ours.astype({"accuracy": float}).groupby(["pretraining", "training"], sort=False)["accuracy"].mean().unstack()
+wide = wide.reindex(columns=["matched", "clean"])
+(wide["matched"] - wide["clean"]).sort_values(ascending=False).round(2).to_frame("leakage")
+
+# %% [markdown]
+# **3. Could it be the seed?** In how many single runs is a smaller dirty set worse than the whole one, and in how many
+# is a clean set worse than that?
+
+# %% tags=["hide-cell"]
+for name, runs in (("embedded world", ours), ("real ESC-50", real)):
+    keys = ["pretraining", "group", "seed"]
+    runs = runs.assign(group=runs["group"].fillna(-1)).pivot(index=keys, columns="training", values="accuracy")
+    runs = runs.reindex(columns=["dirty", "matched", "clean"])
+    less, leak = (runs["dirty"] > runs["matched"]).sum(), (runs["matched"] > runs["clean"]).sum()
+    print(f"{name}: less data costs in {less} of {len(runs)} runs, missing leaks in {leak}")

@@ -22,6 +22,7 @@
 import pandas as pd
 from IPython.display import HTML
 from myst_nb import glue
+from sklearn.metrics import pairwise_distances
 
 from clapleak import figures, results
 
@@ -90,9 +91,31 @@ glue("chance", float(runs[0].metrics["chance"]), display=False)
 #   class, where about {glue:text}`chance:.2f` would by chance.
 # - Two maps of equal silhouette can look different. t-SNE chooses what to keep.
 #
-# ## Exercise
+# ## Exercises
 #
-# Cover the titles and sort the six panels by accuracy. How many do you place rightly?
+# **1. Sort the panels.** Cover the titles and sort the six panels by accuracy. How many do you place rightly?
 
 # %% tags=["hide-cell"]
 pd.Series({run.slug: run.metrics["accuracy"] for run in runs}).sort_values(ascending=False).round(2)
+
+# %% [markdown]
+# **2. How far can the map be trusted?** Of what share of the clips is the nearest neighbour on the map also the nearest
+# one in all dimensions?
+
+# %% tags=["hide-cell"]
+def nearest(points):
+    """The nearest other point of each, (N,)."""
+    distance = pairwise_distances(points.astype("float32"))
+    distance[range(len(points)), range(len(points))] = float("inf")  # not itself
+    return distance.argmin(1)
+
+
+kept = {run.slug: (nearest(run.map["E_a"]) == nearest(run.embeddings["E_a"])).mean() for run in runs}
+pd.Series(kept).round(2)
+
+# %% [markdown]
+# **3. Two counts, one order?** Neighbours of the same class and silhouettes both measure clusters. Do they put the six
+# maps in the same order?
+
+# %% tags=["hide-cell"]
+table.rank(ascending=False).astype(int).sort_values(table.columns[0])

@@ -87,10 +87,28 @@ glue("agreement", r, display=False)
 # - The paper shows this map for ESC-50's labels. Labels and text encoder are real here as well; the training data are
 #   synthetic.
 #
-# ## Exercise
+# ## Exercises
 #
-# Name two labels that sound alike and mean different things, and look up their ranks in the cell above.
+# **1. Alike in sound, apart in meaning.** Name two labels that sound alike and mean different things, and look whether
+# they are among the pairs with the largest gap.
 
 # %% tags=["hide-cell"]
 apart = pairs.assign(gap=pairs["cosine in E_a"] - pairs["cosine in E_t"])
 HTML(apart.nlargest(5, "gap").to_html(index=False, float_format="{:.2f}".format))
+
+# %% [markdown]
+# **2. The power of a word.** How much closer are two labels that share a word, in text and in sound?
+
+# %% tags=["hide-cell"]
+common = [bool(set(a.split()) & set(b.split())) for a, b in zip(pairs["one"], pairs["other"], strict=True)]
+share = pd.Series(common, name="share a word").map({True: "yes", False: "no"})
+pairs.groupby(share)[["cosine in E_t", "cosine in E_a"]].agg(["mean", "count"]).round(2)
+
+# %% [markdown]
+# **3. Whose order is it?** The labels in E_t come from x_t and were trained towards E_a. Which of the two does their
+# order of pairs follow more?
+
+# %% tags=["hide-cell"]
+before = pair_similarity(run.embeddings["x_t"].astype("float32"))[first, second]
+for name, other in (("x_t", before), ("E_a", pairs["cosine in E_a"])):
+    print(f"closeness in E_t and in {name}: r = {metrics.pearson(pairs['cosine in E_t'], other)[0]:.2f}")

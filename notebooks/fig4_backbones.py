@@ -18,12 +18,13 @@
 # The paper shows the unimodal embeddings before cross-modal training: x_a of the audio network pre-trained on dirty
 # labels (a) and on clean ones (b), and x_t of the text encoder (c).
 
-# %% tags=["hide-input"]
+# %%
 # %matplotlib inline
+import numpy as np
 import pandas as pd
 from myst_nb import glue
 
-from clapleak import figures, results
+from clapleak import figures, metrics, results
 
 # %% tags=["parameters"]
 profile = "mini"  # the embedded world
@@ -84,12 +85,33 @@ for name in ("dirty", "clean"):
 # - Clean pre-training never met the test classes. What order map (b) has comes from other sounds: on the embedded world
 #   its silhouette is {glue:text}`before_clean:.2f`, that of map (a) {glue:text}`before_dirty:.2f`.
 #
-# ## Exercise
+# ## Exercises
 #
-# Find two classes that lie together in (a) or (b). Are they also together in [Figure 2](fig2_tsne_audio.ipynb)?
-#
-# ```{admonition} A way to check
-# :class: dropdown
-# Look for both names on the page of the setup with that pre-training. The paper names "airplane" and "wind" for dirty
-# and "cow" and "sheep" for clean pre-training.
-# ```
+# **1. Does the closest pair stay close?** Find two classes that lie together in (a) or (b). Predict whether they are
+# still among the closest pairs in E_a, after training with clean captions.
+
+# %% tags=["hide-cell"]
+def ranks(run, space):
+    """Rank of every pair of classes, (C, C), by the cosine of their means; 1 is the closest."""
+    means = metrics.unit(metrics.class_means(run.embeddings[space].astype("float32"), labels["dirty"]))
+    pairs = pd.DataFrame(means @ means.T, classes, classes).where(~np.tri(len(classes), dtype=bool)).stack()
+    return pairs.rank(ascending=False)
+
+
+# %% tags=["hide-cell"]
+for name, before in shown.items():
+    after = next(r for r in results.read_runs(profile) if r.slug == f"{name}-clean" and r.seed == seed)
+    for one, other in ranks(before, "x_a").nsmallest(3).index:
+        rank = ranks(after, "E_a")[one, other]
+        print(f"{name} pre-training: {one} and {other}, then number {rank:.0f} in E_a")
+
+# %% [markdown]
+# **2. How much does a backbone know alone?** Half of the test clips give a mean for each class in x_a, the other half
+# go to the nearest mean. Predict how often that is right with dirty and with clean pre-training, without any text.
+
+# %% tags=["hide-cell"]
+for name, run in shown.items():
+    x_a, odd = metrics.unit(run.embeddings["x_a"].astype("float32")), np.arange(len(labels[name])) % 2 == 1
+    means = metrics.unit(metrics.class_means(x_a[~odd], labels[name][~odd]))
+    right = (x_a[odd] @ means.T).argmax(1) == labels[name][odd]
+    print(f"{name} pre-training: {right.mean():.2f} of the clips, guessing {1 / len(classes):.2f}")

@@ -118,9 +118,12 @@ glue("real_chance", float(real["chance"].mean()), display=False)
 # 3. **Results.** [Table 1](table1_accuracy.ipynb), [Figure 2](fig2_tsne_audio.ipynb),
 #    [Table 2](table2_silhouette.ipynb), [Figure 3](fig3_tsne_text.ipynb), [Table 3](table3_topology.ipynb) and
 #    [Figure 4](fig4_backbones.ipynb) of the paper, ours beside theirs.
-# 4. **Look closer.** All six maps [to touch and to hear](explorer.ipynb), and
-#    [what the eye claims, counted](neighbours.ipynb).
-# 5. **Behind the results.** [What we did otherwise, and where the paper contradicts itself](../deviations.md), a
+# 4. **Look closer.** [A control that the paper lacks](controls.ipynb), all six maps
+#    [to touch and to hear](explorer.ipynb), [what the eye claims, counted](neighbours.ipynb), and
+#    [knobs to turn yourself](live.ipynb).
+# 5. **Teach.** [A lesson and a short course](../teaching.md), and a [cheat sheet](../cheatsheet.md) to print. Every page
+#    ends with exercises: predict first, then unfold the solution.
+# 6. **Behind the results.** [What we did otherwise, and where the paper contradicts itself](../deviations.md), a
 #    [glossary](../glossary.md), and how to [run it yourself](../run.md).
 #
 # ## What to notice
@@ -130,7 +133,14 @@ glue("real_chance", float(real["chance"].mean()), display=False)
 # - Shutting a door also removes data. Not all of a drop is a leak; see
 #   [clean also means less](../deviations.md#clean-also-means-less).
 #
-# ## Exercise
+# ## Exercises
 #
-# Before you read on, write down your guess: which of the two doors is worth more, and why? Compare it with the numbers
-# above, then with [Table 2](table2_silhouette.ipynb).
+# **1. Which door?** Before you read on: which costs more accuracy, shutting the door of the captions (dirty-dirty to
+# dirty-clean) or that of the pre-training (dirty-dirty to clean-dirty)? Say why, then look.
+
+# %% tags=["hide-cell"]
+printed = paper[paper["row"] == "accuracy"].set_index("column")["value"]
+for name, means in (("paper", printed), ("embedded world", figures.setup_means(ours, "accuracy"))):
+    drops = means["dirty-dirty"] - means[["dirty-clean", "clean-dirty"]]
+    if drops.notna().all():
+        print(f"{name}: captions {drops['dirty-clean']:.2f}, pre-training {drops['clean-dirty']:.2f}")

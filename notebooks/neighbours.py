@@ -286,10 +286,22 @@ glue("agree", float(agree.mean()), display=False)
 # - A share of {glue:text}`chance:.3f` is what chance gives. Two classes can touch on a map without a mixed neighbour,
 #   and mix without touching.
 #
-# ## Exercise
+# ## Exercises
 #
-# Pick two classes that touch in a panel of [Figure 2](fig2_tsne_audio.ipynb). Guess their rank, then look it up.
+# **1. From the eye to the rank.** Pick two classes that touch in a panel of [Figure 2](fig2_tsne_audio.ipynb). Guess
+# their rank, then put their names into the cell.
 
 # %% tags=["hide-cell"]
 first, second = sorted(["sheep", "cow"])
 pairs["rank"].unstack("setup").reindex(columns=figures.SLUGS).query("one == @first and other == @second")
+
+# %% [markdown]
+# **2. Words or sounds?** Of the ten pairs that mix most in E_a of clean-clean, how many share a word in their names?
+# And of the ten closest in E_t?
+
+# %% tags=["hide-cell"]
+for space in ("E_a", "E_t"):
+    found = pairs[pairs.index.isin([space], level="space") & pairs.index.isin([shown], level="setup")]
+    closest = found.nsmallest(10, "rank").reset_index()
+    words = [set(a.split()) & set(b.split()) for a, b in zip(closest["one"], closest["other"], strict=True)]
+    print(f"{space}: {sum(map(bool, words))} of {len(words)} pairs share a word")

@@ -127,11 +127,31 @@ glue("paper_share", float(1 - printed["clean-clean"] / printed["dirty-dirty"]), 
 # - A clean corpus is also a smaller one, so not all of a drop is a leak:
 #   [clean also means less](../deviations.md#clean-also-means-less).
 #
-# ## Exercise
+# ## Exercises
 #
-# Predict before you run: which step costs more accuracy, closing the captions (dirty-dirty to dirty-clean) or closing
-# the pre-training (dirty-dirty to clean-dirty)? In the paper, and here?
+# **1. Which door?** Predict which step costs more accuracy, closing the captions (dirty-dirty to dirty-clean) or
+# closing the pre-training (dirty-dirty to clean-dirty): in the paper, and here.
 
 # %% tags=["hide-cell"]
 both = pd.DataFrame({"paper": printed, "ours": means, "real": figures.setup_means(real, "accuracy")})
 (both.loc["dirty-dirty"] - both.loc[["dirty-clean", "clean-dirty"]]).round(2)
+
+# %% [markdown]
+# **2. One seed alone.** Had we trained with one seed only: in how many of the seeds would all six setups stand in the
+# order of their means?
+
+# %% tags=["hide-cell"]
+order = list(means.sort_values(ascending=False).index)
+wide = ours.pivot(index="seed", columns="setup", values="accuracy")[order]
+same = (wide.diff(axis=1).iloc[:, 1:] < 0).all(axis=1)
+print(f"{same.sum()} of {len(same)} seeds give {' > '.join(order)}")
+
+# %% [markdown]
+# **3. Two sources of chance.** Other test clips would have given another accuracy, and so did other seeds. Predict
+# which of the two shakes the numbers more. An accuracy $p$ over $n$ clips has a standard error of $\sqrt{p(1-p)/n}$.
+
+# %% tags=["hide-cell"]
+clips = results.read_runs(profile)[0].metrics["data"]["test_clips"]
+errors = pd.DataFrame({"by drawing test clips": (means * (1 - means) / clips) ** 0.5})
+errors["over seeds"] = ours.groupby("setup")["accuracy"].std()
+errors.round(3)

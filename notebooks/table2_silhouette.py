@@ -25,6 +25,7 @@
 import pandas as pd
 from IPython.display import HTML
 from myst_nb import glue
+from sklearn.metrics import silhouette_samples
 
 from clapleak import figures, metrics, results
 
@@ -127,10 +128,31 @@ glue("ours_runs", len(ours), display=False)
 # - Six points carry little. Look at the ranges without one setup before you believe a third digit.
 # - A correlation over setups does not tell which causes which: pre-training changes both.
 #
-# ## Exercise
+# ## Exercises
 #
-# Predict: would the correlation over single runs, not means of setups, be higher or lower?
+# **1. Six points or all runs.** Would the correlation over single runs, not means of setups, be higher or lower?
 
 # %% tags=["hide-cell"]
 r, p = metrics.pearson(ours["silhouette_E_a"], ours["accuracy"])
 print(f"{len(ours)} runs: r = {r:.2f}; six means: {figures.correlation_text(*points['embedded world'])}")
+
+# %% [markdown]
+# **2. The best of six.** A silhouette needs no text. Could one have picked the most accurate setup by the silhouette of
+# E_a alone: in the paper, in the embedded world, in real sounds?
+
+# %% tags=["hide-cell"]
+for name, (silhouette, accuracy) in points.items():
+    if silhouette.notna().all() and accuracy.notna().all():
+        print(f"{name}: highest silhouette {silhouette.idxmax()}, highest accuracy {accuracy.idxmax()}")
+
+# %% [markdown]
+# **3. Fewer classes.** The same clips of ten classes, once among all classes, once alone. Does their silhouette rise or
+# fall when the others leave?
+
+# %% tags=["hide-cell"]
+run = next(r for r in results.read_runs(profile) if r.slug == "clean-clean")
+E_a, labels = run.embeddings["E_a"].astype("float32"), run.embeddings["labels"].astype(int)
+few = labels < 10
+among_all = silhouette_samples(E_a, labels, metric="cosine")[few].mean()
+print(f"among all {among_all:.2f}, alone {metrics.silhouette(E_a[few], labels[few]):.2f}")
+print("With fewer classes the nearest other one is farther away, so no clip's silhouette can fall.")

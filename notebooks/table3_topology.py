@@ -130,11 +130,31 @@ glue("runs", len(gap), display=False)
 #   embedded world, {glue:text}`r_real` on real ESC-50.
 # - The logarithm matters: with raw accuracy the paper's values give {glue:text}`r_raw`.
 #
-# ## Exercise
+# ## Exercises
 #
-# Predict: what does S become if $k$ may run up to $n - 1$, self left out?
+# **1. The widest range.** What does S become if $k$ may run up to $n - 1$, self left out?
 
 # %% tags=["hide-cell"]
 pair = (means["E_a"], cloud["E_t"])
 wide = metrics.topological_similarity(*pair, k_max=len(cloud["E_t"]) - 1)
 print(f"S = {wide.value:.2f} at k = {wide.k}: every set then holds all other points")
+
+# %% [markdown]
+# **2. What is S of noise?** Two clouds of fifty random points have nothing to do with each other. Which S do you expect
+# by our convention, and which corrected value?
+
+# %% tags=["hide-cell"]
+rng = np.random.default_rng(1)
+found = [metrics.topological_similarity(*rng.normal(size=(2, 50, 16))) for _ in range(200)]
+print(f"S = {np.mean([f.value for f in found]):.2f}, corrected {np.mean([f.corrected for f in found]):.2f}")
+print(f"Chance at the largest k that we allow is {found[0].chance[round(50**0.5) - 1]:.2f}: S is never compared with zero.")
+
+# %% [markdown]
+# **3. With or without the logarithm.** Does the logarithm of accuracy correlate better with S(E_a, E_t) than accuracy
+# itself, in our two worlds?
+
+# %% tags=["hide-cell"]
+for name, table in (("embedded world", ours), ("real ESC-50", real)):
+    S, accuracy = (figures.setup_means(table, column) for column in ("S_E_a_E_t", "accuracy"))
+    raw, logarithm = figures.correlation_text(S, accuracy), figures.correlation_text(S, log_accuracy(accuracy))
+    print(f"{name}: accuracy {raw}; its logarithm {logarithm}")

@@ -20,10 +20,11 @@
 
 # %%
 # %matplotlib inline
+import numpy as np
 from IPython.display import HTML
 from myst_nb import glue
 
-from clapleak import figures, pages, results
+from clapleak import figures, leakage, pages, results
 from clapleak.datasets import foley
 
 # %% tags=["parameters"]
@@ -101,6 +102,27 @@ hardness.round(2)
 # - Classes near in meaning need not sound alike ("clock alarm", "clock tick"), and strangers may ("airplane", "wind").
 # - A synthetic world shows a mechanism. How large an effect is on real sounds, only real sounds can tell.
 #
-# ## Exercise
+# ## Exercises
 #
-# Close your eyes, play three sounds at random and name them. Which would you confuse?
+# **1. A test for your ears.** Play the three sounds and write down a name for each. Which of them do you name as the
+# table of classes does?
+
+# %%
+quiz = [names[number] for number in np.random.default_rng(7).choice(len(targets), 3, replace=False)]
+sounds = [pages.player(f"foley@0/{name}/{index + 1}", title=f"sound {i}") for i, name in enumerate(quiz, 1)]
+HTML("".join(f"<p>{i}: {sound}</p>" for i, sound in enumerate(sounds, 1)))
+
+# %% tags=["hide-cell"]
+for number, name in enumerate(quiz, 1):
+    print(f"sound {number}: {name}")
+print(f"Guessing names one sound in {len(targets)}.")
+
+# %% [markdown]
+# **2. What the filter can see.** Captions of one event name it in many ways. Predict in what share of the captions of a
+# target sound the filter finds a word of a label.
+
+# %% tags=["hide-cell"]
+single = corpus.table[corpus.table["labels"].map(len) == 1]
+single = single[single["labels"].map(lambda labels: labels[0] in targets)]
+found = leakage.find_leaks(single["text"], targets)["leaks"]
+print(f"{found.mean():.2f} of {len(single)} captions; one that it misses: {single.loc[~found, 'text'].iloc[0]!r}")

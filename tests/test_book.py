@@ -149,3 +149,18 @@ def test_strict_build_succeeds():
         assert all(re.search(r'alt="[^"]+"', image) for image in images)
     assert (folder / "index.html").is_file()
     assert (folder / "_static" / "mathjax" / "tex-chtml.js").is_file()
+
+
+def test_the_lesson_takes_ninety_minutes():
+    text = (BOOK / "teaching.md").read_text(encoding="utf-8")
+    lesson = text.split("## One lesson of 90 minutes")[1].split("##")[0]
+    assert sum(map(int, re.findall(r"^\| (\d+) \|", lesson, re.M))) == 90
+
+
+def test_teaching_names_every_setup_and_measure():
+    for name in ("teaching", "cheatsheet"):
+        text = (BOOK / f"{name}.md").read_text(encoding="utf-8")
+        assert all(f"setup_{setup.slug}.ipynb" in text for setup in SETUPS)
+    assert {"table1_accuracy", "table2_silhouette", "table3_topology", "controls", "leaks"} <= set(
+        re.findall(r"pages/(\w+)\.ipynb", (BOOK / "teaching.md").read_text(encoding="utf-8"))
+    )

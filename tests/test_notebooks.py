@@ -121,6 +121,29 @@ def test_result_page_runs_beside_an_unfinished_real_profile(path, project, tmp_p
     assert wanted(path) <= set(glued)
 
 
+@pytest.mark.parametrize("path", NOTEBOOKS, ids=lambda path: path.stem)
+def test_every_chapter_has_exercises_with_solutions_in_code(path):
+    """Two or three, the first page at least one: a question to predict, then a hidden cell that answers it."""
+    found, asked = jupytext.read(path).cells, []
+    for place, cell in enumerate(found):
+        numbers = re.findall(r"^\*\*(?:Exercise )?(\d)[.:]", cell.source, re.M)
+        if cell.cell_type == "markdown" and numbers:
+            asked += numbers
+            solution = next(c for c in found[place:] if "hide-cell" in c.metadata.get("tags", []))
+            assert any(line and not line.startswith("#") for line in solution.source.splitlines())
+    assert asked == ["1", "2", "3"][: len(asked)] and len(asked) >= (1 if path.stem == "intro" else 2)
+
+
+@pytest.mark.parametrize("name", ["idea", "world"])
+def test_chapters_without_results_run_with_their_solutions(name, monkeypatch, capsys):
+    path = Path(__file__).parents[1] / "notebooks" / f"{name}.py"
+    monkeypatch.setattr(pages, "_mp3", lambda path: path.encode())  # hundreds of sounds; other tests make some
+    plt.switch_backend("Agg")
+    glued, _ = run_cells(path, path.parents[1], monkeypatch, capsys)
+    assert wanted(path) <= set(glued)
+    plt.close("all")
+
+
 def test_leaks_page_glues_what_it_asks_for_and_draws_legibly(monkeypatch, capsys):
     path = Path(__file__).parents[1] / "notebooks" / "leaks.py"
     plt.switch_backend("Agg")
