@@ -2,7 +2,7 @@
 # make test   environment, lint, unit tests, the smoke workflow, the strict build of the book
 # make html   the HTML from the committed pages alone
 # make pdf    the HTML as one PDF; needs Chromium
-# make live   the page with knobs in JupyterLab, as a copy
+# make live   copies of the pages in JupyterLab, the one with knobs first
 # make clean  everything that the others made, except results and pages
 PYTHON ?= python3
 VENV ?= .venv
@@ -23,8 +23,8 @@ pdf: html
 	$(BIN)/clapleak pdf
 
 live: $(VENV)/book.stamp
-	mkdir -p build && cp book/pages/live.ipynb build/
-	$(BIN)/jupyter lab build/live.ipynb
+	mkdir -p build/live && cp book/pages/*.ipynb build/live/
+	$(BIN)/jupyter lab build/live/live.ipynb
 
 test: $(VENV)/test.stamp
 	$(BIN)/ruff check .

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from textwrap import fill
 
 import numpy as np
 import pandas as pd
@@ -353,9 +354,9 @@ def similarities(cosines: dict[str, np.ndarray], prompts: Sequence[str], *, titl
         places = np.arange(len(prompts))
         ax.barh(places, values, 0.7, color=[COLOURS[slug] if i == values.argmax() else "#b5b5b5" for i in places])
         ax.axvline(0, color=GREY, linewidth=0.8)
-        ax.set_title(f"{slug}: {prompts[int(values.argmax())]}", fontsize=11)
+        ax.set_title(slug, fontsize=11)
         ax.set_xlabel("cosine with the sound", fontsize=11)
-    axes.flat[0].set_yticks(np.arange(len(prompts)), prompts)
+    axes.flat[0].set_yticks(np.arange(len(prompts)), [fill(prompt, 26) for prompt in prompts])
     axes.flat[0].invert_yaxis()
     figure.suptitle(title, fontsize=12)
     return figure

@@ -15,6 +15,7 @@ import numpy as np
 import torch
 import traitlets
 from IPython.display import display
+from ipywidgets.widgets.trait_types import CByteMemoryView
 
 from clapleak import results
 from clapleak.audio import SHORTEST, fit, log_mel, standardise
@@ -111,7 +112,7 @@ class SoundInput(anywidget.AnyWidget, widgets.ValueWidget):
     """Records a sound or takes a file; the browser decodes it. `value` is a Sound, or None before the first."""
 
     _esm = Path(__file__).with_name("sound_input.js")
-    samples = traitlets.Bytes().tag(sync=True)  # float32, mono
+    samples = CByteMemoryView(b"").tag(sync=True)  # float32, mono; bytes arrive as a view of the message
     rate = traitlets.Int(1).tag(sync=True)
     name = traitlets.Unicode().tag(sync=True)
     seconds = traitlets.Float(2.5).tag(sync=True)  # length of a recording; of a file the same is kept

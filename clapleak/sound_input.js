@@ -53,7 +53,9 @@ function render({ model, el }) {
       player.src = URL.createObjectURL(blob);
       player.hidden = false;
       status.textContent = `${name}: its first ${(mono.length / rate).toFixed(1)} s are heard.`;
-      model.set({ name, rate, samples: new DataView(mono.buffer) });
+      model.set("name", name);
+      model.set("rate", rate);
+      model.set("samples", new DataView(mono.buffer));
       model.save_changes();
     } catch (error) {
       const causes = {

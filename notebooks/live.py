@@ -123,7 +123,7 @@ right = widgets.Dropdown(options=slugs, value=slugs[-2], description="right", la
 prompts = widgets.Textarea("\n".join(first), description="prompts", continuous_update=False, layout=high)
 listeners = {slug: live.Listener(run) for slug, run in shown.items()}
 
-# %% mystnb={"figure": {"name": "live-prompts", "caption": "One test clip of the embedded world (synthetic) beside ten prompts, in a setup with leaks and in one without. The answer of each stands above it."}, "image": {"alt": "Two panels of bars: the cosine of one sound with ten prompts, for two setups; the longest bar of each is coloured."}}
+# %% mystnb={"figure": {"name": "live-prompts", "caption": "One test clip of the embedded world (synthetic) beside ten prompts, in a setup with leaks and in one without. The coloured bar of each is its answer."}, "image": {"alt": "Two panels of bars: the cosine of one sound with ten prompts, for two setups; the longest bar of each is coloured."}}
 button = live.train_button(profile, seed, left, right)
 live.interact(answers, button, left=left, right=right, prompts=prompts, elsewhere=source)
 
