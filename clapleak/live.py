@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import os
+import subprocess
+import sys
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cached_property
@@ -20,7 +22,7 @@ from ipywidgets.widgets.trait_types import CByteMemoryView
 from clapleak import results
 from clapleak.audio import SHORTEST, fit, log_mel, standardise
 from clapleak.compute import pick_device
-from clapleak.config import ClapleakError, Setup, find_root, load_profile
+from clapleak.config import ClapleakError, find_root, load_profile
 from clapleak.models import Clap, Cnn14
 from clapleak.models.text import load_text_encoder
 from clapleak.results import Run
@@ -148,24 +150,42 @@ def interact(
 
 
 def train_button(profile: str, seed: int, *choices: widgets.Dropdown) -> widgets.VBox:
-    """A button that trains the setups chosen at that moment, as `clapleak train` does, where that is not done yet."""
-    from clapleak import train
+    """A button that trains the setups chosen at that moment, where that is not done yet, and the last line of each.
 
+    `clapleak train` runs as a process of its own: JupyterLab calls buttons in threads, where signals cannot be caught.
+    """
     button = widgets.Button(description="Train these setups here", layout={"width": "16em"})
-    output = widgets.Output()
+    lines = widgets.Output()
+
+    def show(line: str) -> None:
+        lines.outputs = ({"output_type": "stream", "name": "stdout", "text": line},)
 
     def clicked(_: widgets.Button) -> None:
         button.disabled = True
-        with output:
-            for slug in dict.fromkeys(choice.value for choice in choices):
-                run = train.run(load_profile(profile), Setup.parse(slug), seed=seed)
-                try:
-                    load_trained(run)
-                except ClapleakError:  # results came from elsewhere, and these weights are older
-                    weights(run).unlink()
-                    run = train.run(load_profile(profile), Setup.parse(slug), seed=seed)
-                print(f"{slug}: ready, accuracy {run.metrics['accuracy']:.2f}")
+        for slug in dict.fromkeys(choice.value for choice in choices):
+            run = results.read_run(results.run_folder(profile, slug, seed, None, find_root()))
+            try:
+                load_trained(run)
+            except ClapleakError:  # absent, or of an earlier training than the results, which came from elsewhere
+                weights(run).unlink(missing_ok=True)
+            with subprocess.Popen(
+                train_command(profile, slug, seed), cwd=find_root(), stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
+                text=True,
+            ) as process:  # fmt: skip
+                line = ""
+                for line in process.stdout or ():
+                    show(line)
+            if process.returncode:
+                show(f"{slug} was not trained: {line}")
+                break
+        else:
+            show("ready: change a prompt or the sound")
         button.disabled = False
 
     button.on_click(clicked)
-    return widgets.VBox([button, output])
+    return widgets.VBox([button, lines])
+
+
+def train_command(profile: str, slug: str, seed: int) -> list[str]:
+    """Arguments of the process that trains one setup."""
+    return [sys.executable, "-m", "clapleak", "train", "--profile", profile, "--setup", slug, "--seed", str(seed)]

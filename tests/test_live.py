@@ -24,6 +24,7 @@ from fake_results import make_run, write_project
 
 from clapleak import live, pretrain, results
 from clapleak.audio import fit, log_mel, standardise
+from clapleak.cli import main
 from clapleak.config import ClapleakError, load_profile
 from clapleak.datasets import foley
 from clapleak.models import Clap
@@ -119,25 +120,50 @@ def test_weights_that_gave_other_results_are_refused(trained, change):
         live.load_trained(trained)
 
 
-def test_training_on_the_spot_replaces_weights_of_other_results(trained, monkeypatch):
-    good = live.weights(trained).read_bytes()
-    live.weights(trained).write_bytes(b"")
-    torch.save({"audio.fc_audioset.bias": torch.zeros(5)}, live.weights(trained))
-    asked = []
+@pytest.fixture
+def button(trained, monkeypatch):
+    """Gives the button's box; what it starts restores the good weights, or fails with the words it is given."""
+    good, asked = live.weights(trained).read_bytes(), []
+    (trained.path.parents[3] / "good.pt").write_bytes(good)
 
-    def run(profile, setup, *, seed):
-        asked.append((profile.name, setup.slug, seed, live.weights(trained).is_file()))
-        if not live.weights(trained).is_file():
-            live.weights(trained).write_bytes(good)
-        return trained
+    def make(fails: str = "") -> tuple[widgets.VBox, list]:
+        def command(*arguments):
+            asked.append((*arguments, live.weights(trained).is_file()))
+            code = f"import shutil; print('epoch 1'); shutil.copy('good.pt', {str(live.weights(trained))!r})"
+            return [sys.executable, "-c", f"raise SystemExit({fails!r})" if fails else code]
 
-    monkeypatch.setattr("clapleak.train.run", run)
-    choice = widgets.Dropdown(options=["clean-clean"])
-    button = live.train_button("smoke", 0, choice, choice).children[0]
-    button.click()
-    assert asked == [("smoke", "clean-clean", 0, True), ("smoke", "clean-clean", 0, False)]
-    assert not button.disabled
+        monkeypatch.setattr(live, "train_command", command)
+        choice = widgets.Dropdown(options=["clean-clean"])
+        return live.train_button("smoke", 0, choice, choice), asked
+
+    return make
+
+
+@pytest.mark.parametrize("before", ["absent", "of other results", "good"])
+def test_training_on_the_spot_leaves_the_weights_of_the_results(trained, button, before):
+    if before == "absent":
+        live.weights(trained).unlink()
+    elif before == "of other results":
+        torch.save({"audio.fc_audioset.bias": torch.zeros(5)}, live.weights(trained))
+    box, asked = button()
+    box.children[0].click()
+    assert asked == [("smoke", "clean-clean", 0, before == "good")]
+    assert "ready" in box.children[1].outputs[0]["text"] and not box.children[0].disabled
     live.load_trained(trained)
+
+
+def test_a_training_that_fails_shows_its_last_words(trained, button):
+    box, _ = button("the disk is full")
+    box.children[0].click()
+    assert box.children[1].outputs[0]["text"] == "clean-clean was not trained: the disk is full\n"
+    assert not box.children[0].disabled
+
+
+def test_the_button_calls_the_command_line(capsys):
+    arguments = live.train_command("mini", "clean-clean", 1)[3:]
+    with pytest.raises(SystemExit) as stop:
+        main([*arguments, "--help"])
+    assert stop.value.code == 0 and "--setup" in capsys.readouterr().out
 
 
 def test_controls_call_with_their_values_and_a_page_shows_the_first(monkeypatch):
