@@ -16,7 +16,7 @@
 # **Question:** what changes when you offer other labels, say something else, count more neighbours, or let less leak?
 #
 # In the book you see still pictures: each shows the first position of its knobs. To turn them, open this page with the
-# rocket above, on Colab or Binder, or in `jupyter lab` on your own machine, and run all cells. The first, third and
+# rocket above, on Colab or Binder, or with `make live` on your own machine, and run all cells. The first, third and
 # fourth part work at once, from the results that are kept. The second asks a trained network; a button trains it.
 
 # %%
@@ -177,9 +177,9 @@ glue("all", len(classes), display=False)
 # ## What to notice
 #
 # - Offered {glue:text}`few` labels in place of {glue:text}`all`, {glue:text}`higher` of the six setups are right more
-#   often. Accuracies compare only where the labels are the same, and so does each with its own guessing line.
+#   often. Accuracies compare only where the labels are the same; elsewhere compare each with its own guessing line.
 # - The nearest prompt is always an answer. Nothing tells you that none of the prompts fits.
-# - The wider the range of $k$, the larger the maximum; the band of unrelated clouds rises as well.
+# - A wider range of $k$ never makes the maximum smaller; the band of unrelated clouds rises as well.
 #
 # ## Exercises
 #
