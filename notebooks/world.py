@@ -94,7 +94,7 @@ corpus.table[["labels", "text"]].sample(12, random_state=0).style.hide(axis="ind
 
 # %%
 hardness = results.hardness()
-hardness.round(2)
+hardness.round(2).convert_dtypes()  # counts without a point
 
 # %% [markdown]
 # ## What to notice
