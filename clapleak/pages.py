@@ -86,6 +86,7 @@ def execute(notebook: Path, output: Path, parameters: dict[str, Any], *, root: P
         unknown = sorted(set(parameters) - set(known))
         if unknown:
             raise ClapleakError(f"{notebook}: unknown parameters: {', '.join(unknown)}; known: {', '.join(known)}")
+        before = dict(os.environ)
         # the kernel inherits these; one thread also makes t-SNE and BLAS repeatable
         os.environ |= {"OMP_NUM_THREADS": str(threads), "CLAPLEAK_PAGE": "1", "PYTHONHASHSEED": "0"}
         try:
@@ -95,6 +96,9 @@ def execute(notebook: Path, output: Path, parameters: dict[str, Any], *, root: P
             )  # fmt: skip
         except papermill.PapermillExecutionError as error:
             raise ClapleakError(f"{notebook}: cell {error.exec_count} failed: {error.ename}: {error.evalue}") from error
+        finally:
+            os.environ.clear()
+            os.environ.update(before)
         page = nbformat.read(done, 4)
     normalise(page, root)
     if notebook.stem == "setup":

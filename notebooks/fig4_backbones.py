@@ -99,11 +99,11 @@ def ranks(run, space):
 
 
 # %% tags=["hide-cell"]
+trained = {run.slug: run for run in results.read_runs(profile) if run.seed == seed}
 for name, before in shown.items():
-    after = next(r for r in results.read_runs(profile) if r.slug == f"{name}-clean" and r.seed == seed)
+    after = ranks(trained[f"{name}-clean"], "E_a")
     for one, other in ranks(before, "x_a").nsmallest(3).index:
-        rank = ranks(after, "E_a")[one, other]
-        print(f"{name} pre-training: {one} and {other}, then number {rank:.0f} in E_a")
+        print(f"{name} pre-training: {one} and {other}, then number {after[one, other]:.0f} in E_a")
 
 # %% [markdown]
 # **2. How much does a backbone know alone?** Half of the test clips give a mean for each class in x_a, the other half

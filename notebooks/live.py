@@ -188,10 +188,10 @@ glue("all", len(classes), display=False)
 
 # %% tags=["hide-cell"]
 run = shown[slugs[0]]
-order = (run.embeddings["E_a"].astype("float32") @ run.embeddings["E_t"].astype("float32").T).argsort(1)[:, ::-1]
+answer = (run.embeddings["E_a"].astype("float32") @ run.embeddings["E_t"].astype("float32").T).argmax(1)
 labels = run.embeddings["labels"].astype(int)
 wrong = np.zeros((len(classes), len(classes)))
-np.add.at(wrong, (labels, order[:, 0]), labels != order[:, 0])
+np.add.at(wrong, (labels, answer), labels != answer)
 mixed = wrong + wrong.T  # (C, C), how often two classes stand for each other
 hard = list(np.unravel_index(mixed.argmax(), mixed.shape))
 while len(hard) < 5:  # the class that is confused most with those found so far

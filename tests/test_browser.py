@@ -7,46 +7,31 @@ import io
 import re
 import shutil
 import subprocess
-import threading
 from collections.abc import Iterator
-from functools import partial
-from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
 
 import pytest
 from built_book import PAGES, ROOT, TOC, html_folder
+from chromium import CHROMIUM, FLAGS, needs_chromium
 from pypdf import PdfReader
 
 from clapleak import pages
+from clapleak.pdf import served
 
 playwright_api = pytest.importorskip("playwright.sync_api", reason="no playwright: pip install playwright")
 
-CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
-FLAGS = [
-    "--headless", "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run",
-    "--disable-background-networking", "--disable-component-update", "--disable-sync",
-]  # fmt: skip
 AXE = "4.14.1"
 ABSENT = [name for name in PAGES if not any((ROOT / "book").glob(f"{name}.*"))]
 pytestmark = [
-    pytest.mark.skipif(CHROMIUM is None, reason="no Chromium: apt-get install chromium"),
+    needs_chromium,
     pytest.mark.skipif(bool(ABSENT), reason=f"pages not executed, see test_book.py: {', '.join(ABSENT)}"),
 ]
-
-
-class QuietHandler(SimpleHTTPRequestHandler):
-    """Serve files without a line a request."""
-
-    def log_message(self, format: str, *args: object) -> None:  # noqa: A002 (the base class names it so)
-        pass
 
 
 @pytest.fixture(scope="module")
 def site() -> Iterator[str]:
     """Address of the book on this machine."""
-    server = ThreadingHTTPServer(("127.0.0.1", 0), partial(QuietHandler, directory=str(html_folder())))
-    threading.Thread(target=server.serve_forever, daemon=True).start()
-    yield f"http://127.0.0.1:{server.server_port}"
-    server.shutdown()
+    with served(html_folder()) as address:
+        yield address
 
 
 @pytest.fixture(scope="module")

@@ -1,14 +1,10 @@
 """The live page: what a trained network answers, controls with and without a kernel, the microphone, JupyterLab."""
 
-import functools
-import http.server
-import os
 import re
 import shutil
 import socket
 import subprocess
 import sys
-import threading
 import time
 import urllib.request
 from dataclasses import replace
@@ -20,6 +16,7 @@ import pytest
 import soundfile
 import torch
 from built_book import ROOT
+from chromium import CHROMIUM, FLAGS, needs_chromium
 from fake_results import make_run, write_project
 
 from clapleak import live, pretrain, results
@@ -29,10 +26,9 @@ from clapleak.config import ClapleakError, load_profile
 from clapleak.datasets import foley
 from clapleak.models import Clap
 from clapleak.models.text import load_text_encoder
+from clapleak.pdf import served
 
-CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
 JUPYTER = Path(sys.executable).with_name("jupyter-lab")
-FLAGS = ["--headless", "--no-sandbox", "--disable-gpu", "--disable-quic", "--disable-background-networking"]
 MICROPHONE = ["--use-fake-device-for-media-stream", "--use-fake-ui-for-media-stream"]  # Chromium's own beeps
 
 
@@ -167,7 +163,6 @@ def test_the_button_calls_the_command_line(capsys):
 
 
 def test_controls_call_with_their_values_and_a_page_shows_the_first(monkeypatch):
-    monkeypatch.delenv("CLAPLEAK_PAGE", raising=False)
     seen = []
 
     def draw(a, b):
@@ -198,7 +193,6 @@ def test_samples_from_the_browser_become_a_sound():
 
 # The rest needs a browser
 
-needs_chromium = pytest.mark.skipif(CHROMIUM is None, reason="no Chromium: apt-get install chromium")
 HARNESS = """<!doctype html><title>t</title><div id=here></div><script type=module>
 import widget from "/sound_input.js";
 const state = { seconds: 1 };
@@ -217,20 +211,12 @@ def field(tmp_path, request):
     api = pytest.importorskip("playwright.sync_api", reason="no playwright: pip install playwright")
     (tmp_path / "index.html").write_text(HARNESS)
     shutil.copy(Path(live.__file__).with_name("sound_input.js"), tmp_path)
-
-    class Quiet(http.server.SimpleHTTPRequestHandler):
-        def log_message(self, *args: object) -> None:
-            pass
-
-    server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), functools.partial(Quiet, directory=str(tmp_path)))
-    threading.Thread(target=server.serve_forever, daemon=True).start()
-    with api.sync_playwright() as playwright:
+    with served(tmp_path) as site, api.sync_playwright() as playwright:
         browser = playwright.chromium.launch(executable_path=CHROMIUM, args=FLAGS + getattr(request, "param", []))
         page = browser.new_page()
-        page.goto(f"http://127.0.0.1:{server.server_port}/")
+        page.goto(site)
         yield page
         browser.close()
-    server.shutdown()
 
 
 @needs_chromium
@@ -279,18 +265,11 @@ def test_the_page_is_live_in_jupyterlab(tmp_path):
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
         port = free.getsockname()[1]
-    command = [
-        JUPYTER,
-        "--no-browser",
-        "--allow-root",
-        "--expose-app-in-browser",
-        "--ServerApp.token=",
-        f"--port={port}",
-    ]
+    command = [JUPYTER, "--no-browser", "--allow-root", "--expose-app-in-browser"]
+    command += ["--ServerApp.token=", f"--port={port}"]
     command += [f"--ServerApp.root_dir={tmp_path}", "--LabApp.news_url=", "--ServerApp.ip=127.0.0.1"]
-    quiet = {key: value for key, value in os.environ.items() if key != "CLAPLEAK_PAGE"}
     with (
-        subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, env=quiet) as server,
+        subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL) as server,
         api.sync_playwright() as playwright,
     ):
         try:

@@ -75,7 +75,6 @@ def run_cells(path: Path, folder: Path, monkeypatch, capsys) -> tuple[dict, str]
     glued = {}
     monkeypatch.setattr("myst_nb.glue", lambda name, value, display=True: glued.update({name: value}))
     monkeypatch.chdir(folder)
-    monkeypatch.delenv("CLAPLEAK_PAGE", raising=False)  # as on a reader's machine; `pages.execute` leaves it behind
     shell = InteractiveShell()
     for cell in cells(jupytext.read(path), "code"):
         source = cell.source.replace("%matplotlib inline", "")

@@ -5,13 +5,12 @@ from built_book import PAGES, html_folder
 
 pypdf = pytest.importorskip("pypdf", reason="no pypdf: pip install -e '.[book]'")
 
+from chromium import needs_chromium  # noqa: E402
+
 from clapleak import pdf  # noqa: E402
 from clapleak.config import ClapleakError  # noqa: E402
 
 NAMES = ["pages/intro", "pages/idea", "pages/world", "run"]
-needs_chromium = pytest.mark.skipif(
-    not any(map(pdf.shutil.which, pdf.BROWSERS)), reason="no Chromium: apt-get install chromium"
-)
 
 
 @pytest.fixture(scope="module")
