@@ -110,6 +110,30 @@ def doses(runs: pd.DataFrame, share: float | None = None) -> Figure:
     return figure
 
 
+def sides(worlds: dict[str, pd.DataFrame]) -> Figure:
+    """Accuracy of the six setups as trained and with every label in the middle of its sounds, one panel a world.
+
+    Each table has a row a run and the columns setup, accuracy, middle and chance.
+    """
+    figure, axes = _new(7, 3.9, ncols=len(worlds), sharey=True)
+    square = {"marker": "s", "linewidths": 2}
+    for ax, (title, runs) in zip(axes, worlds.items(), strict=True):
+        means = runs.groupby("setup")[["accuracy", "middle"]].mean().reindex(SLUGS)
+        for y, (slug, ends) in enumerate(means.iterrows()):
+            ax.plot(ends, (y, y), color=COLOURS[slug], linewidth=5, alpha=0.45, solid_capstyle="butt")
+            ax.scatter(ends["accuracy"], y, 60, COLOURS[slug], edgecolors="black", zorder=3)
+            ax.scatter(ends["middle"], y, 60, "white", edgecolors=COLOURS[slug], zorder=3, **square)
+        ax.axvline(runs["chance"].mean(), color=GREY, linestyle="--", linewidth=1)
+        ax.set(xlim=(0, 1), xlabel="accuracy", title=title)
+    axes[0].set_yticks(range(len(SLUGS)), SLUGS)
+    axes[0].invert_yaxis()
+    axes[0].scatter([], [], 60, GREY, edgecolors="black", label="labels where training put them")
+    axes[0].scatter([], [], 60, "white", edgecolors=GREY, label="in the middle of their sounds", **square)
+    axes[0].plot([], [], color=GREY, linestyle="--", linewidth=1, label="guessing")
+    figure.legend(loc="outside lower center", ncols=3, fontsize=9, frameon=False)
+    return figure
+
+
 def history(run: Run) -> Figure:
     """Training and validation loss over the epochs of both phases; a line marks where the backbones are released."""
     figure, (ax,) = _new(7, 3)

@@ -277,18 +277,21 @@ glue("idea_dog", float(P[0, 0]), display=False)
 # %% [markdown]
 # The loss falls to {glue:text}`idea_loss_trained:.2f` and stays there; with the better ear it reaches
 # {glue:text}`idea_loss_better:.2f`. The dog finds its text with probability {glue:text}`idea_dog:.2f`, the mouse click
-# with {glue:text}`idea_click:.2f` only. No text, however well placed, pulls apart two sounds that the audio side hears
-# as one.
+# with {glue:text}`idea_click:.2f` only.
 #
-# This is the paper's claim in small: *zero-shot accuracy depends on the clusters that the audio backbone brings
-# along*. And a backbone that was trained **with the labels of the test** brings along exactly the clusters that the
-# test asks for.
+# All four answers are right here, and a smaller temperature would make them surer: two single arrows are never quite
+# the same. But a real class is a cloud of clips. Where the clouds of two classes overlap on the audio side, the same
+# place holds clips of both, and then neither a text nor a temperature can name them all rightly.
+#
+# This is how the paper's claim is to be understood: *zero-shot accuracy depends on the clusters that the audio backbone
+# brings along*. And a backbone that was trained **with the labels of the test** brings along exactly the clusters that
+# the test asks for.
 #
 # ## What to notice
 #
 # - The loss compares within a batch. It needs pairs of sound and text, not classes.
 # - Zero-shot classification is a search for the nearest label. Nothing in it checks that the label is new.
-# - If two classes of sound coincide in $x_a$, the text cannot separate them.
+# - Where clips of two classes coincide in $x_a$, no text can separate them.
 # - So there are two doors through which a test label may have come in: the **pre-training** of a backbone and the
 #   captions of the **cross-modal training**. The next page looks for [leaks at both doors](leaks.ipynb).
 #

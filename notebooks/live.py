@@ -53,11 +53,11 @@ HTML(figures.origin(profile, table))
 animals = ["dog", "rooster", "pig", "cow", "frog", "cat", "hen", "insects", "sheep", "crow"]
 
 
-def among(run, chosen):
-    """Accuracy of a run when only the chosen labels may be answered, over their own clips."""
-    keep = np.flatnonzero(np.isin(run.embeddings["classes"], chosen))
+def among(run, chosen, offered=None):
+    """Accuracy of a run over the clips of the chosen labels, when only the offered ones, by default the same, may be answered."""
+    keep = np.flatnonzero(np.isin(run.embeddings["classes"], chosen if offered is None else offered))
     labels = run.embeddings["labels"].astype(int)
-    mine = np.isin(labels, keep)
+    mine = np.isin(run.embeddings["classes"][labels], chosen)
     E_a, E_t = (run.embeddings[name].astype("float32") for name in ("E_a", "E_t"))
     return metrics.zero_shot_accuracy(E_a[mine], E_t[keep], np.searchsorted(keep, labels[mine]))
 
@@ -168,16 +168,19 @@ live.interact(lambda share: figures.doses(dose, share), share=share)
 
 # %% tags=["remove-input"]
 few = pd.Series({slug: among(run, first) for slug, run in shown.items()})
-all_of_them = pd.Series({slug: among(run, classes) for slug, run in shown.items()})
-glue("higher", int((few > all_of_them).sum()), display=False)
+of_all = pd.Series({slug: among(run, first, classes) for slug, run in shown.items()})
+glue("higher", int((few > of_all).sum()), display=False)
+glue("gain", float((few - of_all).mean()), display=False)
 glue("few", len(first), display=False)
 glue("all", len(classes), display=False)
 
 # %% [markdown]
 # ## What to notice
 #
-# - Offered {glue:text}`few` labels in place of {glue:text}`all`, {glue:text}`higher` of the six setups are right more
-#   often. Accuracies compare only where the labels are the same; elsewhere compare each with its own guessing line.
+# - On the clips of these {glue:text}`few` classes, {glue:text}`higher` of the six setups are right more often when only
+#   their own labels are offered, by {glue:text}`gain:.2f` on average, than with all {glue:text}`all`. It never hurts: a
+#   right answer stays right. Even so, a few labels that are hard to tell apart can have a lower accuracy than a whole
+#   test, so compare accuracies only over the same clips and labels, and each with its own guessing line.
 # - The nearest prompt is always an answer. Nothing tells you that none of the prompts fits.
 # - A wider range of $k$ never makes the maximum smaller; the band of unrelated clouds rises as well.
 #
@@ -210,7 +213,10 @@ print(f"{', '.join(names)}: accuracy {among(run, names):.2f}, guessing {1 / len(
 try:
     for slug in (left.value, right.value):
         pair_of_prompts = listeners[slug].read([first[0], f"a {first[0]}"])
-        print(f"{slug}: cosine of the two prompts {pair_of_prompts[0] @ pair_of_prompts[1]:.2f}")
+        known = listeners[slug].read(classes)  # (C, D)
+        others = np.delete(known @ known[classes.index(first[0])], classes.index(first[0]))
+        between = f"{first[0]} and its nearest other label {others.max():.2f}"
+        print(f"{slug}: the two prompts {pair_of_prompts[0] @ pair_of_prompts[1]:.2f}, {between}")
 except ClapleakError as error:
     print(error)
 

@@ -279,7 +279,8 @@ glue("agree", float(agree.mean()), display=False)
 #   reads real labels; our sounds are synthetic, so which of them are alike is a choice of [the world](world.ipynb).
 # - What can carry over is the mechanism. Over all pairs, mixing in E_a follows mixing in the backbone before it met a
 #   caption with a correlation of {glue:text}`inherited:.2f`, and closeness in text with {glue:text}`from_text:.2f`
-#   (means over setups). The paper says that confusions come from the backbone; at 1 they all would.
+#   (means over setups). The paper says that confusions come from the backbone; at 1 the
+#   pairs would stand in the same order before and after.
 # - {glue:text}`named_real` of the paper's pairs have both classes in one group of our real sounds, where the claims
 #   themselves could be checked. Over the pairs that both worlds have, the agreement is
 #   {glue:text}`agree:.2f`; at 1 the synthetic classes would mix in the order in which the real ones do.

@@ -69,7 +69,7 @@ figures.overlap({**clouds, "E_a and E_t": (means["E_a"], cloud["E_t"])})
 # is not known, the columns compare by their order rather than by their height.
 
 # %%
-rows = {"S(x_a,E_a)": "S_x_a_E_a", "S(x_t,E_t)": "S_x_t_E_t", "S(E_a,E_t)": "S_E_a_E_t"}
+rows = {"S(E_a,E_t)": "S_E_a_E_t", "S(x_a,E_a)": "S_x_a_E_a", "S(x_t,E_t)": "S_x_t_E_t"}  # the main one first
 
 
 def with_corrected(table):
@@ -117,18 +117,25 @@ figures.correlation(points, x="S(E_a, E_t)", y="log accuracy")
 for key, (x, y) in zip(("paper", "ours", "real"), points.values(), strict=True):
     glue(f"r_{key}", figures.correlation_text(x, y), display=False)
 glue("r_raw", figures.correlation_text(printed["S(E_a,E_t)"], printed["accuracy"]), display=False)
-gap = ours[["S_x_a_E_a", "S_x_t_E_t"]].min(axis=1) > ours["S_E_a_E_t"]
-glue("across_lower", int(gap.sum()), display=False)
-glue("runs", len(gap), display=False)
+
+# %% tags=["remove-input"]
+for key, runs in (("ours", ours), ("real", real)):
+    smallest = (runs[["S_x_a_E_a", "S_x_t_E_t"]].min(axis=1) > runs["S_E_a_E_t"]).groupby(runs["setup"], sort=False)
+    glue(f"lower_{key}", f"{int(smallest.sum().sum())} of {len(runs)}", display=False)
+    fails = [slug for slug, share in smallest.mean().items() if share < 0.5]
+    glue(f"fails_{key}", ", ".join(fails) or "none", display=False)
 
 # %% [markdown]
 # ## What to notice
 #
 # - The paper's main point: neighbourhoods survive each projection better than they agree across sound and text. Here
-#   S(E_a, E_t) is the smallest of the three in {glue:text}`across_lower` of {glue:text}`runs` runs.
+#   S(E_a, E_t) is the smallest of the three in {glue:text}`lower_ours` runs on the embedded world and in
+#   {glue:text}`lower_real` on real sounds. Setups where that is so in less than half of the runs:
+#   {glue:text}`fails_ours` on the embedded world, {glue:text}`fails_real` on real sounds.
 # - Log accuracy and S(E_a, E_t): {glue:text}`r_paper` from the paper's printed values, {glue:text}`r_ours` on the
 #   embedded world, {glue:text}`r_real` on real ESC-50.
-# - The logarithm matters: with raw accuracy the paper's values give {glue:text}`r_raw`.
+# - In the paper's values the logarithm matters: raw accuracy gives {glue:text}`r_raw`. Exercise 3 asks whether it does
+#   in ours.
 #
 # ## Exercises
 #
@@ -157,4 +164,5 @@ print(f"Chance at the largest k that we allow is {found[0].chance[round(50**0.5)
 for name, table in (("embedded world", ours), ("real ESC-50", real)):
     S, accuracy = (figures.setup_means(table, column) for column in ("S_E_a_E_t", "accuracy"))
     raw, logarithm = figures.correlation_text(S, accuracy), figures.correlation_text(S, log_accuracy(accuracy))
-    print(f"{name}: accuracy {raw}; its logarithm {logarithm}")
+    better = figures.over_setups(S, log_accuracy(accuracy))[0] > figures.over_setups(S, accuracy)[0]
+    print(f"{name}: accuracy {raw}; its logarithm {logarithm}, {'higher' if better else 'not higher'}")

@@ -3,23 +3,25 @@
 import re
 import shutil
 from pathlib import Path
+from types import SimpleNamespace
 
 import jupytext
 import matplotlib.pyplot as plt
 import nbformat
+import numpy as np
 import pytest
 from fake_results import write_project
 from IPython.core.interactiveshell import InteractiveShell
 from matplotlib.text import Text
 
-from clapleak import pages
+from clapleak import metrics, pages
 from clapleak.config import SETUPS
 
 NOTEBOOKS = sorted((Path(__file__).parents[1] / "notebooks").glob("*.py"))
 RESULT_NOTEBOOKS = [
-    p for p in NOTEBOOKS if re.match(r"(table|fig)\d_|(intro|explorer|neighbours|controls|live)$", p.stem)
+    p for p in NOTEBOOKS if re.match(r"(table|fig)\d_|(intro|explorer|neighbours|controls|sides|live)$", p.stem)
 ]
-WITHOUT_ANY = [path for path in RESULT_NOTEBOOKS if path.stem in ("intro", "explorer", "neighbours")]
+WITHOUT_ANY = [path for path in RESULT_NOTEBOOKS if path.stem in ("intro", "explorer", "neighbours", "sides")]
 PLUMBING = {"hide-input", "remove-input", "remove-cell"}
 # where digits may stand: formulas, code and glued values, addresses, numbers of sections
 NO_PROSE = re.compile(
@@ -164,6 +166,20 @@ def test_result_page_without_any_result_names_both_commands(path, project, tmp_p
     assert wanted(path) <= set(glued)
     for profile in ("mini", "esc50"):
         assert f"clapleak reproduce --profile {profile}" in printed
+
+
+def test_labels_in_the_middle_of_their_other_sounds_by_hand():
+    path = Path(__file__).parents[1] / "notebooks" / "sides.py"
+    source = next(cell.source for cell in cells(jupytext.read(path), "code") if cell.source.startswith("def middle"))
+    exec(source, space := {"np": np, "metrics": metrics})
+    rng, labels = np.random.default_rng(0), np.repeat(np.arange(4), [3, 5, 2, 6])
+    E_a = metrics.unit(np.eye(4)[labels] + rng.normal(0, 0.7, (16, 4)))
+    right = 0
+    for i, clip in enumerate(E_a):
+        middles = [E_a[[j for j in np.flatnonzero(labels == c) if j != i]].mean(0) for c in range(4)]
+        right += np.argmax([clip @ m / np.linalg.norm(m) for m in middles]) == labels[i]
+    assert 0 < right < 16
+    assert space["middle"](SimpleNamespace(embeddings={"E_a": E_a, "labels": labels})) == right / 16
 
 
 def test_setup_page_has_a_title_for_every_setup():
