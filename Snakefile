@@ -17,7 +17,8 @@ RUNS = {run_name(seed, group): (seed, group) for group in config["groups"] or [N
 DATA = config["data_root"] or ""  # Snakemake reads an empty value as None
 ROOT = f"--data-root {shlex.quote(DATA)}" if DATA else ""
 MISSING = "--allow-missing" if config["allow_missing"] else ""
-REAL = [str(p) for p in sorted(Path("results/esc50").rglob("metrics.json"))] if PROFILE == "mini" else []
+OTHERS = ("esc50", "mini-long") if PROFILE == "mini" else ()  # profiles whose results stand beside these
+BESIDE = [str(p) for name in OTHERS for p in sorted(Path("results", name).rglob("metrics.json"))]
 SLUGS = [setup.slug for setup in SETUPS]
 SHOWN_RUN, *OTHER_RUNS = RUNS  # the first run of each setup becomes a page
 
@@ -75,7 +76,7 @@ rule train:
 rule setup:
     input:
         backbone_of, rules.store.output, "notebooks/setup.py", "clapleak/figures.py", "clapleak/pages.py",
-        "_config.yml", REAL,
+        "_config.yml", BESIDE,
     output: f"{BUILD}/pages/setup_{{slug}}_{{run}}.ipynb"
     params: named=parameters
     threads: config["threads"]
@@ -94,7 +95,7 @@ if PROFILE == "mini":
 rule result_page:
     input:
         "notebooks/{name}.py", "clapleak/explorer.py", "clapleak/figures.py", "clapleak/pages.py", "_config.yml",
-        lambda w: [] if w.name in ("idea", "leaks", "world") else [*rules.runs.input, *REAL],
+        lambda w: [] if w.name in ("idea", "leaks", "world") else [*rules.runs.input, *BESIDE],
         [str(p) for p in sorted(Path("reference").glob("*.csv"))], [str(p) for p in Path("results").glob("*.json")],
     output: "book/pages/{name}.ipynb"
     wildcard_constraints: name="|".join(RESULT_PAGES)

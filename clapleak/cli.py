@@ -113,7 +113,7 @@ def reproduce(
         from clapleak.task import world  # slow to import
 
         groups = world(settings, found).group_numbers()  # also refuses a wrong data root before anything starts
-    target = "book" if book and settings.name in ("mini", "esc50") else "runs"
+    target = "book" if book and settings.name in ("mini", "mini-long", "esc50") else "runs"
     path = profile_path(profile)
     config = {
         "profile": profile if path.stem == profile else str(path),

@@ -413,7 +413,7 @@ def table_or_note(profile: str) -> pd.DataFrame:
     except ClapleakError as error:
         print(error)
         measures = [f"{column}{end}" for column in results.MEASURES.values() for end in ("", "_corrected")]
-        numbers = ["seed", "group", "accuracy", "chance", "silhouette_x_a", "silhouette_E_a", *measures]
+        numbers = ["seed", "group", "accuracy", "chance", "epochs", "silhouette_x_a", "silhouette_E_a", *measures]
         names = ["setup", "pretraining", "training", "synthetic"]
         return pd.DataFrame({name: pd.Series(dtype=float if name in numbers else object) for name in names + numbers})
 
@@ -424,8 +424,8 @@ def controls_or_note(profile: str, setups: Sequence[Setup]) -> pd.DataFrame:
         return results.controls(profile, setups)
     except ClapleakError as error:
         print(error)
-        columns = ["setup", "pretraining", "training", "seed", "group", "accuracy", "chance", "synthetic", "pairs"]
-        return pd.DataFrame(columns=columns)
+        names = "setup pretraining training seed group accuracy chance synthetic pairs epochs"
+        return pd.DataFrame(columns=names.split())
 
 
 def runs_or_note(profile: str) -> list[Run]:
@@ -447,6 +447,14 @@ def origin(profile: str, ours: pd.DataFrame) -> str:
     return f'<p><span class="{badge.split()[0]}">{badge}</span> profile {profile}, runs a setup: {number}</p>'
 
 
+def spread(values: pd.Series) -> str:
+    """Mean ± standard deviation of runs, with two decimals; one run has no spread, and none at all is a dash."""
+    mean, deviation = round(values.mean(), 2) + 0.0, values.std()  # no "-0.00"
+    if np.isnan(mean):
+        return "–"
+    return f"{mean:.2f}" if np.isnan(deviation) else f"{mean:.2f}\u00a0±\u00a0{deviation:.2f}"  # no line breaks
+
+
 def beside_paper(ours: pd.DataFrame, paper: pd.DataFrame, rows: dict[str, str]) -> pd.DataFrame:
     """Ours as mean ± standard deviation over runs, the paper's value and the difference, for each setup.
 
@@ -455,12 +463,10 @@ def beside_paper(ours: pd.DataFrame, paper: pd.DataFrame, rows: dict[str, str]) 
     """
     found = {}
     for row, column in rows.items():
-        spread = ours.groupby("setup")[column].agg(["mean", "std"]).reindex(SLUGS)
         printed = paper[paper["row"] == row].set_index("column")["value"].loc[SLUGS]
-        shown = [f"{mean:.2f}\u00a0±\u00a0{std:.2f}" for mean, std in spread.to_numpy()]  # no line breaks
-        found[row, "ours"] = [text.replace("\u00a0±\u00a0nan", "").replace("nan", "–") for text in shown]
+        found[row, "ours"] = [spread(ours.loc[ours["setup"] == slug, column]) for slug in SLUGS]
         found[row, "paper"] = [f"{value:.2f}" for value in printed]
-        gaps = (spread["mean"] - printed).round(2) + 0.0  # no "-0.00"
+        gaps = (setup_means(ours, column) - printed).round(2) + 0.0  # no "-0.00"
         found[row, "difference"] = ["–" if np.isnan(gap) else f"{gap:+.2f}" for gap in gaps]
     return pd.DataFrame(found, index=pd.Index(SLUGS, name="setup"))
 

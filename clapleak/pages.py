@@ -45,8 +45,8 @@ if "google.colab" in sys.modules:
 MEDIA_RATE, MEDIA_SECONDS = 16000, 2.5
 RESULT_PAGES = (
     "intro", "idea", "leaks", "world", "table1_accuracy", "fig2_tsne_audio",
-    "table2_silhouette", "fig3_tsne_text", "table3_topology", "fig4_backbones", "controls", "sides",
-    "explorer", "neighbours", "live",
+    "table2_silhouette", "fig3_tsne_text", "table3_topology", "fig4_backbones", "claims",
+    "controls", "sides", "explorer", "neighbours", "live",
 )  # fmt: skip
 
 

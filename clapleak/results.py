@@ -116,14 +116,25 @@ def read_metrics(path: Path) -> dict[str, Any]:
     return metrics
 
 
+def read_history(path: Path) -> pd.DataFrame:
+    """history.csv of a run's folder, one row an epoch. ClapleakError when it cannot be read."""
+    try:
+        return pd.read_csv(path / "history.csv")
+    except (ValueError, OSError) as error:
+        raise ClapleakError(f"{path}: not readable ({error}); {_again(path)}") from error
+
+
+def _unfrozen_epochs(history: pd.DataFrame) -> int:
+    return int((history["phase"] == "unfrozen").sum())
+
+
 def read_run(path: Path) -> Run:
     """Read one run. ClapleakError when a file or field is missing or another code version's schema is found."""
     absent = [name for name in _FILES if not (path / name).is_file()]
     if absent:
         raise ClapleakError(f"{path}: {', '.join(absent)} missing; {_again(path)}")
-    metrics = read_metrics(path)
+    metrics, history = read_metrics(path), read_history(path)
     try:
-        history = pd.read_csv(path / "history.csv")
         embeddings, plane = (dict(np.load(path / name, allow_pickle=False)) for name in ("embeddings.npz", "map.npz"))
     except (ValueError, OSError, zipfile.BadZipFile) as error:
         raise ClapleakError(f"{path}: not readable ({error}); {_again(path)}") from error
@@ -150,12 +161,13 @@ def read_backbones(profile: str, root: Path | None = None) -> list[Run]:
 
 
 def table(profile: str, root: Path | None = None) -> pd.DataFrame:
-    """One row a run: setup, seed, group, accuracy, chance, silhouettes, topological similarities with and without
-    chance correction."""
+    """One row a run: setup, seed, group, accuracy, chance, epochs with released backbones, silhouettes, topological
+    similarities with and without chance correction."""
     rows = []
     for run in read_runs(profile, root):
         m = run.metrics
         row = {k: m[k] for k in ("pretraining", "training", "seed", "group", "accuracy", "chance", "synthetic")}
+        row["epochs"] = _unfrozen_epochs(run.history)
         row |= {f"silhouette_{space}": m["silhouette"][space] for space in ("x_a", "E_a")}
         for pair, column in MEASURES.items():
             row |= {column: m["topology"][pair]["value"], f"{column}_corrected": m["topology"][pair]["corrected"]}
@@ -164,21 +176,24 @@ def table(profile: str, root: Path | None = None) -> pd.DataFrame:
 
 
 def controls(profile: str, setups: Sequence[Setup], root: Path | None = None) -> pd.DataFrame:
-    """Setups with their controls, one row a run: setup, pretraining, training, seed, group, accuracy, chance, pairs.
+    """Setups with their controls, one row a run: setup, pretraining, training, seed, group, accuracy, chance, pairs,
+    epochs with released backbones.
 
-    Reads metrics.json alone, all that the repository keeps of a control. ClapleakError where a setup has no run, or
-    where one was trained with other numbers in its profile than the others: old controls never stand by new results.
+    Reads no embeddings, since the repository keeps none of a control. ClapleakError where a setup has no run, or where
+    one was trained with other numbers in its profile than the others: old controls never stand by new results.
     """
     base, rows = (root or find_root()) / "results" / profile, []
-    again = f"run `clapleak reproduce --profile {profile} --controls matched --controls doses`"
+    flags = "" if set(setups) <= set(SETUPS) else " --controls matched --controls doses"
+    again = f"run `clapleak reproduce --profile {profile}{flags}`"
     for setup in setups:
         folders = [path.parent for path in sorted((base / setup.slug).glob("*seed*/metrics.json"))]
         if not folders:
             raise ClapleakError(f"{base / setup.slug}: no results; {again}")
-        for found in map(read_metrics, folders):
+        for folder in folders:
+            found, epochs = read_metrics(folder), _unfrozen_epochs(read_history(folder))
             row = {k: found[k] for k in ("pretraining", "training", "seed", "group", "accuracy", "chance", "synthetic")}
-            numbers = found["provenance"].get("profile_sha256")
-            rows.append({"setup": setup.slug, **row, "pairs": found["data"]["pairs"], "numbers": numbers})
+            row |= {"pairs": found["data"]["pairs"], "epochs": epochs}
+            rows.append({"setup": setup.slug, **row, "numbers": found["provenance"].get("profile_sha256")})
     table = pd.DataFrame(rows)
     if table["numbers"].nunique() > 1:
         raise ClapleakError(f"{base}: results of different versions of the profile lie side by side; {again}")

@@ -125,9 +125,10 @@ glue("real_chance", float(real["chance"].mean()), display=False)
 #    [none left](setup_none-clean.ipynb): training curves, confusions, hits and misses to listen to.
 # 3. **Results.** [Table 1](table1_accuracy.ipynb), [Figure 2](fig2_tsne_audio.ipynb),
 #    [Table 2](table2_silhouette.ipynb), [Figure 3](fig3_tsne_text.ipynb), [Table 3](table3_topology.ipynb) and
-#    [Figure 4](fig4_backbones.ipynb) of the paper, ours beside theirs.
-# 4. **Look closer.** [A control that the paper lacks](controls.ipynb), [which side a leak moves](sides.ipynb), all six maps
-#    [to touch and to hear](explorer.ipynb), [what the eye claims, counted](neighbours.ipynb), and
+#    [Figure 4](fig4_backbones.ipynb) of the paper, ours beside theirs; then
+#    [what reproduces, claim by claim](claims.ipynb).
+# 4. **Look closer.** [Controls that the paper lacks](controls.ipynb), [which side a leak moves](sides.ipynb), all six
+#    maps [to touch and to hear](explorer.ipynb), [what the eye claims, counted](neighbours.ipynb), and
 #    [knobs to turn yourself](live.ipynb).
 # 5. **Teach.** [A lesson and a short course](../teaching.md), and a [cheat sheet](../cheatsheet.md) to print. Nearly
 #    every page has exercises: predict first, then unfold the solution.

@@ -29,6 +29,8 @@ from clapleak import leakage
 from clapleak.config import find_root
 from clapleak.datasets import foley
 
+pd.set_option("display.max_colwidth", None)  # captions stay whole
+
 # %% tags=["parameters"]
 seed = 0  # of the embedded world
 clips_per_class = 4  # sounds of one event, in the embedded world

@@ -117,20 +117,20 @@ def ranks(column):
 sound = claims["space"].isin(["x_a", "E_a"])
 table = claims.set_index(claims["one"] + " / " + claims["other"]).iloc[:, :3]
 table["setup"] = table["setup"].str.replace("-", "\u2011")  # one word
-table["share or cosine"] = claims.apply(spread, axis=1).tolist()
-table["times chance"] = (claims["mean"] / chance).map("{:.1f}".format).where(sound & claims["mean"].notna(), "").tolist()
 table["rank"] = ranks(claims["rank"]).tolist()
 table["close here?"] = claims["close"].map({True: "yes", False: "no"}).where(claims["rank"].notna(), "–").tolist()
+table["share or cosine"] = claims.apply(spread, axis=1).tolist()
+table["times chance"] = (claims["mean"] / chance).map("{:.1f}".format).where(sound & claims["mean"].notna(), "").tolist()
 table
 
 # %% [markdown]
-# The same pairs in every setup: rank in E_a (sound) and in E_t (text), 1 to {glue:text}`pairs`.
+# The same pairs in every setup: rank in E_a (sound), then in E_t (text), 1 to {glue:text}`pairs`.
 
 # %%
 named = claims[["one", "other"]].drop_duplicates()
-columns = [(space, slug) for space in ("E_a", "E_t") for slug in figures.SLUGS]
-wide = pairs["rank"].unstack(["space", "setup"]).reindex(columns=pd.MultiIndex.from_tuples(columns))
-wide.reindex(pd.MultiIndex.from_frame(named)).apply(ranks)
+for space in ("E_a", "E_t"):
+    wide = pairs.query("space == @space")["rank"].droplevel("space").unstack("setup").reindex(columns=figures.SLUGS)
+    display(wide.reindex(pd.MultiIndex.from_frame(named)).apply(ranks).rename_axis(columns=space))
 
 # %% [markdown]
 # ## The pairs that mix most

@@ -172,8 +172,8 @@ glue("nothing", float(np.log(recipe.batch_size)), display=False)
 # - Accuracy is not spread evenly. Best known is "{glue:text}`best`", least "{glue:text}`worst`";
 #   {glue:text}`lost` classes have fewer than a tenth of their clips right.
 # - Training was ended by {glue:text}`end`, when the validation loss {glue:text}`falling`. Its lowest value is
-#   {glue:text}`loss:.2f`, where {glue:text}`nothing:.2f` means that nothing is learnt. A longer training might change
-#   what this setup reaches, so its bar may tell of the budget as well as of leaks.
+#   {glue:text}`loss:.2f`, where {glue:text}`nothing:.2f` means that nothing is learnt. What a
+#   [longer training](controls.ipynb#or-too-short-a-training) changes is a control of its own.
 # - The silhouette of E_a is {glue:text}`change` than that of x_a: compare
 #   [Table 2](table2_silhouette.ipynb), where the paper discusses what projection does to clusters.
 #

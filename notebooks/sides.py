@@ -73,17 +73,11 @@ ours, real = both(profile), both(real_profile)
 
 
 # %%
-def spread(values):
-    """Mean ± standard deviation, as text; a dash without runs."""
-    mean = round(values.mean(), 2) + 0.0  # no "-0.00"
-    text = f"{mean:.2f}\N{NO-BREAK SPACE}±\N{NO-BREAK SPACE}{values.std():.2f}"  # one run has no spread
-    return "–" if np.isnan(mean) else text.removesuffix("\N{NO-BREAK SPACE}±\N{NO-BREAK SPACE}nan")
-
-
 def offers(runs):
     """Both accuracies and their gap, one row a setup."""
     runs = runs.assign(gap=runs["middle"] - runs["accuracy"])
-    rows = {slug: runs.loc[runs["setup"] == slug, ["accuracy", "middle", "gap"]].apply(spread) for slug in figures.SLUGS}
+    columns = ["accuracy", "middle", "gap"]
+    rows = {slug: runs.loc[runs["setup"] == slug, columns].apply(figures.spread) for slug in figures.SLUGS}
     return pd.DataFrame(rows).T.set_axis(["zero-shot", "labels in the middle", "gap"], axis=1)
 
 
@@ -115,7 +109,7 @@ gains = {
     for name, runs in (("embedded world", ours), ("real ESC-50", real))
     for column, title in (("accuracy", "zero-shot"), ("middle", "labels in the middle"))
 }
-pd.DataFrame({key: table.apply(spread) for key, table in gains.items()})
+pd.DataFrame({key: table.apply(figures.spread) for key, table in gains.items()})
 
 # %% tags=["remove-input"]
 for key, name in (("ours", "embedded world"), ("real", "real ESC-50")):

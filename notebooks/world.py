@@ -21,11 +21,14 @@
 # %%
 # %matplotlib inline
 import numpy as np
+import pandas as pd
 from IPython.display import HTML
 from myst_nb import glue
 
 from clapleak import figures, leakage, pages, results
 from clapleak.datasets import foley
+
+pd.set_option("display.max_colwidth", None)  # captions stay whole
 
 # %% tags=["parameters"]
 example = "dog"  # class whose row is shown

@@ -61,7 +61,7 @@ def make_run(
     data |= {"pretrain_clips": 50, "pretrain_removed": rank, "expected_clips": 2000, "missing_clips": 7}
     data["complete_classes"] = number
     found = {"schema": results.SCHEMA, "profile": profile, "pretraining": pretraining, "training": training}
-    found |= {"seed": seed, "group": group, "synthetic": profile == "mini", "chance": 1 / number, "data": data}
+    found |= {"seed": seed, "group": group, "synthetic": profile != "esc50", "chance": 1 / number, "data": data}
     found |= _measured(clouds) | {"provenance": {"fingerprint": "fake"}}
     slug = f"{pretraining}-{training}"
     kept = {"E_a", "E_t"}
@@ -91,10 +91,11 @@ def write_profile(profile: str, root: Path, *, number: int, seeds: int, groups: 
 
 
 def write_project(root: Path, *, real: bool = True) -> Path:
-    """A folder that result pages can run in: profiles, reference values, `mini` and, if asked for, `esc50`."""
+    """A folder that result pages can run in: profiles, reference values, `mini`, `mini-long` and perhaps `esc50`."""
     for name in ("profiles", "reference"):
         shutil.copytree(find_root() / name, root / name)
     write_profile("mini", root, number=50, seeds=2, groups=(None,))
+    write_profile("mini-long", root, number=50, seeds=2, groups=(None,))
     if real:
         write_profile("esc50", root, number=9, seeds=2, groups=(0, 1))
     return root

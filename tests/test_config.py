@@ -19,7 +19,7 @@ def test_unknown_setup_is_refused():
         Setup.parse("clean-none")
 
 
-@pytest.mark.parametrize("name", ["smoke", "mini", "esc50"])
+@pytest.mark.parametrize("name", ["smoke", "mini", "mini-long", "esc50"])
 def test_every_profile_loads(name):
     profile = load_profile(name)
     assert profile.name == name

@@ -19,9 +19,9 @@ from clapleak.config import SETUPS
 
 NOTEBOOKS = sorted((Path(__file__).parents[1] / "notebooks").glob("*.py"))
 RESULT_NOTEBOOKS = [
-    p for p in NOTEBOOKS if re.match(r"(table|fig)\d_|(intro|explorer|neighbours|controls|sides|live)$", p.stem)
+    p for p in NOTEBOOKS if re.match(r"(table|fig)\d_|(intro|explorer|neighbours|claims|controls|sides|live)$", p.stem)
 ]
-WITHOUT_ANY = [path for path in RESULT_NOTEBOOKS if path.stem in ("intro", "explorer", "neighbours", "sides")]
+WITHOUT_ANY = [path for path in RESULT_NOTEBOOKS if path.stem in ("intro", "explorer", "neighbours", "claims", "sides")]
 PLUMBING = {"hide-input", "remove-input", "remove-cell"}
 # where digits may stand: formulas, code and glued values, addresses, numbers of sections
 NO_PROSE = re.compile(

@@ -7,7 +7,7 @@ import pandas as pd
 import pytest
 
 from clapleak import results
-from clapleak.config import SETUPS, ClapleakError
+from clapleak.config import MATCHED, SETUPS, ClapleakError
 
 
 def make_run(root, setup=SETUPS[0], seed=0, group=None) -> results.Run:
@@ -16,7 +16,7 @@ def make_run(root, setup=SETUPS[0], seed=0, group=None) -> results.Run:
     }
     metrics = {
         "schema": results.SCHEMA, "profile": "mini", "pretraining": setup.pretraining, "training": setup.training,
-        "seed": seed, "group": group, "synthetic": True, "chance": 0.5, "data": {}, "accuracy": 0.25 + seed,
+        "seed": seed, "group": group, "synthetic": True, "chance": 0.5, "data": {"pairs": 9}, "accuracy": 0.25 + seed,
         "silhouette": {"x_a": 0.1, "E_a": 0.2}, "topology": topology, "provenance": {"fingerprint": "abc"},
     }  # fmt: skip
     rng = np.random.default_rng(0)
@@ -25,7 +25,8 @@ def make_run(root, setup=SETUPS[0], seed=0, group=None) -> results.Run:
     plane = {"E_a": rng.random((4, 2)), "E_t": rng.random((4, 2))}
     folder = results.run_folder("mini", setup.slug, seed, group, root)
     names = ("mini", setup.pretraining, setup.training, seed, group)
-    return results.Run(*names, metrics, pd.DataFrame({"epoch": [0]}), clouds, plane, folder)
+    history = pd.DataFrame({"phase": ["frozen"] + ["unfrozen"] * 3, "epoch": [0, 0, 1, 2]})
+    return results.Run(*names, metrics, history, clouds, plane, folder)
 
 
 def test_what_is_written_is_read_back(tmp_path):
@@ -47,6 +48,24 @@ def test_table_is_in_the_paper_s_order_with_one_row_a_run(tmp_path):
     assert found["setup"].tolist() == ["dirty-dirty"] * 2 + ["none-clean"] * 2
     assert found["accuracy"].tolist() == [0.25, 1.25] * 2
     assert {"silhouette_x_a", "S_E_a_E_t", "S_x_t_E_t_corrected"} <= set(found.columns)
+    assert found["epochs"].tolist() == [3] * 4  # those of the second phase
+
+
+def test_controls_need_no_embeddings_and_name_the_command(tmp_path):
+    for setup in (SETUPS[0], MATCHED[0]):
+        run = make_run(tmp_path, setup)
+        results.write_run(run)
+        for name in ("embeddings.npz", "map.npz"):
+            (run.path / name).unlink()
+    found = results.controls("mini", [SETUPS[0], MATCHED[0]], tmp_path)
+    assert found["training"].tolist() == ["dirty", "matched"] and found["epochs"].tolist() == [3, 3]
+    with pytest.raises(ClapleakError, match="`clapleak reproduce --profile mini`$"):
+        results.controls("mini", SETUPS, tmp_path)
+    with pytest.raises(ClapleakError, match="--controls matched --controls doses`$"):
+        results.controls("mini", MATCHED, tmp_path)
+    (run.path / "history.csv").unlink()
+    with pytest.raises(ClapleakError, match=r"dirty-matched/seed0: not readable .*history.csv.* again"):
+        results.controls("mini", MATCHED[:1], tmp_path)
 
 
 def test_groups_have_folders_of_their_own(tmp_path):
