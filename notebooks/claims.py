@@ -74,7 +74,7 @@ def compared(gaps, as_claimed=np.greater):
     right, total = sum(int(as_claimed(gap, 0).sum()) for gap in gaps), sum(int(gap.notna().sum()) for gap in gaps)
     means = sum(bool(as_claimed(gap.mean(), 0)) for gap in gaps)
     verdict = "holds" if means == len(gaps) else "fails"
-    return verdict, f"{means} of {len(gaps)} means, {right} of {total} single runs"
+    return verdict, f"means {means}/{len(gaps)}, single runs {right}/{total}"
 
 
 def correlated(across, up):
