@@ -16,8 +16,8 @@
 # **Question:** clean training data are fewer. How much of the drop in accuracy is the missing leak?
 #
 # The paper has no answer: its filter takes leaks and data away together. So here is a control that it lacks, *matched*:
-# from all pairs as many are drawn at random as clean training keeps. It has lost the same amount of data, but the same
-# share of leaks and of harmless pairs, so most leaks are still there. The step from dirty to matched is loss of data,
+# from all pairs as many are drawn at random as clean training keeps. It is as small as the clean set, but leaks
+# and harmless pairs have shrunk alike, so most leaks are still there. The step from dirty to matched is loss of data,
 # with a few leaks in it. The step from matched to clean exchanges the other leaks for harmless pairs. So what is called
 # leakage below is a low estimate.
 
@@ -156,15 +156,14 @@ figures.doses(dose)
 # ## What to notice
 #
 # - In the embedded world the filter takes away {glue:text}`lost` of the pairs, yet of the drop in accuracy
-#   {glue:text}`ours` is leakage and only the rest is loss of data. On real ESC-50 it is {glue:text}`real`; there clean
+#   at least {glue:text}`ours` is leakage, and the rest at most is loss of data. On real ESC-50 it is {glue:text}`real`; there clean
 #   training ends at an accuracy of {glue:text}`floor:.2f` on average, where guessing gives {glue:text}`guess:.2f`.
-# - So the paper's design confounds the two, and its reading, that the drop is leakage, holds in
-#   {glue:text}`holds` of the two worlds, if more than half of the drop is to count as that.
+# - So the paper's design confounds the two. For the captions more than half of the drop is leakage in
+#   {glue:text}`holds` of our two worlds. For the pre-training we have no such control.
 # - Time changes {glue:text}`most` most ({glue:text}`most_by:+.2f`) and adds least to {glue:text}`least`
 #   ({glue:text}`least_by:+.2f`). Leaks in the captions are worth {glue:text}`captions_before:.2f` in the short training
 #   and {glue:text}`captions_after:.2f` in the long one, leaks in the pre-training {glue:text}`labels_before:.2f` and
 #   {glue:text}`labels_after:.2f`.
-# - The control of size matches the pairs of training. Pre-training data are not matched.
 # - What a leaked caption teaches is another question: [which side does a leak move?](sides.ipynb)
 #
 # ## Exercises
@@ -178,7 +177,7 @@ print(f"Half of the leaks give {gain['leak50']:.0%} of the gain.")
 gain.round(2).to_frame("share of the gain")
 
 # %% [markdown]
-# **2. Who gains most?** With which pre-training is the leakage part of the drop largest? Think of what the audio side
+# **2. Who gains most?** With which pre-training does the missing leak cost most points? Think of what the audio side
 # must already hear for a leaked word to help.
 
 # %% tags=["hide-cell"]

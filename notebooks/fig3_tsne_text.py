@@ -81,7 +81,8 @@ glue("agreement", r, display=False)
 # ## What to notice
 #
 # - Of {glue:text}`pairs` pairs, rank 1 is the closest. Pairs that share a word rank high in text; see where their
-#   sounds rank.
+#   sounds rank. These are ranks of class means in one run; [what the eye claims, counted](neighbours.ipynb) ranks by
+#   mixed neighbours over all seeds, so its numbers differ.
 # - Over all pairs the correlation of closeness in text and closeness in sound is {glue:text}`agreement:.2f`. At 1 the
 #   two sides would tell the same story.
 # - The paper shows this map for ESC-50's labels. Labels and text encoder are real here as well; the training data are

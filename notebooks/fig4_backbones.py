@@ -69,7 +69,7 @@ table = pd.concat(tables, names=["sounds", "pre-training"])
 table.round(2)
 
 # %% tags=["remove-input"]
-change = table.sub(table["before"], axis=0).drop(columns="before").stack()
+change = table.round(2).sub(table["before"].round(2), axis=0).drop(columns="before").stack()
 glue("better", int((change > 0).sum()), display=False)
 glue("cases", len(change), display=False)
 glue("rise", float(change.max()), display=False)

@@ -24,8 +24,8 @@
 # > A significant part of the measured zero-shot accuracy is inherited from the backbones. It is not learnt in the
 # > space that sound and text share.
 #
-# This book makes the six experiments again, on any laptop, and shows every table and figure of the paper with ours
-# beside it.
+# This book makes the six experiments again, on any laptop. It shows every table of the paper with ours beside it, and
+# makes every figure again.
 
 # %% tags=["hide-input"]
 # %matplotlib inline
@@ -125,7 +125,7 @@ glue("real_chance", float(real["chance"].mean()), display=False)
 #    [none left](setup_none-clean.ipynb): training curves, confusions, hits and misses to listen to.
 # 3. **Results.** [Table 1](table1_accuracy.ipynb), [Figure 2](fig2_tsne_audio.ipynb),
 #    [Table 2](table2_silhouette.ipynb), [Figure 3](fig3_tsne_text.ipynb), [Table 3](table3_topology.ipynb) and
-#    [Figure 4](fig4_backbones.ipynb) of the paper, ours beside theirs; then
+#    [Figure 4](fig4_backbones.ipynb) of the paper, the tables with theirs beside ours; then
 #    [what reproduces, claim by claim](claims.ipynb).
 # 4. **Look closer.** [Controls that the paper lacks](controls.ipynb), [which side a leak moves](sides.ipynb), all six
 #    maps [to touch and to hear](explorer.ipynb), [what the eye claims, counted](neighbours.ipynb), and

@@ -76,7 +76,7 @@ plt.show()
 # ## The rule
 #
 # The paper says: "we removed all audio examples whose captions contain words that were present in the ESC50 class
-# set". We read it to the letter. Texts become lower case, letters and digits make words, and words are compared
+# set". We take the words to the letter, and an example to be a pair of sound and caption. Texts become lower case, letters and digits make words, and words are compared
 # whole. The {glue:text}`leaks_labels` names hold {glue:text}`leaks_words` different words.
 #
 # **Exercise 1: predict, then run.** Which of these texts go, and which of them should? Write down your guess before

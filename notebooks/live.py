@@ -187,7 +187,7 @@ glue("all", len(classes), display=False)
 # ## Exercises
 #
 # **1. A set of your own.** Predict which five labels are hardest to tell apart for dirty-dirty, select them above, and
-# compare with these, the five that it confuses most with one another.
+# compare with these, five that it often confuses with one another.
 
 # %% tags=["hide-cell"]
 run = shown[slugs[0]]

@@ -41,9 +41,9 @@ allow_missing = False  # train without the clips that cannot be decoded
 # %% [markdown]
 # ## Training
 #
-# The recipe of section 2.1: the projections learn alone while both backbones are frozen, then everything learns until
-# the validation loss stops falling or the limit of epochs in the profile is reached. A run that was interrupted goes on
-# where it stopped.
+# The recipe of section 2.1: the projections learn alone while both backbones are frozen, then they learn as well (of
+# the text encoder the layers that the profile frees) until the validation loss stops falling or the limit of epochs in
+# the profile is reached. A run that was interrupted goes on where it stopped.
 
 # %%
 run = train.run(
@@ -163,7 +163,7 @@ glue("lost", int((by_class < 0.1).sum()), display=False)
 # %% tags=["remove-input"]
 recipe, last = load_profile(profile).recipe, run.history.query("phase == 'unfrozen'")["val_loss"]
 glue("end", "the limit of epochs" if len(last) == recipe.max_epochs else "the validation loss", display=False)
-glue("falling", "was still falling" if last.idxmin() == last.index[-1] else "had stopped falling", display=False)
+glue("falling", "was still falling" if last.idxmin() == last.index[-1] else "had not fallen in the last epoch", display=False)
 glue("loss", float(last.min()), display=False)
 glue("nothing", float(np.log(recipe.batch_size)), display=False)
 

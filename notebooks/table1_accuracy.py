@@ -128,8 +128,8 @@ glue("paper_share", float(1 - printed["clean-clean"] / printed["dirty-dirty"]), 
 #
 # - From both doors open to both shut, the share of the accuracy that goes is {glue:text}`share:.2f` here and
 #   {glue:text}`paper_share:.2f` in the paper.
-# - Even with no pre-training and clean captions the model is right {glue:text}`floor:.1f` times as often as guessing:
-#   something is learnt about classes whose names it never read. Clips of them may stand in training all the same.
+# - On the embedded world, even with no pre-training and clean captions, the model is right {glue:text}`floor:.1f` times as often as guessing:
+#   something is learnt about classes whose names stood in none of its captions. Clips of them may stand in training all the same.
 # - {glue:text}`ended` of {glue:text}`all_runs` runs of both worlds ended at the profile's limit of epochs and not by the
 #   validation loss. [A longer training](controls.ipynb#or-too-short-a-training) lifts some bars more than others.
 # - A clean corpus is also a smaller one, so not all of a drop is a leak:

@@ -121,6 +121,8 @@ for key, table in (("ours", ours), ("real", real)):
 glue("paper_rises", int((change > 0).sum()), display=False)
 glue("ours_rises", int((ours["silhouette_E_a"] > ours["silhouette_x_a"]).sum()), display=False)
 glue("ours_runs", len(ours), display=False)
+glue("real_rises", int((real["silhouette_E_a"] > real["silhouette_x_a"]).sum()), display=False)
+glue("real_runs", len(real), display=False)
 
 # %% [markdown]
 # ## What to notice
@@ -133,7 +135,8 @@ glue("ours_runs", len(ours), display=False)
 #   on the embedded world and {glue:text}`s_real` on real ESC-50: compare with the silhouette's values above.
 #   [Which side does a leak move?](sides.ipynb) asks the same with an experiment in place of a correlation.
 # - The silhouette rises from x_a to E_a in {glue:text}`paper_rises` setups of the paper's table and in
-#   {glue:text}`ours_rises` of {glue:text}`ours_runs` runs on the embedded world.
+#   {glue:text}`ours_rises` of {glue:text}`ours_runs` runs on the embedded world and {glue:text}`real_rises` of
+#   {glue:text}`real_runs` on real sounds.
 # - Six points carry little. Look at the ranges without one setup before you believe a third digit.
 # - A correlation over setups does not tell which causes which: pre-training changes both.
 #

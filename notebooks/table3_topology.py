@@ -132,7 +132,8 @@ for key, runs in (("ours", ours), ("real", real)):
 #   S(E_a, E_t) is the smallest of the three in {glue:text}`lower_ours` runs on the embedded world and in
 #   {glue:text}`lower_real` on real sounds. Setups where that is so in less than half of the runs:
 #   {glue:text}`fails_ours` on the embedded world, {glue:text}`fails_real` on real sounds.
-# - Log accuracy and S(E_a, E_t): {glue:text}`r_paper` from the paper's printed values, {glue:text}`r_ours` on the
+# - Log accuracy and S(E_a, E_t): {glue:text}`r_paper` from the paper's printed values
+#   (which are rounded: the paper itself states a little more), {glue:text}`r_ours` on the
 #   embedded world, {glue:text}`r_real` on real ESC-50.
 # - In the paper's values the logarithm matters: raw accuracy gives {glue:text}`r_raw`. Exercise 3 asks whether it does
 #   in ours.
