@@ -85,7 +85,7 @@ glue("chance", float(runs[0].metrics["chance"]), display=False)
 
 # %% tags=["remove-input"]
 right = {run.slug: run.metrics["accuracy"] for run in runs}
-for key, slug in (("leak", "dirty-dirty"), ("shut", "dirty-clean")):
+for key, slug in (("leak", "dirty-dirty"), ("shut", "dirty-clean"), ("labels", "clean-dirty")):
     glue(f"same_{key}", float(table.iloc[:, 0].get(slug, float("nan"))), display=False)
     glue(f"right_{key}", float(right.get(slug, float("nan"))), display=False)
 
@@ -97,7 +97,8 @@ for key, slug in (("leak", "dirty-dirty"), ("shut", "dirty-clean")):
 #   class, where about {glue:text}`chance:.2f` would by chance.
 # - Can one see a leak? From dirty-dirty to dirty-clean the leaks in the captions go: accuracy changes from
 #   {glue:text}`right_leak:.2f` to {glue:text}`right_shut:.2f`, the share of neighbours of the same class from
-#   {glue:text}`same_leak:.2f` to {glue:text}`same_shut:.2f`. What changes less can be seen less;
+#   {glue:text}`same_leak:.2f` to {glue:text}`same_shut:.2f`. What changes less can be seen less. From dirty-dirty to
+#   clean-dirty the leaks in the pre-training go instead: {glue:text}`right_labels:.2f` and {glue:text}`same_labels:.2f`;
 #   [which side a leak moves](sides.ipynb) looks where the rest has gone.
 # - Two maps of equal silhouette can look different. t-SNE chooses what to keep.
 #

@@ -63,7 +63,7 @@ table.loc["guessing"] = ["", chance[0], "", chance[1]]
 table
 
 # %% [markdown]
-# A door is worth what accuracy gains when it is opened, the other one left as it is:
+# A door is worth what accuracy gains when it is opened, the other one left as it is (mean over its states):
 
 # %%
 def doors(grid):
