@@ -15,7 +15,7 @@ from matplotlib.patheffects import withStroke
 from scipy.stats import linregress
 
 from clapleak import metrics, results
-from clapleak.config import LEAKED, PRETRAININGS, SETUPS, ClapleakError, Setup, load_profile
+from clapleak.config import LEAKED, PRETRAININGS, SETUPS, TRAININGS, ClapleakError, Setup, load_profile
 from clapleak.datasets import foley
 from clapleak.results import Run
 
@@ -445,6 +445,23 @@ def origin(profile: str, ours: pd.DataFrame) -> str:
     counts = ours.groupby("setup").size()
     number = " to ".join(map(str, sorted({counts.min(), counts.max()})))
     return f'<p><span class="{badge.split()[0]}">{badge}</span> profile {profile}, runs a setup: {number}</p>'
+
+
+def by_setup(runs: pd.DataFrame, column: str) -> pd.DataFrame:
+    """A column of a table of runs, one row a run (group and seed) and one column a setup."""
+    runs = runs.assign(group=runs["group"].astype(float).fillna(-1))
+    return runs.pivot(index=["group", "seed"], columns="setup", values=column).reindex(columns=SLUGS)
+
+
+def opened(values: pd.DataFrame | pd.Series) -> dict[str, list]:
+    """What opening a door adds, the other one left as it is: differences of `values`, which a setup's slug selects.
+
+    "captions" has one for each pre-training, "pre-training" one for dirty and one for clean captions.
+    """
+    return {
+        "captions": [values[f"{p}-dirty"] - values[f"{p}-clean"] for p in PRETRAININGS],
+        "pre-training": [values[f"dirty-{t}"] - values[f"clean-{t}"] for t in TRAININGS],
+    }
 
 
 def spread(values: pd.Series) -> str:

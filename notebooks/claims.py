@@ -38,6 +38,7 @@ from IPython.display import HTML
 from myst_nb import glue
 
 from clapleak import figures, results
+from clapleak.config import TRAININGS
 
 # %% tags=["parameters"]
 profile = "mini"  # the embedded world
@@ -66,13 +67,6 @@ worlds = {
 
 
 # %%
-def wide(runs, column):
-    """One row a run (group and seed), one column a setup."""
-    runs = runs.assign(group=runs["group"].astype(float).fillna(-1))
-    return runs.pivot(index=["group", "seed"], columns="setup", values=column).reindex(columns=figures.SLUGS)
-
-
-# %%
 def compared(gaps, as_claimed=np.greater):
     """Verdict and evidence from differences that are positive if the claim is right: a list of Series, a value a run."""
     right, total = sum(int(as_claimed(gap, 0).sum()) for gap in gaps), sum(int(gap.notna().sum()) for gap in gaps)
@@ -88,37 +82,34 @@ def correlated(across, up):
 
 
 # %%
-DIRTY, CLEAN = ("dirty", "clean", "none"), ("dirty", "clean")  # pre-trainings, and trainings
+def pretrained(values):
+    """What pre-training adds: differences to none, for dirty and clean pre-training and dirty and clean captions."""
+    return [values[f"{p}-{t}"] - values[f"none-{t}"] for t in TRAININGS for p in ("dirty", "clean")]
 
 
-def doors(values):
-    """Differences where one more door is open: the captions, then the pre-training, dirty before clean before none."""
-    gaps = [values[f"{p}-dirty"] - values[f"{p}-clean"] for p in DIRTY]
-    steps = (("dirty", "clean"), ("dirty", "none"), ("clean", "none"))
-    return gaps + [values[f"{more}-{t}"] - values[f"{less}-{t}"] for t in CLEAN for more, less in steps]
-
-
-def setups(values):
-    """One Series a setup."""
-    return [values[slug] for slug in figures.SLUGS]
+def between_setups(accuracy, sharp):
+    """Verdict and evidence of the claims that compare setups, from accuracy and silhouette of E_a (runs, setups)."""
+    doors, clearer = figures.opened(accuracy), figures.opened(sharp)
+    return {
+        "A": compared([*doors["captions"], *doors["pre-training"], *pretrained(accuracy)]),
+        "C": compared(pretrained(sharp)),
+        "D": compared(clearer["captions"]),
+        "H": compared(clearer["pre-training"]),
+    }
 
 
 # %%
 def judge(runs):
     """Verdict and evidence of every claim, A to H."""
-    sharp, before = wide(runs, "silhouette_E_a"), wide(runs, "silhouette_x_a")
-    S = {name: wide(runs, f"S_{name}") for name in ("x_a_E_a", "x_t_E_t", "E_a_E_t")}
+    before, sharp, *S = (figures.by_setup(runs, name) for name in ("silhouette_x_a", "silhouette_E_a", *results.MEASURES.values()))
     accuracy = figures.setup_means(runs, "accuracy")
-    return {
-        "A": compared(doors(wide(runs, "accuracy"))),
+    verdicts = between_setups(figures.by_setup(runs, "accuracy"), sharp) | {
         "B": correlated(figures.setup_means(runs, "silhouette_E_a"), accuracy),
-        "C": compared([sharp[f"{p}-{t}"] - sharp[f"none-{t}"] for t in CLEAN for p in ("dirty", "clean")]),
-        "D": compared([sharp[f"{p}-dirty"] - sharp[f"{p}-clean"] for p in DIRTY]),
-        "E": compared(setups(np.minimum(S["x_a_E_a"], S["x_t_E_t"]) - S["E_a_E_t"])),
+        "E": compared([gap for _, gap in (np.minimum(S[0], S[1]) - S[2]).items()]),
         "F": correlated(figures.setup_means(runs, "S_E_a_E_t"), np.log(accuracy)),
-        "G": compared(setups(before - sharp), np.greater_equal),  # equal is not clearer
-        "H": compared([sharp[f"dirty-{t}"] - sharp[f"clean-{t}"] for t in CLEAN]),
+        "G": compared([gap for _, gap in (before - sharp).items()], np.greater_equal),  # equal is not clearer
     }
+    return dict(sorted(verdicts.items()))
 
 
 # %% [markdown]
@@ -176,8 +167,9 @@ for seed, runs in ours.groupby("seed"):
 # %% tags=["hide-cell"]
 rng, times = np.random.default_rng(0), 200
 held = dict.fromkeys("ACDH", 0)
+accuracy, sharp = (figures.by_setup(ours, name) for name in ("accuracy", "silhouette_E_a"))
 for _ in range(times if len(ours) else 0):
-    names = dict(zip(figures.SLUGS, rng.permutation(figures.SLUGS), strict=True))
-    verdicts = judge(ours.assign(setup=ours["setup"].map(names)))
+    names = rng.permutation(figures.SLUGS)
+    verdicts = between_setups(accuracy.set_axis(names, axis=1), sharp.set_axis(names, axis=1))
     held = {letter: count + (verdicts[letter][0] == "holds") for letter, count in held.items()}
 (pd.Series(held) / times).map("{:.0%}".format).to_frame("holds with random names")

@@ -23,6 +23,7 @@
 
 # %%
 # %matplotlib inline
+import numpy as np
 import pandas as pd
 from IPython.display import HTML
 from myst_nb import glue
@@ -130,10 +131,9 @@ glue("least_by", float(gains.min()) if len(paired) else 0.0, display=False)
 
 # %% tags=["remove-input"]
 for key, means in (("before", before), ("after", after)):
-    captions = [means[f"{p}-dirty"] - means[f"{p}-clean"] for p in PRETRAININGS]
-    glue(f"captions_{key}", float(sum(captions) / 3) if len(paired) else 0.0, display=False)
-    labels = [means[f"dirty-{t}"] - means[f"clean-{t}"] for t in ("dirty", "clean")]
-    glue(f"labels_{key}", float(sum(labels) / 2) if len(paired) else 0.0, display=False)
+    doors = figures.opened(means)
+    glue(f"captions_{key}", float(np.mean(doors["captions"])) if len(paired) else 0.0, display=False)
+    glue(f"labels_{key}", float(np.mean(doors["pre-training"])) if len(paired) else 0.0, display=False)
 
 # %% [markdown]
 # ## The dose: how accuracy grows with the leak

@@ -28,6 +28,7 @@ from IPython.display import HTML
 from myst_nb import glue
 
 from clapleak import figures, metrics
+from clapleak.config import PRETRAININGS, TRAININGS
 
 # %% tags=["parameters"]
 profile = "mini"  # the embedded world
@@ -98,10 +99,10 @@ figures.sides({"embedded world": ours, "real ESC-50": real})
 
 # %%
 def opened(runs, column):
-    """What opening one door adds, mean ± standard deviation over runs: first the captions, then the pre-training."""
-    wide = runs.pivot(index=["group", "seed"], columns="setup", values=column).reindex(columns=figures.SLUGS)
-    found = {f"captions, pre-training {p}": wide[f"{p}-dirty"] - wide[f"{p}-clean"] for p in ("dirty", "clean", "none")}
-    return found | {f"pre-training, captions {t}": wide[f"dirty-{t}"] - wide[f"clean-{t}"] for t in ("dirty", "clean")}
+    """What opening one door adds, one row a run: first the captions, then the pre-training."""
+    doors = figures.opened(figures.by_setup(runs, column))
+    found = {f"captions, pre-training {p}": gap for p, gap in zip(PRETRAININGS, doors["captions"], strict=True)}
+    return found | {f"pre-training, captions {t}": gap for t, gap in zip(TRAININGS, doors["pre-training"], strict=True)}
 
 
 # %%
