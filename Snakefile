@@ -1,112 +1,75 @@
-# corpora -> stores -> backbones -> setup pages -> result pages -> book. `clapleak reproduce` calls this file.
+# corpora -> clip store -> runs -> pages -> book, all below build/. `clapleak reproduce` calls this file.
 import shlex
 import sys
 from pathlib import Path
 
-from clapleak.config import SETUPS
-from clapleak.pages import RESULT_PAGES
+from clapleak.setups import PRETRAININGS, TRAININGS
 from clapleak.results import run_name
 
-PROFILE, GIVEN, FILE = config["name"], config["profile"], config["file"]  # name, as the user gave it, its path
-BUILD = f"build/{PROFILE}"
-CLI = f"{Path(sys.executable).parent}/clapleak"
-# they only call, plan or show, so they make no training stale
-SHOWN = ("cli.py", "explorer.py", "figures.py", "live.py", "pages.py", "pdf.py", "plan.py", "results.py")
-CODE = [str(p) for p in sorted(Path("clapleak").rglob("*")) if p.suffix in (".py", ".csv") and p.name not in SHOWN]
-RUNS = {run_name(seed, group): (seed, group) for group in config["groups"] or [None] for seed in range(config["seeds"])}
-DATA = config["data_root"] or ""  # Snakemake reads an empty value as None
-ROOT = f"--data-root {shlex.quote(DATA)}" if DATA else ""
+FILE = config["file"]  # the profile's path; config["profile"] is what the user gave
+BUILD = f"build/{config['name']}"
+CLI = shlex.quote(f"{Path(sys.executable).parent}/clapleak")
+PROFILE = f"--profile {shlex.quote(config['profile'])}"
+DATA = f"--data-root {shlex.quote(config['data_root'])}" if config["data_root"] else ""
 MISSING = "--allow-missing" if config["allow_missing"] else ""
-OTHERS = ("esc50", "mini-long") if PROFILE == "mini" else ()  # profiles whose results stand beside these
-BESIDE = [str(p) for name in OTHERS for p in sorted(Path("results", name).rglob("metrics.json"))]
-SLUGS = [setup.slug for setup in SETUPS]
-SHOWN_RUN, *OTHER_RUNS = RUNS  # the first run of each setup becomes a page
+# what a finished run cannot depend on; whether its numbers are old is decided by its ids, not by the time of a file
+SHOWN = ("cli.py", "plan.py", "results.py", "texts.py")
+CODE = [str(p) for p in sorted(Path("clapleak").glob("*.py")) if p.name not in SHOWN]
+CODE += [str(p) for name in ("corpora", "foley", "models") for p in sorted(Path("clapleak", name).glob("*.[pc]*"))]
+RUNS = {run_name(seed, group): (seed, group) for group in config["groups"] or [None] for seed in range(config["seeds"])}
+SLUGS = {p: [f"{p}-{t}" for t in TRAININGS] for p in PRETRAININGS}
+CONTROLS = {p: [slug for slug in config["controls"] if slug.split("-")[0] == p] for p in PRETRAININGS}
+KINDS = {"setups": SLUGS, "controls": CONTROLS}
 
 
 def flags(wildcards):
     seed, group = RUNS[wildcards.run]
-    return f"--seed {seed}" + ("" if group is None else f" --group {group}")
+    setups = " ".join(f"--setup {slug}" for slug in KINDS[wildcards.kind][wildcards.pretraining])
+    return f"{setups} --seed {seed}" + ("" if group is None else f" --group {group}")
 
 
-def parameters(wildcards):
-    seed, group = RUNS[wildcards.run]
-    pretraining, training = wildcards.slug.split("-")
-    named = {"profile": GIVEN, "pretraining": pretraining, "training": training, "seed": seed}
-    named |= {"group": -1 if group is None else group, "allow_missing": config["allow_missing"]}
-    named |= {"data_root": f"'{DATA}'"}
-    return " ".join(f"-p {name} {shlex.quote(str(value))}" for name, value in named.items())
+def trained():
+    wanted = [(kind, p) for kind, slugs in KINDS.items() for p in PRETRAININGS if slugs[p]]
+    return [f"{BUILD}/trained/{kind}-{p}-{run}.done" for kind, p in wanted for run in RUNS]
 
 
-rule runs:
-    input:
-        expand(f"{BUILD}/pages/setup_{{slug}}_{SHOWN_RUN}.ipynb", slug=SLUGS),
-        expand(f"{BUILD}/trained/{{slug}}/{{run}}.done", slug=SLUGS, run=OTHER_RUNS),
-        expand(f"{BUILD}/trained/{{slug}}/{{run}}.done", slug=config["controls"], run=RUNS),
+rule all:
+    input: "build/book.done" if config["book"] else [f"{BUILD}/pages.done", *trained()]
 
 
 rule store:
     input: CODE, FILE
     output: touch(f"{BUILD}/store.done")
     threads: workflow.cores
-    shell: "{CLI} store --profile {GIVEN} --cores {threads} {ROOT}"
+    shell: "{CLI} store {PROFILE} --cores {threads} {DATA}"
 
 
-rule backbone:
-    input: rules.store.output
-    output: touch(f"{BUILD}/backbone/{{pretraining}}/{{run}}.done")
+# One process for all setups with the same pre-training and seed: it decodes, embeds and pre-trains once.
+rule train:
+    input: rules.store.output, lambda w: f"{BUILD}/trained/setups-{w.pretraining}-{w.run}.done" if w.kind == "controls" else []
+    output: touch(f"{BUILD}/trained/{{kind}}-{{pretraining}}-{{run}}.done")
     params: flags=flags
+    wildcard_constraints: kind="setups|controls", pretraining="[a-z]+"
     threads: config["threads"]
     priority: 1
-    shell: "{CLI} pretrain --profile {GIVEN} --pretraining {wildcards.pretraining} {params.flags} {ROOT} {MISSING}"
+    shell: "{CLI} train {PROFILE} {params.flags} {DATA} {MISSING}"
 
 
-def backbone_of(wildcards):
-    pretraining = wildcards.slug.split("-")[0]
-    return [] if pretraining == "none" else f"{BUILD}/backbone/{pretraining}/{wildcards.run}.done"
-
-
-rule train:
-    input: backbone_of, rules.store.output
-    output: touch(f"{BUILD}/trained/{{slug}}/{{run}}.done")
-    params: flags=flags
-    threads: config["threads"]
-    shell: "{CLI} train --profile {GIVEN} --setup {wildcards.slug} {params.flags} {ROOT} {MISSING}"
-
-
-rule setup:
+rule pages:
     input:
-        backbone_of, rules.store.output, "notebooks/setup.py", "clapleak/figures.py", "clapleak/pages.py",
-        "_config.yml", BESIDE,
-    output: f"{BUILD}/pages/setup_{{slug}}_{{run}}.ipynb"
-    params: named=parameters
-    threads: config["threads"]
-    shell: "{CLI} page setup {output} {params.named}"
-
-
-if PROFILE == "mini":
-
-    rule setup_page:
-        input: f"{BUILD}/pages/setup_{{slug}}_{SHOWN_RUN}.ipynb"
-        output: "book/pages/setup_{slug}.ipynb"
-        localrule: True
-        shell: "cp {input} {output}"
-
-
-rule result_page:
-    input:
-        "notebooks/{name}.py", "clapleak/explorer.py", "clapleak/figures.py", "clapleak/pages.py", "_config.yml",
-        lambda w: [] if w.name in ("idea", "leaks", "world") else [*rules.runs.input, *BESIDE],
-        [str(p) for p in sorted(Path("reference").glob("*.csv"))], [str(p) for p in Path("results").glob("*.json")],
-    output: "book/pages/{name}.ipynb"
-    wildcard_constraints: name="|".join(RESULT_PAGES)
-    shell: "{CLI} page {wildcards.name} {output}"
+        trained(), "_config.yml", [str(p) for p in sorted(Path("notebooks").glob("*.py"))],
+        [str(p) for p in sorted(Path("clapleak/book").glob("*.py"))], [str(p) for p in sorted(Path("reference").glob("*.csv"))],
+    output: touch(f"{BUILD}/pages.done")
+    threads: workflow.cores
+    localrule: True
+    shell: "{CLI} pages {PROFILE} --own --cores {threads}"
 
 
 rule book:
     input:
-        expand("book/pages/{name}.ipynb", name=[*RESULT_PAGES, *(f"setup_{slug}" for slug in SLUGS)]), "_config.yml",
+        rules.pages.output,
         [str(p) for p in sorted(Path("book").rglob("*")) if p.suffix in (".md", ".yml", ".bib", ".css", ".js", ".svg")],
-    output: "_build/html/index.html"
+    output: touch("build/book.done")
     threads: workflow.cores
     localrule: True
-    shell: "{CLI} book"
+    shell: "{CLI} book --own"

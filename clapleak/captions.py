@@ -1,9 +1,5 @@
 """Captions as token states: every text passes the frozen layers of the text encoder once."""
 
-from __future__ import annotations
-
-import hashlib
-import json
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -12,72 +8,69 @@ import torch
 from torch import Tensor
 from tqdm import tqdm
 
-from clapleak.compute import autocast
+from clapleak.arrays import ArrayStore, array_key
 from clapleak.config import Compute
-from clapleak.files import atomic_folder
+from clapleak.files import locked
+from clapleak.identity import FORMATS
 from clapleak.models import TextEncoder
+from clapleak.parallel import autocast
 
 _BATCH = 128
+_LINE = 64  # tokens; batches of few different sizes run faster than batches of just the right size
 
 
 @dataclass(frozen=True)
 class Captions:
-    """States of unique texts after the frozen layers.
+    """States of unique texts after the frozen layers."""
 
-    Attributes
-    ----------
-    rows : dict
-        Text -> row.
-    """
+    arrays: ArrayStore  # a text's (tokens, H) as float16, or its token ids, int32, where all layers learn
+    keys: list[bytes]
+    rows: dict[str, int]  # text -> row
+    shape: tuple[int, ...]  # (-1, H), or (-1,) of ids
 
-    states: np.ndarray  # (tokens of all texts, H) float16, or (tokens of all texts,) int32 ids where all layers learn
-    bounds: np.ndarray  # (N + 1,)
-    rows: dict[str, int]
+    def states(self, rows: np.ndarray) -> list[np.ndarray]:
+        """States, (tokens, H), or ids, (tokens,), of each text."""
+        with self.arrays.reading() as states_of:
+            return [states_of(self.keys[row]).reshape(self.shape).copy() for row in rows]
 
     def batch(self, rows: np.ndarray) -> tuple[Tensor, Tensor]:
-        """Padded states, (B, L, H) or (B, L), and mask, (B, L)."""
-        lengths = self.bounds[rows + 1] - self.bounds[rows]
-        padded = np.zeros((len(rows), lengths.max(), *self.states.shape[1:]), self.states.dtype)
-        for i, row in enumerate(rows):
-            padded[i, : lengths[i]] = self.states[self.bounds[row] : self.bounds[row + 1]]
-        states = torch.from_numpy(padded)
-        mask = torch.arange(int(lengths.max())) < torch.from_numpy(lengths)[:, None]
-        return (states.float() if states.is_floating_point() else states.long()), mask
+        """States of B texts laid end to end in lines of L tokens, (lines, L, H) or (lines, L), and whose they are.
 
-
-def open_captions(texts: list[str], encoder: TextEncoder, compute: Compute, folder: Path) -> Captions:
-    """States of the texts, from `folder` when it holds just these, else computed and kept there."""
-    unique = sorted(set(texts))
-    identity = {
-        "texts": hashlib.sha256("\0".join(unique).encode()).hexdigest(),
-        "encoder": encoder.config.model_dump(mode="json"),
-    }
-    if not (folder / "captions.json").is_file() or json.loads((folder / "captions.json").read_text()) != identity:
-        states, lengths = _states(unique, encoder, compute)
-        with atomic_folder(folder) as temporary:
-            np.save(temporary / "states.npy", states)
-            np.save(temporary / "lengths.npy", lengths)
-            (temporary / "captions.json").write_text(json.dumps(identity))
-    lengths = np.load(folder / "lengths.npy")
-    bounds = np.concatenate([[0], np.cumsum(lengths)])
-    rows = dict(zip(unique, range(len(unique)), strict=True))
-    return Captions(np.load(folder / "states.npy", mmap_mode="r"), bounds, rows)
+        Nearly half of a batch padded to its longest text would be padding. The second tensor, (lines, L), holds the
+        number of each token's text in the batch, 0 to B - 1, and -1 where a line has room left.
+        """
+        texts = self.states(rows)
+        width, starts, line, used = max(_LINE, *map(len, texts)), [], 0, 0
+        for text in texts:
+            line, used = (line, used) if used + len(text) <= width else (line + 1, 0)
+            starts.append(line * width + used)
+            used += len(text)
+        states = np.zeros(((line + 1) * width, *self.shape[1:]), self.arrays.dtype)
+        owner = np.full(len(states), -1)
+        for i, (start, text) in enumerate(zip(starts, texts, strict=True)):
+            states[start : start + len(text)] = text
+            owner[start : start + len(text)] = i
+        lines = torch.from_numpy(states).unflatten(0, (-1, width))
+        return lines.float() if lines.is_floating_point() else lines.long(), torch.from_numpy(owner).view(-1, width)
 
 
 @torch.no_grad()
-def _states(texts: list[str], encoder: TextEncoder, compute: Compute) -> tuple[np.ndarray, np.ndarray]:
-    device = next(encoder.parameters()).device
-    by_length = sorted(range(len(texts)), key=lambda i: len(texts[i]))  # little padding
-    found: dict[int, np.ndarray] = {}
-    for start in tqdm(range(0, len(texts), _BATCH), "captions", unit=f"x{_BATCH} texts"):
-        chosen = by_length[start : start + _BATCH]
-        ids, mask = (t.to(device) for t in encoder.tokenise([texts[i] for i in chosen]))
-        with autocast(device, compute):
-            states = encoder.lower(ids, mask)
-        dtype = np.float16 if states.is_floating_point() else np.int32
-        for i, state, keep in zip(
-            chosen, states.float().cpu() if dtype == np.float16 else states.cpu(), mask.cpu(), strict=True
-        ):
-            found[i] = state[keep].numpy().astype(dtype)
-    ordered = [found[i] for i in range(len(texts))]
-    return np.concatenate(ordered), np.array([len(s) for s in ordered])
+def open_captions(texts: list[str], encoder: TextEncoder, compute: Compute, folder: Path) -> Captions:
+    """States of texts, of which each may come several times; what is not in `folder` yet is computed and kept there."""
+    unique, ids_only = sorted(set(texts)), encoder.frozen_layers < 0
+    settings = (FORMATS["training"], compute.precision, sorted(encoder.config.model_dump(mode="json").items()))
+    keys = [array_key(settings, text) for text in unique]
+    arrays = ArrayStore(folder, np.int32 if ids_only else np.float16)
+    with locked(folder.with_suffix(".lock")):
+        lacking = [i for i, note in enumerate(arrays.notes(keys)) if note is None]
+        lacking.sort(key=lambda i: len(unique[i]))  # little padding
+        device = next(encoder.parameters()).device
+        batches = [lacking[start : start + _BATCH] for start in range(0, len(lacking), _BATCH)]
+        for chosen in tqdm(batches, "captions", unit=f"x{_BATCH} texts", disable=not batches):
+            ids, mask = (t.to(device) for t in encoder.tokenise([unique[i] for i in chosen]))
+            with autocast(device, compute):
+                states = encoder.lower(ids, mask)
+            states, mask = states.cpu() if ids_only else states.float().cpu(), mask.cpu()
+            arrays.put((keys[i], states[n][mask[n]].numpy().ravel(), "") for n, i in enumerate(chosen))
+    rows = {text: i for i, text in enumerate(unique)}
+    return Captions(arrays, keys, rows, (-1,) if ids_only else (-1, encoder.dim))

@@ -1,65 +1,78 @@
-"""`clapleak`: thin commands over the package."""
+"""`clapleak`: thin commands over the package. Those that need torch or the book import it themselves."""
 
 from __future__ import annotations
 
 import errno
+import functools
 import json
 import os
 import shutil
 import subprocess
 import sys
 import time
+from collections.abc import Callable
 from importlib.util import find_spec
 from pathlib import Path
 
 import click
+import pandas as pd
 import yaml
 
-from clapleak import __version__
-from clapleak.config import (
-    CONTROLS,
-    DOSES,
-    MATCHED,
-    PRETRAININGS,
-    SETUPS,
-    TRAININGS,
-    ClapleakError,
-    Setup,
-    find_root,
-    load_profile,
-    profile_path,
-)
+from clapleak import __version__, corpora, leakage, results, runs, texts
+from clapleak.config import ClapleakError, find_root, load_profile, profile_path
+from clapleak.files import atomic_file, locked
+from clapleak.setups import CONTROLS, PRETRAININGS, SETUPS, Setup
 
-PROFILE = click.option("--profile", default="mini", show_default=True, help="Name in profiles/ or path of a YAML file.")
-DATA_ROOT = click.option(
-    "--data-root",
-    "--root",
-    type=click.Path(path_type=Path),
-    help="Folder of the real data, such as ESC-50. Default: CLAPLEAK_DATA.",
-)
-ALLOW_MISSING = click.option(
-    "--allow-missing", is_flag=True, help="Train without the clips that cannot be decoded; they are counted."
-)
-SEED = click.option("--seed", default=0, show_default=True, help="Seed of the run.")
-GROUP = click.option("--group", type=int, help="Class group, for profiles that split the classes (esc50).")
-CONTROL_SETUPS = {"matched": MATCHED, "doses": DOSES[1:-1]}
-SLUGS = click.Choice([setup.slug for setup in (*SETUPS, *CONTROLS)])
+BOOK_PROFILES = ("mini", "mini-long", "esc50")  # whose results the pages of the book show
+PATH, POSITIVE = click.Path(path_type=Path), click.IntRange(1)
+OPTION = functools.partial(click.option, show_default=True)
+CORES = functools.partial(OPTION, "--cores", type=POSITIVE, default=os.cpu_count())
+PROFILE = OPTION("--profile", default="mini", help="Name in profiles/ or path of a YAML file.")
+SEED = OPTION("--seed", default=0, type=click.IntRange(0), help="Seed of the run.")
+GROUP = OPTION("--group", type=int, help="Class group, for profiles that split the classes (esc50).")
+OWN = OPTION("--own", is_flag=True, help="Of the results of this machine, in build/, not of the published ones.")
+MISSING = OPTION("--allow-missing", is_flag=True, help="Train without clips that cannot be decoded; they are counted.")
+SETUP = "Pre-training first, training second, such as clean-dirty; may be repeated."
+WHERE = "Folder of the real data, such as ESC-50. Default: CLAPLEAK_DATA."
+NOT_IN_PAPER = """Also setups that are not in the paper: matched (as many pairs as clean, with leaks), shares (of the
+leaks), cleaner (without any sound of a target class, or without whole clips)."""
+DATA_ROOT = OPTION("--data-root", "--root", type=PATH, callback=lambda *given: corpora.data_root(given[-1]), help=WHERE)
+
+
+def training_options(command: Callable) -> Callable:
+    """The options of a command that trains; all but the seed are what `_open_study` takes."""
+    for option in (MISSING, DATA_ROOT, GROUP, SEED, PROFILE):
+        command = option(command)
+    return command
+
+
+def _open_study(profile: str, group: int | None, data_root: Path | None, allow_missing: bool) -> runs.Study:
+    settings = load_profile(profile)
+    settings.refuse_group(group)
+    return runs.open_study(settings, data_root=data_root, allow_missing=allow_missing)
 
 
 class _OneLineErrors(click.Group):
-    """Mistakes of the user's end as one line and exit code 2."""
+    """Report user errors as one line and exit with code 2; Ctrl-C with code 130."""
 
     def invoke(self, context: click.Context) -> object:
+        code = 2
         try:
             return super().invoke(context)
         except ClapleakError as error:
             message = str(error)
+        except ModuleNotFoundError as error:
+            if not error.name or error.name.startswith("clapleak"):
+                raise
+            message = f"{error.name} is not installed: pip install {error.name}"
+        except KeyboardInterrupt:
+            message, code = "stopped; the same command goes on from there", 130
         except OSError as error:
             if error.errno not in (errno.ENOSPC, errno.EDQUOT):
                 raise
             message = f"{error.filename or 'a file'}: the disk is full; free some space and give the same command again"
         click.echo(f"clapleak: {' '.join(message.split())}", err=True)
-        sys.exit(2)
+        sys.exit(code)
 
 
 @click.group(cls=_OneLineErrors)
@@ -73,82 +86,61 @@ def main() -> None:
 
 @main.command()
 @PROFILE
-@click.option("--seeds", type=click.IntRange(1), help="Seeds a setup. Default: as the profile says.")
-@click.option("--cores", type=click.IntRange(1), help="To use at once. Default: all, or as the workflow profile says.")
+@OPTION("--seeds", type=POSITIVE, help="Seeds a setup. Default: as the profile says.")
+@OPTION("--cores", type=POSITIVE, help="To use at once. Default: all, or as the workflow profile says.")
 @DATA_ROOT
-@ALLOW_MISSING
-@click.option(
-    "--workflow-profile",
-    type=click.Path(path_type=Path),
-    help="Folder that says where Snakemake runs the jobs, such as workflow/slurm. Default: on this machine.",
-)
-@click.option(
-    "--controls",
-    type=click.Choice(sorted(CONTROL_SETUPS)),
-    multiple=True,
-    help="Also setups that are not in the paper: matched (as many pairs as clean), doses (shares of the leaks).",
-)
-@click.option("--book/--no-book", default=True, show_default=True, help="Build the HTML at the end.")
+@MISSING
+@OPTION("--workflow-profile", type=PATH, help="Folder that tells Snakemake where to run, such as workflow/slurm.")
+@OPTION("--controls", type=click.Choice(sorted(CONTROLS)), multiple=True, help=NOT_IN_PAPER)
+@OPTION("--book/--no-book", default=True, help="Build the HTML at the end.")
 def reproduce(
-    profile: str,
-    seeds: int | None,
-    cores: int | None,
-    data_root: Path | None,
-    allow_missing: bool,
-    workflow_profile: Path | None,
-    controls: tuple[str, ...],
-    book: bool,
-) -> None:
-    """Run the six setups, write results and pages, build the book.
+    profile: str, seeds: int | None, cores: int | None, data_root: Path | None, allow_missing: bool,
+    workflow_profile: Path | None, controls: tuple[str, ...], book: bool,
+) -> None:  # fmt: skip
+    """Run the six setups, make the pages and build the book of this run, all below build/.
 
-    Goes on where it was stopped: what is finished and unchanged is not run again.
+    Goes on where it was stopped: what is finished and unchanged is not run again. The published results stay as they
+    are; the book shows them beside those of this run.
     """
-    from clapleak.datasets import data_root as resolve
-    from clapleak.files import atomic_file
-
-    root, settings = find_root(), load_profile(profile)
-    place = None if workflow_profile is None else _runnable(workflow_profile)
-    found, groups = resolve(data_root), [None]
+    root, settings, path, groups = find_root(), load_profile(profile), profile_path(profile), [None]
+    place = workflow_profile and _runnable(workflow_profile)
     if settings.data.foley is None:
-        from clapleak.task import world  # slow to import
+        from clapleak.experiment import read_sources  # slow to import
 
-        groups = world(settings, found).group_numbers()  # also refuses a wrong data root before anything starts
-    target = "book" if book and settings.name in ("mini", "mini-long", "esc50") else "runs"
-    path = profile_path(profile)
-    config = {
-        "profile": profile if path.stem == profile else str(path),
-        "name": settings.name,
-        "file": str(path),
-        "seeds": seeds or settings.seeds,
-        "data_root": str(found or ""),
-        "groups": [] if groups == [None] else groups,
-        "allow_missing": allow_missing,
-        "threads": settings.compute.threads + settings.compute.workers,
-        "controls": [setup.slug for name in controls for setup in CONTROL_SETUPS[name]],
-    }
-    settings_file = root / "build" / settings.name / "workflow.json"
-    with atomic_file(settings_file) as file:  # on the command line Snakemake would read "false" as a text
-        file.write(json.dumps(config).encode())
-    command = [Path(sys.executable).parent / "snakemake", target]
-    options = ["--rerun-incomplete", "--rerun-triggers", "mtime", "--configfile", settings_file]
+        groups = read_sources(settings, data_root).group_numbers()  # refuses a wrong data root before anything starts
+    config = dict(
+        profile=profile if path.stem == profile else str(path), name=settings.name, file=str(path),
+        seeds=seeds or settings.seeds, groups=[] if groups == [None] else groups, data_root=str(data_root or ""),
+        allow_missing=allow_missing, threads=settings.compute.threads + settings.compute.workers,
+        controls=[setup.slug for name in controls for setup in CONTROLS[name]],
+        book=book and settings.name in BOOK_PROFILES,
+    )  # fmt: skip
+    with locked(root / "build" / "reproduce.lock", wait=False):
+        settings_file = root / "build" / settings.name / "workflow.json"
+        with atomic_file(settings_file) as file:  # on the command line Snakemake would read "false" as a text
+            file.write(json.dumps(config).encode())
+        _snakemake(root, settings_file, place, cores, profile)
+    if config["book"]:
+        click.echo(f"The book of this run: {root / 'build' / 'html' / 'index.html'}")
+
+
+def _snakemake(root: Path, settings_file: Path, place: Path | None, cores: int | None, profile: str) -> None:
+    """Run the workflow. ClapleakError where a job fails, with the logs of a cluster."""
+    command = [Path(sys.executable).parent / "snakemake", "--rerun-incomplete", "--rerun-triggers", "mtime"]
+    command += ["--configfile", settings_file]
     if place is None:
-        options += ["--cores", str(cores or os.cpu_count()), "--quiet", "rules"]
+        command += ["--cores", str(cores or os.cpu_count()), "--quiet", "rules"]
     else:  # not quiet about rules, since that would hide why a job on another machine failed
-        options += ["--workflow-profile", place, *(["--cores", str(cores)] if cores else [])]
-    # a killed run leaves the folder locked; two runs at once are the user's to avoid
-    if any((root / ".snakemake" / "locks").glob("*")):
-        subprocess.run([*command, *options, "--unlock"], cwd=root, check=False, capture_output=True)
+        command += ["--workflow-profile", place, *(["--cores", str(cores)] if cores else [])]
+    if any((root / ".snakemake" / "locks").glob("*")):  # left by a killed run, since no other one is at work
+        subprocess.run([*command, "--unlock"], cwd=root, check=False, capture_output=True)
     started = time.time()
-    if subprocess.run([*command, *options], cwd=root, check=False).returncode:
+    if subprocess.run(command, cwd=root, check=False).returncode:
         logs = sorted((root / ".snakemake" / "slurm_logs").rglob("*.log"), key=lambda log: log.stat().st_mtime)
         # Slurm's executor removes the log of a job that succeeds; of the others the last attempt counts
         failed = {log.parent: str(log.relative_to(root)) for log in logs if log.stat().st_mtime > started}
-        raise ClapleakError(
-            f"profile {profile} did not finish; {' and '.join(['the lines above', *failed.values()])} say why; "
-            "the same command goes on from there"
-        )
-    if target == "book":
-        click.echo(f"The book: {root / '_build' / 'html' / 'index.html'}")
+        where = " and ".join(["the lines above", *failed.values()])
+        raise ClapleakError(f"profile {profile} did not finish; {where} say why; the same command goes on from there")
 
 
 def _runnable(workflow_profile: Path) -> Path:
@@ -167,61 +159,40 @@ def _runnable(workflow_profile: Path) -> Path:
 
 
 @main.command()
-@PROFILE
-@click.option("--setup", "slug", type=SLUGS, required=True, help="Pre-training first, training second.")
-@SEED
-@GROUP
-@DATA_ROOT
-@ALLOW_MISSING
-def train(profile: str, slug: str, seed: int, group: int | None, data_root: Path | None, allow_missing: bool) -> None:
-    """Train one setup and write its results.
+@OPTION("--setup", "slugs", multiple=True, required=True, help=SETUP)
+@training_options
+def train(slugs: tuple[str, ...], seed: int, **where) -> None:
+    """Train setups, one after the other, and write their results.
 
     A killed run goes on from its last epoch when the same command is given again.
     """
-    from clapleak import train as training
+    setups, study = [Setup.parse(slug) for slug in slugs], _open_study(**where)
+    for setup in setups:
+        run = runs.run(study, setup, seed=seed, group=where["group"])
+        click.echo(f"{run.path}: accuracy {run.metrics['accuracy']:.3f}, chance {run.metrics['chance']:.3f}")
 
-    run = training.run(
-        load_profile(profile),
-        Setup.parse(slug),
-        seed=seed,
-        group=group,
-        data_root=data_root,
-        allow_missing=allow_missing,
-    )
-    click.echo(f"{run.path}: accuracy {run.metrics['accuracy']:.3f}, chance {run.metrics['chance']:.3f}")
+
+@main.command()
+@OPTION("--pretraining", type=click.Choice(PRETRAININGS[:2]), required=True, help="What the labels may hold.")
+@training_options
+def pretrain(pretraining: str, seed: int, group: int | None, **where) -> None:
+    """Train one audio encoder on labels, dirty or clean."""
+    from clapleak import experiment
+
+    study, setup = _open_study(group=group, **where), Setup(pretraining, "dirty")
+    prepared = experiment.prepare(study.sources, study.profile, setup, group, study.store, seed=seed)
+    runs.run_backbone(study, pretraining, prepared, seed=seed, group=group)
+    folder = results.own_folder(study.profile.name) / "backbone" / pretraining
+    click.echo(folder / results.run_name(seed, group))
 
 
 @main.command()
 @PROFILE
-@click.option("--pretraining", type=click.Choice(PRETRAININGS[:2]), required=True, help="What the labels may hold.")
-@SEED
-@GROUP
-@DATA_ROOT
-@ALLOW_MISSING
-def pretrain(
-    profile: str, pretraining: str, seed: int, group: int | None, data_root: Path | None, allow_missing: bool
-) -> None:
-    """Train one audio backbone on labels, dirty or clean."""
-    from clapleak import train as training
-
-    setup = Setup(pretraining, TRAININGS[0])
-    run = training.run_backbone(
-        load_profile(profile), setup, seed=seed, group=group, data_root=data_root, allow_missing=allow_missing
-    )
-    click.echo(str(run))
-
-
-@main.command()
-@PROFILE
-@click.option(
-    "--cores", type=click.IntRange(1), default=os.cpu_count(), show_default=True, help="Processes that decode."
-)
+@CORES(help="Processes that decode.")
 @DATA_ROOT
 def store(profile: str, cores: int, data_root: Path | None) -> None:
     """Decode every clip of a profile once and pass every caption through the frozen text layers."""
-    from clapleak import train as training
-
-    _, kept, _, _ = training.prepare_stores(load_profile(profile), data_root, cores=cores)
+    kept = runs.open_study(load_profile(profile), data_root=data_root, allow_missing=True, cores=cores).store
     for clip in kept.problems.itertuples():
         click.echo(f"{clip.path}: {clip.reason}")
     click.echo(f"{len(kept.rows)} clips, {len(kept.problems)} unusable")
@@ -236,9 +207,22 @@ def plan(profile: str, data_root: Path | None) -> None:
     Takes a minute or two: a few training steps are measured.
     """
     from clapleak import plan as costs
-    from clapleak.datasets import data_root as resolve
 
-    click.echo(costs.plan(load_profile(profile), resolve(data_root)))
+    click.echo(costs.plan(load_profile(profile), data_root))
+
+
+@main.command()
+@PROFILE
+def publish(profile: str) -> None:
+    """Put the results of this machine in the place of the published ones, in results/ and in the README.
+
+    Afterwards `clapleak pages` executes the pages of the published book again, and `clapleak book` builds it.
+    """
+    from clapleak.book import site
+
+    folder = results.publish(load_profile(profile).name)
+    site.write_summary(find_root())
+    click.echo(f"{folder}: published; now `clapleak pages` and `clapleak book`")
 
 
 @main.group()
@@ -250,7 +234,7 @@ def data() -> None:
 @DATA_ROOT
 def data_list(data_root: Path | None) -> None:
     """Show every corpus: its use, size and licence, and where it was found."""
-    from clapleak.datasets import check
+    from clapleak.fetch import check
 
     click.echo(check.overview(data_root))
 
@@ -258,121 +242,123 @@ def data_list(data_root: Path | None) -> None:
 @data.command("check")
 @click.argument("name")
 @DATA_ROOT
-@click.option("--split", help="One part of the corpus, in its own naming. Default: every part that lies there.")
-@click.option("--quick", is_flag=True, help="Read the headers of the sounds alone; otherwise each is decoded whole.")
-@click.option("--cores", type=click.IntRange(1), default=os.cpu_count(), show_default=True, help="Threads that decode.")
-@ALLOW_MISSING
-@click.option("--output", type=click.Path(path_type=Path), help="CSV of every problem that was found.")
-def data_check(
-    name: str,
-    data_root: Path | None,
-    split: str | None,
-    quick: bool,
-    cores: int,
-    allow_missing: bool,
-    output: Path | None,
-) -> None:
+@OPTION("--split", help="One part of the corpus, in its own naming. Default: every part that lies there.")
+@OPTION("--quick", is_flag=True, help="Read the headers of the sounds alone; otherwise each is decoded whole.")
+@CORES(help="Threads that decode.")
+@MISSING
+@OPTION("--output", type=PATH, help="CSV of every problem that was found.")
+def data_check(name: str, data_root: Path | None, allow_missing: bool, output: Path | None, **options) -> None:
     """Compare a corpus with its official release and look at every clip.
 
     Ends with whether training may start: exit code 0 if it may, with --allow-missing where that is given; 2 if not.
     """
-    from clapleak.datasets import check
-    from clapleak.files import atomic_file
+    from clapleak.fetch import check
 
-    report = check.check(name, data_root, split, quick=quick, cores=cores)
-    if output is not None:
-        with atomic_file(output) as target:
-            target.write(report.problems.to_csv(index=False).encode())
+    report = check.check(name, data_root, **options)
+    _write_csv(report.problems, output)
     may, sentence = report.verdict(allow_missing)
     click.echo(f"{report}\n\n{sentence}")
     sys.exit(0 if may else 2)
 
 
+def _write_csv(table: pd.DataFrame, path: Path | None) -> None:
+    if path is not None:
+        with atomic_file(path) as file:
+            file.write(table.to_csv(index=False).encode())
+
+
 @data.command()
 @click.argument("name")
 @DATA_ROOT
-@click.option("--yes", is_flag=True, help="Begin without a question: the licence is accepted.")
+@OPTION("--yes", is_flag=True, help="Begin without a question: the licence is accepted.")
 def fetch(name: str, data_root: Path | None, yes: bool) -> None:
     """Download what is public of a corpus (or `panns`, the weights), verify it and unpack it below the data root.
 
     Goes on where it was stopped; what is verified and unpacked is not fetched again.
     """
-    from clapleak.datasets import data_root as resolve
-    from clapleak.datasets import download
+    from clapleak.fetch import download
 
-    if (root := resolve(data_root)) is None:
+    if data_root is None:
         raise ClapleakError(f"corpus {name}: where to? give --data-root DIR or set CLAPLEAK_DATA")
-    if plan := download.plan(name, root):
+    if plan := download.plan(name, data_root):
         click.echo(plan)
         if not yes and not sys.stdin.isatty():
             raise ClapleakError(f"corpus {name}: nobody to ask here; give --yes to accept the licence and begin")
         if not yes and not click.confirm("Accept the licence and begin?"):
             return
-    download.fetch(name, root)
+    download.fetch(name, data_root)
     click.echo(download.GUIDES.get(name, f"{name}: complete"))
 
 
-@main.command()
-@click.argument("file", type=click.Path(path_type=Path))
-@click.option("--labels", default="esc50", show_default=True, help="esc50, or a text file with one label a line.")
-@click.option("--rule", default="word", show_default=True, help="word (the paper's), phrase, or ontology (of labels).")
-@click.option("--output", type=click.Path(path_type=Path), help="CSV of the texts with what leaks in each.")
-def leaks(file: Path, labels: str, rule: str, output: Path | None) -> None:
+@main.command("leaks")
+@click.argument("file", type=PATH)
+@OPTION("--labels", default="esc50", help="esc50, or a text file with one label a line.")
+@OPTION("--rule", default="word", help="word (the paper's), phrase, or ontology (of labels).")
+@OPTION("--output", type=PATH, help="CSV of the texts with what leaks in each.")
+def count_leaks(file: Path, labels: str, rule: str, output: Path | None) -> None:
     """Count the texts of a CSV that leak test labels, by class and by word."""
-    from clapleak import leakage
-    from clapleak.files import atomic_file
-
-    texts = leakage.read_texts(file, labels_only=rule == "ontology")
-    found = leakage.find_leaks(texts["text"], leakage.load_labels(labels), rule)
-    click.echo(leakage.report(found))
-    gone = texts.loc[found["leaks"], "row"].nunique()
-    click.echo(f"\n{gone} of {texts['row'].nunique()} rows hold a leak")
-    if output is not None:
-        joined = found.assign(words=found["words"].map("; ".join), classes=found["classes"].map("; ".join))
-        with atomic_file(output) as target:
-            target.write(texts[["row", "text"]].join(joined).to_csv(index=False).encode())
-
-
-@main.command()
-@click.option("--profile", default="esc50", show_default=True, help="Network and settings of both sides.")
-@click.option("--seeds", default=3, show_default=True, type=click.IntRange(1))
-@DATA_ROOT
-def hardness(profile: str, seeds: int, data_root: Path | None) -> None:
-    """Compare how hard the embedded world and real ESC-50 are for the same network; writes results/hardness.json."""
-    from clapleak import hardness as comparison
-
-    click.echo(str(comparison.compare(load_profile(profile), data_root, seeds)))
+    table = texts.read_texts(file, labels_only=rule == "ontology")
+    leaks = leakage.find_leaks(table["text"], leakage.load_labels(labels), rule)
+    leaking = table.loc[leaks["leaks"], "row"].nunique()
+    click.echo(f"{texts.count(leaks)}\n\n{leaking} of {table['row'].nunique()} rows hold a leak")
+    joined = leaks.assign(words=leaks["words"].map("; ".join), classes=leaks["classes"].map("; ".join))
+    _write_csv(table[["row", "text"]].join(joined), output)
 
 
 @main.command()
 @click.argument("notebook")
-@click.argument("output", type=click.Path(path_type=Path))
-@click.option("-p", "parameters", type=(str, str), multiple=True, help="Name and value of a parameter, as YAML.")
+@click.argument("output", type=PATH)
+@OPTION("-p", "parameters", type=(str, str), multiple=True, help="Name and value of a parameter, as YAML.")
 def page(notebook: str, output: Path, parameters: tuple[tuple[str, str], ...]) -> None:
-    """Execute a notebook of notebooks/ into a page, for example `clapleak page world world.ipynb`."""
-    from clapleak import pages
+    """Execute a notebook of notebooks/ into a page, for example `clapleak page sounds sounds.ipynb`."""
+    from clapleak.book import execute
 
     root = find_root()
     values = {name: yaml.safe_load(value) for name, value in parameters}
-    pages.execute(root / "notebooks" / f"{notebook}.py", output, values, root=root)
+    execute.execute_pages([(root / "notebooks" / f"{notebook}.py", output, values)], root)
 
 
 @main.command()
-def book() -> None:
-    """Build the HTML of the book from the executed pages in book/pages, and the table of the README from results/."""
-    from clapleak import pages
+@PROFILE
+@OWN
+@CORES(help="Pages at once.")
+def pages(profile: str, own: bool, cores: int) -> None:
+    """Execute the pages of the book from finished results.
 
-    root = find_root()
-    first_page = pages.build_book(root)
-    pages.write_summary(root)
-    click.echo(f"The book: {first_page}")
+    Of a profile that the book does not show, the six setup pages are made in build/PROFILE/pages.
+    """
+    from clapleak.book import execute
+
+    root, name = find_root(), load_profile(profile).name
+    if name in BOOK_PROFILES:
+        jobs = execute.jobs(root / ("build/pages" if own else "book/pages"), root, own=own)
+    else:
+        setup, folder = root / "notebooks" / "setup.py", root / "build" / name / "pages"
+        values = {"profile": profile, "own": True}
+        jobs = [(setup, folder / f"setup_{s.slug}.ipynb", {**values, **vars(s)}) for s in SETUPS]
+    execute.execute_pages(jobs, root, cores)
 
 
 @main.command()
-def pdf() -> None:
-    """Print the built book as one PDF with Chromium; run `clapleak book` before."""
-    from clapleak import pdf as printer
+@OWN
+def book(own: bool) -> None:
+    """Build the HTML of the book from its executed pages."""
+    from clapleak.book import site
 
+    click.echo(f"The book: {site.build(*_places(own, 'html'))}")
+
+
+@main.command()
+@OWN
+def pdf(own: bool) -> None:
+    """Print the book as one PDF with Chromium."""
+    from clapleak.book import pdf as printer
+
+    click.echo(f"The PDF: {printer.write_pdf(*_places(own, 'clapleak.pdf'))}")
+
+
+def _places(own: bool, product: str) -> tuple[Path, Path, Path]:
+    """Executed pages of the book, where a product of them goes, and the root of the project."""
     root = find_root()
-    html = root / "_build" / "html"
-    click.echo(f"The PDF: {printer.write_pdf(html, printer.chapters(root), root / '_build' / 'clapleak.pdf')}")
+    pages, folder = ("build/pages", "build") if own else ("book/pages", "_build")
+    return root / pages, root / folder / product, root

@@ -1,62 +1,27 @@
-"""Profiles and setups: every number of a run, validated before anything starts."""
+"""Profiles: every number of a run, validated before anything starts."""
 
-from __future__ import annotations
-
-import hashlib
-import json
-from dataclasses import dataclass
+from collections.abc import Iterable
+from difflib import get_close_matches
 from pathlib import Path
 from typing import Literal
 
+import pydantic
 import yaml
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import BaseModel, ConfigDict, Field, NonNegativeInt, PositiveFloat, PositiveInt, ValidationError
 
 
 class ClapleakError(ValueError):
-    """A mistake of the user's: one line that names the file or key and the remedy."""
+    """A user error: one line that names the file or key and the remedy."""
 
     def _render_traceback_(self) -> list[str]:
-        """What a live notebook shows, in place of the stack: IPython asks for it."""
+        """What a live notebook shows in place of the traceback: IPython asks for it."""
         return [f"clapleak: {self}"]
 
 
-@dataclass(frozen=True)
-class Setup:
-    """One experiment: what pre-training saw and what cross-modal training saw (section 2.2).
-
-    Beside the paper's "dirty" and "clean", `training` may be "matched" (as many pairs as clean, drawn from all) or
-    "leak25", "leak50", "leak75" (clean, with that percentage of the leaking pairs put back).
-    """
-
-    pretraining: str
-    training: str
-
-    @property
-    def slug(self) -> str:
-        """Name in folders, pages and legends: pre-training first, training second."""
-        return f"{self.pretraining}-{self.training}"
-
-    @property
-    def figure(self) -> str:
-        """Panel of the paper's Figure 2, "2a" to "2f"."""
-        return "2" + "abcdef"[SETUPS.index(self)]
-
-    @classmethod
-    def parse(cls, slug: str) -> Setup:
-        """Setup of a slug such as "dirty-clean"; ClapleakError for any other word."""
-        known = {setup.slug: setup for setup in (*SETUPS, *CONTROLS)}
-        if slug not in known:
-            raise ClapleakError(f"unknown setup '{slug}': use one of {', '.join(known)}")
-        return known[slug]
-
-
-PRETRAININGS = ("dirty", "clean", "none")
-TRAININGS = ("dirty", "clean")
-SETUPS = tuple(Setup(p, t) for t in TRAININGS for p in PRETRAININGS)  # the paper's order, Figure 2a-f
-LEAKED = {"clean": 0.0, "leak25": 0.25, "leak50": 0.5, "leak75": 0.75, "dirty": 1.0}  # share of leaking pairs kept
-MATCHED = tuple(Setup(p, "matched") for p in PRETRAININGS)
-DOSES = tuple(Setup("clean", t) for t in LEAKED)  # the first and the last are among the six
-CONTROLS = (*MATCHED, *DOSES[1:-1])  # not in paper
+def nearest(word: str, known: Iterable[str]) -> str:
+    """For messages about a misspelt name: " (did you mean 'mini'?)", or "" where nothing is close."""
+    close = get_close_matches(word, list(known), 1)
+    return f" (did you mean '{close[0]}'?)" if close else ""
 
 
 class _Section(BaseModel):
@@ -64,13 +29,11 @@ class _Section(BaseModel):
 
 
 class Foley(_Section):
-    """Size of the embedded world."""
-
     seed: int
-    pretrain_clips: int = Field(gt=0)  # clips a class
-    pair_clips: int = Field(gt=0)
-    test_clips: int = Field(gt=0)
-    scenes: int = Field(ge=0)  # clips with two events, in each of the two training parts
+    pretrain_clips: PositiveInt  # clips a class
+    pair_clips: PositiveInt
+    test_clips: PositiveInt
+    scenes: NonNegativeInt  # clips with two events, in each of the two training parts
     limit_classes: int | None
 
 
@@ -79,33 +42,49 @@ class ClassGroups(_Section):
 
     size: int = Field(gt=1)
     test_folds: list[int]
-    captions_per_clip: int = Field(gt=0)
+    captions_per_clip: PositiveInt
 
 
 class Data(_Section):
     """Which corpora feed the two stages and the test; a name is "corpus" or "corpus:split"."""
 
-    pretrain: list[str]
-    pairs: list[str]
+    pretrain: list[str] = Field(min_length=1)
+    pairs: list[str] = Field(min_length=1)
     test: str
     tagging_test: str | None  # labelled clips for the mean average precision of pre-training
     label_rule: Literal["word", "ontology"]  # which labels leak; captions always go by the paper's words
-    prompt: str  # with {} for the label
-    foley: Foley | None
+    prompt: str = Field(pattern=r"^[^{}]*\{\}[^{}]*$")  # with {} for the label
+    foley: Foley | None  # size of the synthetic data set
     class_groups: ClassGroups | None
+
+    @pydantic.field_validator("test")
+    @classmethod
+    def _without_split(cls, value: str) -> str:
+        if value.startswith("foley:"):
+            raise ValueError("the synthetic sounds have no splits; write foley")
+        return value
+
+    def prompts(self, labels: Iterable[str]) -> list[str]:
+        """The text that the model reads for each label at test time."""
+        return [self.prompt.format(label) for label in labels]
 
 
 class Audio(_Section):
-    """Front end; times in seconds, frequencies in hertz."""
-
-    sample_rate: int = Field(gt=0)
-    segment: float = Field(gt=0)
-    window: int = Field(gt=0)  # samples, also the FFT length
-    hop: int = Field(gt=0)  # samples
-    mel_bins: int = Field(gt=0)
-    f_min: float
+    sample_rate: PositiveInt  # hertz
+    segment: PositiveFloat = Field(allow_inf_nan=False)  # seconds
+    window: PositiveInt  # samples, also the FFT length
+    hop: PositiveInt  # samples
+    mel_bins: PositiveInt
+    f_min: float  # hertz
     f_max: float
     keep_checkpoint_frontend: bool  # mel filters of PANNs' checkpoint, made for 32 kHz, at any sample rate
+
+    @pydantic.field_validator("f_max")
+    @classmethod
+    def _above_f_min(cls, value: float, info: pydantic.ValidationInfo) -> float:
+        if value <= info.data.get("f_min", value - 1):
+            raise ValueError("must be above f_min")
+        return value
 
 
 class SpecAugment(_Section):
@@ -116,8 +95,9 @@ class SpecAugment(_Section):
 
 
 class AudioEncoder(_Section):
-    width: int = Field(gt=0)  # channels of the first block
-    stem_stride: int = Field(gt=0)
+    width: PositiveInt  # channels of the first block
+    blocks: PositiveInt  # each but the last halves the time and the mel axis, and the next has twice the channels
+    stem_stride: PositiveInt
     dropout: float = Field(ge=0, lt=1)  # after each block; twice and more of it follows in the paper's head
     head_dropout: float = Field(ge=0, lt=1)
     spec_augment: SpecAugment
@@ -126,57 +106,59 @@ class AudioEncoder(_Section):
 class TextEncoder(_Section):
     model: str  # "minilm" (verified offline weights or the hub), "tiny" (random), a hub name or a folder
     pooling: Literal["cls", "mean"]
-    max_tokens: int = Field(gt=0)
+    max_tokens: PositiveInt
     trainable_layers: int | Literal["all"]
 
 
 class Projection(_Section):
-    dim: int = Field(gt=0)
+    dim: PositiveInt
     dropout: float = Field(ge=0, lt=1)
 
 
 class Loss(_Section):
     logit_scale: float  # s at the start; logits are exp(s) times the cosine
-    max_logit: float
+    max_logit: PositiveFloat
 
 
 class Pretrain(_Section):
     checkpoint: str | None  # PANNs' Cnn14 file, in place of dirty pre-training
     loss: Literal["bce", "softmax"]  # softmax learns faster where nearly every clip holds one event
     sampling: Literal["shuffled", "balanced"]  # balanced: every class equally often, with replacement
-    epochs: int = Field(gt=0)
+    epochs: PositiveInt
     batch_size: int = Field(gt=1)
-    learning_rate: float = Field(gt=0)
+    learning_rate: PositiveFloat
     mixup: float = Field(ge=0)  # alpha of the Beta distribution; 0 switches it off
 
 
 class Recipe(_Section):
-    """The paper's recipe, section 2.1 (a) to (j)."""
-
     batch_size: int = Field(gt=1)
     validation_share: float = Field(gt=0, lt=1)
     split_by: Literal["pair", "clip"]
-    frozen_epochs: int = Field(ge=0)
-    frozen_learning_rate: float = Field(gt=0)
-    learning_rate: float = Field(gt=0)
-    max_epochs: int = Field(gt=0)  # of the unfrozen phase
-    stop_patience: int = Field(gt=0)  # epochs without a lower validation loss
-    max_gradient: float = Field(gt=0)
+    frozen_epochs: NonNegativeInt
+    frozen_learning_rate: PositiveFloat
+    learning_rate: PositiveFloat
+    max_epochs: PositiveInt  # of the unfrozen phase
+    stop_patience: PositiveInt  # epochs without a lower validation loss
+    max_gradient: PositiveFloat
     plateau_factor: float = Field(gt=0, lt=1)
-    plateau_patience: int = Field(ge=0)
+    plateau_patience: NonNegativeInt
+
+    def held_out(self, number: int) -> int:
+        """How many of some pairs or clips validate."""
+        return round(self.validation_share * number)
 
 
 class Measures(_Section):
-    k_max: int | None  # range of k in S; None: the square root of the number of labels
+    k_max: PositiveInt | None  # range of k in S; None: the square root of the number of labels
     include_self: bool
-    perplexity: float = Field(gt=0)  # of t-SNE
+    perplexity: PositiveFloat  # of t-SNE
 
 
 class Compute(_Section):
     device: Literal["auto", "cpu", "cuda"]
     precision: Literal["bf16", "fp32"]
-    threads: int = Field(gt=0)
-    workers: int = Field(ge=0)  # processes that read batches ahead; 0: the training process itself
+    threads: PositiveInt
+    workers: NonNegativeInt  # processes that read batches ahead; 0: the training process itself
     compile: bool  # torch.compile of the audio backbone
     tensorboard: bool  # history also as event files below build/; needs the extra [cluster]
 
@@ -185,15 +167,15 @@ class Profile(_Section):
     """All numbers of one size of the reproduction; see `profiles/*.yaml` for the source of each."""
 
     name: str
-    seeds: int = Field(gt=0)
+    seeds: PositiveInt
     data: Data
-    audio: Audio
+    audio: Audio  # the front end
     audio_encoder: AudioEncoder
     text_encoder: TextEncoder
     projection: Projection
     loss: Loss
     pretrain: Pretrain
-    recipe: Recipe
+    recipe: Recipe  # section 2.1 (a) to (j)
     measures: Measures
     compute: Compute
 
@@ -202,10 +184,11 @@ class Profile(_Section):
         """Whether every sound of the test is synthesised."""
         return self.data.test.partition(":")[0] == "foley"
 
-    @property
-    def sha256(self) -> str:
-        """Fingerprint of every number, so that results and checkpoints of another profile are noticed."""
-        return hashlib.sha256(json.dumps(self.model_dump(), sort_keys=True).encode()).hexdigest()
+    def refuse_group(self, group: int | None) -> None:
+        """ClapleakError for a class group where the profile has none, and for none where it needs one."""
+        if (group is None) != (self.data.class_groups is None):
+            has = "class groups: say which with --group" if group is None else "no class groups: leave --group out"
+            raise ClapleakError(f"profile {self.name} has {has}")
 
 
 def find_root() -> Path:
@@ -224,20 +207,21 @@ def profile_path(name: str) -> Path:
 def load_profile(name: str) -> Profile:
     """Read a profile by its name in `profiles/` or by the path of a YAML file.
 
-    Raises ClapleakError for an unknown name, an unknown key, a missing key, a wrong type, or a name inside that is not
+    ClapleakError for an unknown name, a key that is unknown, missing or of a wrong type, and a name inside that is not
     the file's (results are kept under that name, so a renamed copy must not pass for the original).
     """
     path = profile_path(name)
     if not path.is_file():
         known = sorted(p.stem for p in path.parent.glob("*.yaml"))
-        raise ClapleakError(f"unknown profile '{name}': {path} does not exist; known: {', '.join(known) or 'none'}")
+        listed = f"{nearest(name, known)}: {path} does not exist; known: {', '.join(known) or 'none'}"
+        raise ClapleakError(f"unknown profile '{name}'{listed}")
     try:
         profile = Profile.model_validate(yaml.safe_load(path.read_text(encoding="utf-8")))
     except yaml.YAMLError as error:
         raise ClapleakError(f"{path}: not valid YAML: {' '.join(str(error).split())}") from error
     except ValidationError as error:
         first = error.errors()[0]
-        key = ".".join(str(part) for part in first["loc"]) or "(top level)"
+        key = ".".join(map(str, first["loc"])) or "(top level)"
         raise ClapleakError(f"{path}: key '{key}': {first['msg']}; compare with profiles/mini.yaml") from error
     if profile.name != path.stem:
         raise ClapleakError(f"{path}: key 'name': is '{profile.name}' and must be the file's name, '{path.stem}'")

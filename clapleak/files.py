@@ -1,6 +1,4 @@
-"""Files and folders that appear whole or not at all, and lines of progress."""
-
-from __future__ import annotations
+"""Files and folders that appear whole or not at all, locks between processes, and lines of progress."""
 
 import errno
 import os
@@ -38,15 +36,39 @@ def atomic_file(path: Path) -> Iterator[BinaryIO]:
 def atomic_folder(path: Path) -> Iterator[Path]:
     """A folder to fill; it takes the place of `path` at the end, or vanishes when anything fails."""
     path.parent.mkdir(parents=True, exist_ok=True)
+    for stale in path.parent.glob(f".{path.name}.*"):  # left by a process that was killed in the middle
+        shutil.rmtree(stale, ignore_errors=True)
     temporary = Path(tempfile.mkdtemp(dir=path.parent, prefix=f".{path.name}."))
     try:
         yield temporary
         temporary.chmod(0o755)
         shutil.rmtree(path, ignore_errors=True)
         temporary.replace(path)
-    except BaseException:
+    finally:
         shutil.rmtree(temporary, ignore_errors=True)
-        raise
+
+
+@contextmanager
+def locked(path: Path, *, wait: bool = True) -> Iterator[None]:
+    """Keep other processes out of the block; a lock ends with its process, whichever way that ends.
+
+    Where another process holds it, wait, or else raise a ClapleakError that names the process.
+    """
+    import fcntl  # not on Windows, where only training is impossible without it
+
+    path.parent.mkdir(parents=True, exist_ok=True)
+    with path.open("a+") as file:
+        try:
+            fcntl.flock(file, fcntl.LOCK_EX | (0 if wait else fcntl.LOCK_NB))
+        except BlockingIOError as error:
+            file.seek(0)
+            other = f"process {file.read().strip() or 'unknown'} is at work here"
+            remedy = "wait until it ends, or end it and give the same command again"
+            raise ClapleakError(f"{path.parent}: {other}; {remedy}") from error
+        file.truncate(0)
+        file.write(str(os.getpid()))
+        file.flush()
+        yield
 
 
 def say(message: str) -> None:

@@ -1,4 +1,4 @@
-"""What a profile costs on this machine: steps, disk, memory and hours, from a few steps that are measured."""
+"""What a profile costs on this machine: steps, disk, memory and time, from a few steps of the real training loop."""
 
 from __future__ import annotations
 
@@ -6,190 +6,185 @@ import math
 import resource
 import time
 from collections.abc import Callable
+from contextlib import nullcontext
 from dataclasses import dataclass
 from pathlib import Path
+from types import SimpleNamespace
 
+import numpy as np
 import pandas as pd
 import torch
 
-from clapleak import leakage, pretrain
-from clapleak.compute import autocast, pick_device
-from clapleak.config import SETUPS, ClapleakError, Profile
-from clapleak.datasets import SOURCES
-from clapleak.models import Clap, TextEncoder, contrastive_loss
-from clapleak.models.text import load_text_encoder
-from clapleak.task import training_pairs, world
+from clapleak import embed, pretrain, train
+from clapleak.captions import Captions
+from clapleak.clipstore import ClipStore, frames
+from clapleak.config import ClapleakError, Profile
+from clapleak.corpora import SOURCES, Corpus
+from clapleak.experiment import Sources, read_sources
+from clapleak.leakage import filtered
+from clapleak.loop import Training
+from clapleak.models import Clap, TextEncoder, load_text_encoder
+from clapleak.parallel import pick_device
+from clapleak.setups import SETUPS, TRAININGS
 
-STEPS = 3  # measured, after one that warms up
-CPU_BATCH = 8  # a CPU is measured with so few clips, and the rest is counted up
+SLOW = 4.0  # seconds; where a whole batch takes longer than that on a CPU, two small ones are measured instead
+SMALL = (4, 8)  # sizes of these
+CLIPS = 1024  # of noise, to measure with
 CLASSES = 527  # AudioSet's
+TOKENS = 14  # of a caption, where there is none to count
 UNKNOWN_SECONDS = 15.0  # of a recording whose length no table gives
+START = 8.0  # seconds that a process takes to import, open what is there, and write its results
 
 
 @dataclass(frozen=True)
 class Sizes:
-    """What there is to learn from: clips to pre-train on and pairs to train on, dirty and clean, and all sound."""
+    """What there is to learn from."""
 
-    clips: dict[str, int]
-    pairs: dict[str, int]
-    seconds: float
+    clips: dict[str, int]  # to pre-train on, dirty and clean
+    pairs: dict[str, int]  # to train on, dirty and clean
+    stored: int  # clips in the store
+    seconds: float  # of all sound
+    whole: bool  # whether no clip is longer than a segment, so that log-mel is stored and frozen clips are kept
+    groups: int  # class groups, each an experiment of its own
     source: str
 
 
-@dataclass(frozen=True)
-class Cost:
-    """Of one step, by stage, and of the model: seconds, bytes of memory at the profile's batch, bytes to save."""
-
-    seconds: dict[str, float]
-    memory: float
-    checkpoint: float
-
-
 def plan(profile: Profile, data_root: Path | None) -> str:
-    """A table of the six setups with steps and hours, then the disk and memory that they need.
+    """A table of the six setups with steps and times, then the disk and memory that they need.
 
     Steps are counted from the data below `data_root`, or from the official sizes of the corpora where it lacks; the
-    clean sizes are then upper bounds. Hours come from a few steps on this machine with random input; reading the
-    data is not in them.
+    clean sizes are then upper bounds. Times come from a few steps of one process on this machine, with random input.
     """
     try:
-        sizes = counted(profile, data_root)
+        sizes = counted(profile, read_sources(profile, data_root))
     except ClapleakError as error:
         sizes = official(profile, str(error))
-    cost, recipe, rows = measured(profile), profile.recipe, {}
+    cost, recipe = Cost(profile, sizes.whole), profile.recipe
+    given = {"none"} if profile.pretrain.checkpoint is None else {"none", "dirty"}  # nothing to pre-train
+    steps, embedded, names = [], [], [setup.slug for setup in SETUPS]
     for setup in SETUPS:
-        epoch = max(int(sizes.pairs[setup.training] * (1 - recipe.validation_share)) // recipe.batch_size, 1)
-        given = setup.pretraining == "dirty" and profile.pretrain.checkpoint is not None
-        clips = 0 if given else sizes.clips.get(setup.pretraining, 0)
-        steps = {
-            "pretrain": math.ceil(clips / profile.pretrain.batch_size) * profile.pretrain.epochs,
-            "frozen": epoch * recipe.frozen_epochs,
-            "unfrozen": epoch * recipe.max_epochs,
-        }
-        hours = {f"h {stage}": count * cost.seconds[stage] / 3600 for stage, count in steps.items()}
-        rows[setup.slug] = {f"{stage} steps": f"{count:,}" for stage, count in steps.items()} | hours
-    table = pd.DataFrame(rows).T
-    shared = table["h pretrain"].iloc[: len(rows) // 2].sum()  # one pre-training serves both of its setups
-    hours = shared + table[["h frozen", "h unfrozen"]].sum().sum()
+        pairs, clips = sizes.pairs[setup.training], 0 if setup.pretraining in given else sizes.clips[setup.pretraining]
+        held_out = recipe.held_out(pairs)
+        epoch = max((pairs - held_out) // recipe.batch_size, 1)
+        pretraining = math.ceil(clips / profile.pretrain.batch_size) * profile.pretrain.epochs
+        steps.append([pretraining, epoch * recipe.frozen_epochs, epoch * recipe.max_epochs])
+        embedded.append([0, pairs if sizes.whole else 0, held_out * recipe.max_epochs])  # beside the steps
+    counts = pd.DataFrame(steps, names, [f"{phase} steps" for phase in cost.seconds]).map("{:,}".format)
+    spent = np.multiply(steps, list(cost.seconds.values())) + np.multiply(embedded, cost.embed) + [0, 0, START]
+    seconds = spent[:3, 0].sum() + spent[:, 1:].sum()  # one pre-training serves two setups
+    runs = profile.seeds * sizes.groups
+    frame = 2 * frames(profile.audio) * profile.audio.mel_bins
+    store = sizes.stored * frame if sizes.whole else 2 * sizes.seconds * profile.audio.sample_rate
+    kept = 8 * runs * cost.weights  # two backbones and six models of each seed and group
     facts = [
-        f"{sizes.source}",
-        f"device: {pick_device(profile.compute)}; hours are upper bounds: training stops when the loss does",
-        f"disk: {_store_bytes(profile, sizes) / 1e9:.2f} GB of clips, {cost.checkpoint / 1e9:.2f} GB a checkpoint",
-        f"memory: {cost.memory / 1e9:.1f} GB at batch {recipe.batch_size}",
-        f"all six setups, one seed: at most {hours:.1f} h, without reading the data",
+        sizes.source,
+        f"device: {cost.device}; times are upper bounds: training stops when the loss does",
+        f"disk: {(store + kept) / 1e9:.2f} GB, clips {store / 1e9:.2f} GB, a model {cost.weights / 1e9:.3f} GB",
+        f"memory: {cost.memory / 1e9:.1f} GB a process at batch {recipe.batch_size}",
+        f"one seed{' of one group' * (sizes.groups > 1)}: at most {_time(seconds)}; "
+        f"all {runs} of them: at most {_time(seconds * runs)}, divided by the processes that run side by side",
     ]
-    return table.to_string(float_format="{:.2f}".format) + "\n\n" + "\n".join(facts)
+    times = pd.DataFrame(spent, names, list(cost.seconds)).map(_time)
+    return counts.join(times).to_string() + "\n\n" + "\n".join(facts)
 
 
-def counted(profile: Profile, data_root: Path | None) -> Sizes:
-    """Sizes of the data at hand; of the first class group where there are several. ClapleakError as `task.world`."""
-    found = world(profile, data_root)
-    targets = sorted(found.test.table["text"].unique()) if found.groups is None else found.groups[0]
-    clean = leakage.clean(found.pretrain, targets, profile.data.label_rule, on="labels")[0]
-    clips = pd.concat([c.clips() for c in found.corpora()]).drop_duplicates("clip")
+def _time(seconds: float) -> str:
+    unit, length = ("h", 3600) if seconds >= 3600 else ("min", 60) if seconds >= 60 else ("s", 1)
+    return f"{seconds / length:.1f} {unit}"
+
+
+def counted(profile: Profile, sources: Sources) -> Sizes:
+    """Sizes of the data at hand; of the first class group where there are several."""
+    targets = sorted(sources.test.table["text"].unique()) if sources.groups is None else sources.groups[0]
+    rule, clips = profile.data.label_rule, pd.concat([c.clips() for c in sources.corpora()]).drop_duplicates("clip")
     return Sizes(
-        {"dirty": len(found.pretrain.clips()), "clean": len(clean.clips())},
-        {training: len(training_pairs(found.pairs, targets, training, 0)) for training in ("dirty", "clean")},
-        float(clips["duration"].fillna(UNKNOWN_SECONDS).sum()),
+        {name: len(filtered(sources.pretrain, targets, name, on="labels", rule=rule).clips()) for name in TRAININGS},
+        {name: len(filtered(sources.pairs, targets, name, on="text")) for name in TRAININGS},
+        len(clips), float(clips["duration"].fillna(UNKNOWN_SECONDS).sum()),
+        bool((clips["duration"] <= profile.audio.segment).all()), len(sources.group_numbers()),
         "sizes: counted in the data of this machine",
-    )
+    )  # fmt: skip
 
 
 def official(profile: Profile, reason: str) -> Sizes:
-    """Sizes of the complete corpora, for machines without them."""
-
-    def count(names: list[str]) -> tuple[int, int, float]:
-        pairs, clips, seconds = 0, 0, 0.0
-        for name in names:
-            corpus, _, split = name.partition(":")
+    """Sizes of the complete corpora, for machines without them; `reason` says why they are not counted."""
+    totals = []  # pairs, clips and seconds of each part
+    for names in (profile.data.pretrain, profile.data.pairs, [profile.data.test]):
+        totals.append(np.zeros(3, int))
+        for corpus, _, split in (name.partition(":") for name in names):
             source = SOURCES[corpus]
-            parts = [split] if split in source.counts else [s for s in source.counts if s != "eval" or split != "dev"]
-            pairs += sum(source.counts[s][0] for s in parts)
-            clips += sum(source.counts[s][1] for s in parts)
-            seconds += sum(source.counts[s][1] for s in parts) * sum(source.seconds) / 2
-        return pairs, clips, seconds
-
-    pretraining, pairs = count(profile.data.pretrain), count(profile.data.pairs)
+            pairs, clips = np.sum([source.counts[part] for part in source.splits(split or None)], axis=0)
+            totals[-1] += [pairs, clips, round(clips * sum(source.seconds) / 2)]
+    _, stored, seconds = map(int, sum(totals))
+    groups = profile.data.class_groups
+    captions = int(totals[1][0]) * (groups.captions_per_clip if groups else 1)
     return Sizes(
-        dict.fromkeys(("dirty", "clean"), pretraining[1]), dict.fromkeys(("dirty", "clean"), pairs[0]),
-        pretraining[2] + pairs[2] + count([profile.data.test])[2],
+        dict.fromkeys(TRAININGS, int(totals[0][1])), dict.fromkeys(TRAININGS, captions), stored, seconds,
+        seconds / stored <= profile.audio.segment, 5 if groups else 1,
         f"sizes: of the complete corpora, clean taken to be as large as dirty, since {reason}",
     )  # fmt: skip
 
 
-def measured(profile: Profile) -> Cost:
-    """Time and memory of training steps at the profile's batch sizes, with random clips and captions."""
-    device = pick_device(profile.compute)
-    try:
-        text = load_text_encoder(profile.text_encoder)
-    except ClapleakError:  # BERT of the standard size and random weights costs the same
-        from transformers import BertConfig, BertModel
-
-        text = TextEncoder(BertModel(BertConfig(), add_pooling_layer=False), None, profile.text_encoder)
-    model = Clap(pretrain.new_backbone(profile, 0, CLASSES), text, profile).to(device)
-    model.to(memory_format=torch.channels_last)
-    everything = model.heads() + model.backbones()
-    frames = round(profile.audio.segment * profile.audio.sample_rate) // profile.audio.hop + 1
-
-    def inputs(batch: int) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
-        ids = torch.randint(5, 30, (batch, min(profile.text_encoder.max_tokens, 24)), device=device)
-        mask = torch.ones_like(ids, dtype=torch.bool)
-        with torch.no_grad():
-            return torch.randn(batch, 1, frames, profile.audio.mel_bins, device=device), text.lower(ids, mask), mask
-
-    def tag(log_mel: torch.Tensor, states: torch.Tensor, mask: torch.Tensor) -> torch.Tensor:
-        model.train()
-        return pretrain.tagging_loss(model.audio.tag(model.audio(log_mel)).float(), present[: len(log_mel)], "bce")
-
-    def pair(log_mel: torch.Tensor, states: torch.Tensor, mask: torch.Tensor) -> torch.Tensor:
-        model.train()
-        return matched(model.audio(log_mel), text.upper(states, mask))
-
-    def frozen_pair(log_mel: torch.Tensor, states: torch.Tensor, mask: torch.Tensor) -> torch.Tensor:
-        model.eval()
-        with torch.no_grad():
-            x_a, x_t = model.audio(log_mel), text.upper(states, mask)
-        return matched(x_a, x_t)
-
-    def matched(x_a: torch.Tensor, x_t: torch.Tensor) -> torch.Tensor:
-        return contrastive_loss(model.audio_projection(x_a), model.text_projection(x_t), model.logit_scale)
-
-    present = torch.zeros(profile.pretrain.batch_size, CLASSES, device=device)
-    recipe, seconds = profile.recipe, {}
-    seconds["pretrain"] = _seconds(tag, inputs, profile.pretrain.batch_size, everything, profile, device)
-    seconds["frozen"] = _seconds(frozen_pair, inputs, recipe.batch_size, model.heads(), profile, device)
-    before = _memory(device)
-    seconds["unfrozen"] = _seconds(pair, inputs, recipe.batch_size, everything, profile, device)
-    parameters = sum(p.numel() for p in everything)
-    grown = max(_memory(device) - before, 0) * (recipe.batch_size / CPU_BATCH if device.type == "cpu" else 1)
-    return Cost(seconds, 16 * parameters + grown, 4 * 4 * parameters)  # weights, gradients, two moments; twice weights
+def noise(array: np.ndarray) -> SimpleNamespace:
+    """Like an `ArrayStore` that holds the same array under every key."""
+    return SimpleNamespace(dtype=array.dtype, reading=lambda: nullcontext(lambda key: array))
 
 
-def _seconds(
-    loss: Callable, inputs: Callable, batch: int, parameters: list, profile: Profile, device: torch.device
-) -> float:
-    """Median time of a step, scaled to the whole batch."""
-    small = batch if device.type == "cuda" else min(batch, CPU_BATCH)
-    optimizer, data, times = torch.optim.Adam(parameters, 1e-9, fused=True), inputs(small), []
-    for _ in range(STEPS + 1):
-        started = time.monotonic()
-        with autocast(device, profile.compute):
-            value = loss(*data)
-        optimizer.zero_grad(set_to_none=True)
-        value.backward()
-        optimizer.step()
-        if device.type == "cuda":
-            torch.cuda.synchronize()
-        times.append(time.monotonic() - started)
-    return sorted(times[1:])[STEPS // 2] * batch / small
+class Cost:
+    """Measured on this machine: `seconds` of a step by phase and to `embed` a pair, bytes of `memory` and `weights`."""
 
+    def __init__(self, profile: Profile, whole: bool) -> None:
+        self.device, audio, rows = pick_device(profile.compute), profile.audio, {str(i): i for i in range(CLIPS)}
+        self.cuda, self.threads = self.device.type == "cuda", profile.compute.threads
+        values = np.random.default_rng(0).normal(0, 1, frames(audio) * (audio.mel_bins if whole else audio.hop))
+        array = values.astype(np.float16) if whole else (3000 * values).astype(np.int16)  # log-mel, or samples
+        store = ClipStore(audio, noise(array), whole, range(CLIPS), [], rows, pd.DataFrame())
+        table = pd.DataFrame({"clip": list(rows), "labels": [[str(i % CLASSES)] for i in range(CLIPS)]})
+        table = table.assign(path="", offset=0.0, duration=0.0, text="", sounds=None, recording="", split="")
+        backbone = pretrain.new_backbone(profile, 0, CLASSES).to(self.device)
+        tagging = pretrain.TagTraining(backbone, Corpus("noise", None, table), store, profile, 0, "plan")
+        self.seconds = {"pretrain": self._step(tagging, "pretrain", profile.pretrain.batch_size)}
+        try:
+            text = load_text_encoder(profile.text_encoder, hub=False)
+        except ClapleakError:  # BERT of the standard size and random weights costs the same
+            from transformers import BertConfig, BertModel
 
-def _memory(device: torch.device) -> float:
-    """Peak so far, bytes."""
-    if device.type == "cuda":
-        return float(torch.cuda.max_memory_allocated())
-    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024.0
+            text = TextEncoder(BertModel(BertConfig(), add_pooling_layer=False), None, profile.text_encoder)
+        ids_only = text.frozen_layers < 0
+        states = np.full(TOKENS, 5, np.int32) if ids_only else np.full(TOKENS * text.dim, 5, np.float16)
+        captions = Captions(noise(states), range(CLIPS), rows, (-1,) if ids_only else (-1, text.dim))
+        model = Clap(backbone, text, profile).to(self.device, memory_format=torch.channels_last)
+        pairs = train.Pairs(store, captions, np.arange(CLIPS), np.arange(CLIPS))
+        training = train.PairTraining(model, pairs, pairs, profile, 0, "plan")
+        self.embed = self._timed(lambda: embed.audio_embeddings(model.audio, store, np.arange(64), profile)) / 64
+        self.seconds |= {phase: self._step(training, phase, profile.recipe.batch_size) for phase in training.phases}
+        self.weights = 4.0 * sum(value.numel() for value in model.learnt_state().values())
+        if self.cuda:
+            self.memory = float(torch.cuda.max_memory_allocated())
 
+    def _timed(self, work: Callable[[], object]) -> float:
+        """Seconds of some work: of the clock on a GPU, else of the processor by the number of threads."""
+        clock, threads = (time.monotonic, 1) if self.cuda else (time.process_time, self.threads)
+        started = clock()
+        work()
+        return (clock() - started) / threads
 
-def _store_bytes(profile: Profile, sizes: Sizes) -> float:
-    return 2.0 * sizes.seconds * profile.audio.sample_rate
+    def _step(self, training: Training, name: str, batch: int) -> float:
+        """Seconds of a step at that batch size, after one that warms up; leaves the process's `memory` at that size."""
+        phase, unit = training.begin(name), 1024.0  # bytes in what the system counts
+        used = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * unit
+
+        def timed(size: int, steps: int = 1) -> float:
+            training.batches = lambda phase, epoch: [np.arange(size) % CLIPS] * steps
+            return self._timed(lambda: training.train_epoch(phase, 0, Path())) / steps
+
+        small = timed(SMALL[1]) and timed(SMALL[1])
+        if self.cuda or small * batch / SMALL[1] < SLOW:
+            timed(batch)
+            measured, seconds = batch, timed(batch, 3)
+        else:
+            fixed = max(2 * timed(SMALL[0]) - small, 0.0)  # the optimiser costs the same at any batch
+            measured, seconds = SMALL[1], fixed + (small - fixed) * batch / SMALL[1]
+        grown = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * unit - used
+        self.memory = used + grown * max(1.0, batch / measured)
+        return seconds

@@ -1,40 +1,24 @@
-"""Supervised tagging: the audio backbone before it meets a caption (section 2.2; PANNs, Kong et al., 2020)."""
+"""Supervised tagging: the audio network before it meets a caption (section 2.2; PANNs, Kong et al., 2020)."""
 
-from __future__ import annotations
-
-import pickle
-import time
 from pathlib import Path
 
 import numpy as np
 import pandas as pd
-import safetensors.torch
 import torch
 import torch.nn.functional as F
 from sklearn.metrics import average_precision_score
+from sklearn.preprocessing import MultiLabelBinarizer
 from torch import Tensor
 
-from clapleak import embed, metrics, results
-from clapleak.audio import mel_filters
-from clapleak.compute import (
-    StopRequest,
-    autocast,
-    average_gradients,
-    first_process_first,
-    load_checkpoint,
-    pick_device,
-    progress,
-    rank_and_size,
-    read_ahead,
-    record,
-    save_checkpoint,
-    share_buffers,
-    stable_seed,
-)
-from clapleak.config import ClapleakError, Profile, Setup
-from clapleak.files import atomic_file, say
-from clapleak.models import Cnn14, TextEncoder
-from clapleak.task import Task
+from clapleak import embed
+from clapleak.clipstore import ClipStore
+from clapleak.config import Profile
+from clapleak.corpora import Corpus
+from clapleak.experiment import Experiment
+from clapleak.identity import stable_seed
+from clapleak.loop import Data, Phase, Training, kept_or_trained
+from clapleak.models import Cnn14, load_panns
+from clapleak.parallel import autocast, pick_device
 
 HISTORY = ("phase", "epoch", "learning_rate", "train_loss", "val_loss", "seconds")  # columns of history.csv
 
@@ -45,202 +29,87 @@ def new_backbone(profile: Profile, seed: int, classes: int = 1) -> Cnn14:
     return Cnn14(profile.audio.mel_bins, classes, profile.audio_encoder)
 
 
-def run(
-    profile: Profile, setup: Setup, task: Task, text: TextEncoder, *, seed: int, group: int | None, root: Path
-) -> Cnn14:
-    """The backbone of a setup: random, read from PANNs' checkpoint, or trained on labels.
+def vocabulary(pretrain: Corpus) -> list[str]:
+    """Names of the outputs of the tagging head: every label of the clips to learn from, sorted."""
+    return sorted({label for labels in pretrain.table["labels"] for label in labels})
 
-    Only `setup.pretraining` matters; setups that share it share the weights, which are kept in `build/`. Goes on from
-    the last epoch after a crash.
+
+def pretrained(
+    profile: Profile, pretraining: str, experiment: Experiment, folder: Path, backbone_id: str, *, seed: int
+) -> tuple[Cnn14, pd.DataFrame]:
+    """The audio network of a setup and its history: random, read from PANNs' checkpoint, or trained on labels.
+
+    Weights of that id are kept in the folder, see `loop.kept_or_trained`; setups with one pre-training share them.
     """
-    if setup.pretraining == "none":
-        return new_backbone(profile, seed)
-    slug = f"backbone/{setup.pretraining}"
-    folder = root / "build" / profile.name / slug / results.run_name(seed, group)
-    published = profile.pretrain.checkpoint if setup.pretraining == "dirty" else None
-    vocabulary = sorted({label for labels in task.pretrain.table["labels"] for label in labels})
-    fingerprint = task.fingerprint(slug, profile, seed)
-    weights, shown = folder / "model.safetensors", results.run_folder(profile.name, slug, seed, group, root)
-    if not weights.is_file() or not results.finished(shown, fingerprint):
-        if published is None:
-            backbone = new_backbone(profile, seed, len(vocabulary))
-            history = fit(backbone, profile, task, vocabulary, seed, folder / "checkpoint.pt", fingerprint)
-        else:
-            backbone, history = load_panns(Path(published), profile), pd.DataFrame(columns=HISTORY)
-            backbone.to(pick_device(profile.compute))
-        state = {name: value.cpu().contiguous() for name, value in backbone.state_dict().items()}
-        found = results.header(profile, setup.pretraining, None, seed, group, task.counts)
-        if task.tagging_test is not None and published is None:
-            found["mean_average_precision"] = mean_average_precision(backbone, profile, task, vocabulary)
-        clouds = embed.backbone_clouds(backbone, text, task, profile)
-        found["silhouette"] = {"x_a": metrics.silhouette(clouds["x_a"], clouds["labels"].astype(int))}
-        found["provenance"] = results.provenance(profile, pick_device(profile.compute).type, fingerprint)
-        plane = {space: embed.tsne(clouds[space], profile.measures.perplexity, seed) for space in ("x_a", "x_t")}
-        names = (profile.name, setup.pretraining, None, seed, group)
-        with first_process_first():
-            if rank_and_size()[0] == 0:
-                with atomic_file(weights) as file:
-                    file.write(safetensors.torch.save(state))
-                results.write_run(results.Run(*names, found, history, clouds, plane, shown))
-                (folder / "checkpoint.pt").unlink(missing_ok=True)
-    state = safetensors.torch.load_file(weights)  # trained just now or before: the same way on
-    backbone = new_backbone(profile, seed, len(state["fc_audioset.bias"]))
-    backbone.load_state_dict(state)
-    return backbone
+    if pretraining == "none":
+        return new_backbone(profile, seed), pd.DataFrame(columns=HISTORY)
+    if pretraining == "dirty" and profile.pretrain.checkpoint is not None:
+        return load_panns(Path(profile.pretrain.checkpoint), profile), pd.DataFrame(columns=HISTORY)
+    backbone = new_backbone(profile, seed, len(vocabulary(experiment.pretrain)))
+
+    def start() -> TagTraining:
+        backbone.to(pick_device(profile.compute))
+        name = f"pre-training {pretraining}, {folder.name}"
+        return TagTraining(backbone, experiment.pretrain, experiment.store, profile, seed, name)
+
+    history = kept_or_trained(backbone, folder, backbone_id, start)
+    return backbone.to(memory_format=torch.contiguous_format), history  # as it is when it was read from disk
 
 
-def load_panns(path: Path, profile: Profile) -> Cnn14:
-    """The backbone with the weights of a published PANNs checkpoint (`Cnn14_mAP=0.431.pth` or its like).
+class TagTraining(Training):
+    """Train a backbone, with one output for each name in `vocabulary(corpus)`, to name the events of clips."""
 
-    The file also holds the mel filters that it was trained with, at 32 kHz. Whether the profile's front end uses those
-    is the key `audio.keep_checkpoint_frontend`; where it does, the file's filters must be the ones that it uses.
+    def __init__(
+        self, backbone: Cnn14, corpus: Corpus, store: ClipStore, profile: Profile, seed: int, name: str
+    ) -> None:
+        settings, clips = profile.pretrain, corpus.clips()
+        backbone.to(memory_format=torch.channels_last)
+        phases, ids = {"pretrain": settings.epochs}, clips["clip"].to_numpy()
+        super().__init__(backbone, ids, phases, settings.batch_size, seed, profile.compute, name)
+        self.settings, self.store, self.store_rows = settings, store, store.index(ids)
+        self.tags = Tags(clips["labels"], vocabulary(corpus))
 
-    Raises
-    ------
-    ClapleakError
-        No such file, not a checkpoint, or keys that are missing, unknown or of another shape (each is named).
-    """
-    if not path.is_file():
-        raise ClapleakError(f"{path}: no such file; see pretrain.checkpoint, or `clapleak data fetch panns`")
-    try:
-        state = torch.load(path, map_location="cpu", weights_only=True)["model"]
-    except (pickle.UnpicklingError, RuntimeError, EOFError, KeyError, TypeError) as error:
-        raise ClapleakError(f"{path}: not a PANNs checkpoint (a dict with the key 'model'); fetch it again") from error
-    filters = state.get("logmel_extractor.melW")
-    state = {k: v for k, v in state.items() if not k.startswith(("spectrogram_extractor.", "logmel_extractor."))}
-    classes = len(state["fc_audioset.bias"]) if "fc_audioset.bias" in state else 527
-    backbone = Cnn14(profile.audio.mel_bins, classes, profile.audio_encoder)
-    own = backbone.state_dict()
-    wrong = {
-        "missing": sorted(own.keys() - state.keys()),
-        "unknown": sorted(state.keys() - own.keys()),
-        "of another shape": sorted(k for k in own.keys() & state.keys() if own[k].shape != state[k].shape),
-    }
-    if any(wrong.values()):
-        listed = "; ".join(f"{kind}: {', '.join(keys)}" for kind, keys in wrong.items() if keys)
-        raise ClapleakError(f"{path}: {listed}; audio_encoder.width and stem_stride must be 64 and 1 for PANNs' Cnn14")
-    if profile.audio.keep_checkpoint_frontend:
-        ours = mel_filters(profile.audio)
-        if filters is None or filters.shape != ours.shape or not torch.allclose(filters, ours, atol=1e-6):
-            raise ClapleakError(
-                f"{path}: its mel filters are not those of audio.window, mel_bins, f_min and f_max at 32 kHz; "
-                "set these to 1024, 64, 50 and 14000, or audio.keep_checkpoint_frontend to false"
-            )
-    backbone.load_state_dict(state)
-    return backbone
+    def begin(self, phase: str) -> Phase:
+        parameters, rate = list(self.model.parameters()), self.settings.learning_rate
+        optimizer = torch.optim.Adam(parameters, rate, fused=True)
+        steps = self.settings.epochs * -(-len(self.clips) // self.batch_size)
+        return Phase(phase, parameters, optimizer, torch.optim.lr_scheduler.OneCycleLR(optimizer, rate, steps))
 
+    def batches(self, phase: str, epoch: int) -> list[np.ndarray]:
+        draw = np.random.default_rng(stable_seed("order", self.seed, phase, epoch))
+        shuffled = self.settings.sampling == "shuffled"
+        order = draw.permutation(len(self.clips)) if shuffled else self.tags.balanced(draw)
+        return [order[i : i + self.batch_size] for i in range(0, len(order), self.batch_size)]
 
-def fit(
-    backbone: Cnn14, profile: Profile, task: Task, vocabulary: list[str], seed: int, path: Path, fingerprint: str
-) -> pd.DataFrame:
-    """Train a backbone to tag `task.pretrain`; history as `train.Trainer.fit`.
+    def read(self, batch: np.ndarray, segments: torch.Generator | None) -> Data:
+        return self.store.batch(self.store_rows[batch], segments), self.tags.batch(batch)
 
-    `vocabulary` names the outputs of the head; a checkpoint is kept at `path` after every epoch, and when a signal asks
-    to stop.
-    """
-    device, settings = pick_device(profile.compute), profile.pretrain
-    (rank, size), name = rank_and_size(), f"pre-training {path.parent.parent.name}, {path.parent.name}"
-    if settings.batch_size % size:
-        raise ClapleakError(f"pretrain.batch_size is {settings.batch_size}: no multiple of {size} processes")
-    backbone.to(device, memory_format=torch.channels_last)
-    parameters = list(backbone.parameters())
-    optimizer = torch.optim.Adam(parameters, settings.learning_rate, fused=True)
-    clips = task.pretrain.clips()
-    rows, tags = np.array([task.store.rows[clip] for clip in clips["clip"]]), Tags(clips["labels"], vocabulary)
-    steps = -(-len(rows) // settings.batch_size)
-    schedule = torch.optim.lr_scheduler.OneCycleLR(optimizer, settings.learning_rate, settings.epochs * steps)
-    state = load_checkpoint(path, fingerprint)
-    history: list[dict] = []
-    done, total = 0, 0.0  # steps of the epoch that are done, and the sum of their losses
-    if state is not None:
-        backbone.load_state_dict(state["model"])
-        optimizer.load_state_dict(state["optimizer"])
-        schedule.load_state_dict(state["schedule"])
-        history, (done, total) = state["history"], state["partial"]
-
-    def save(partial: tuple[int, float]) -> None:
-        parts = {"model": backbone.state_dict(), "optimizer": optimizer.state_dict()}
-        parts |= {"schedule": schedule.state_dict(), "history": history, "partial": partial}
-        save_checkpoint(path, {**parts, "fingerprint": fingerprint})
-
-    for epoch in range(len(history), settings.epochs):
-        started = time.monotonic()
-        backbone.train()
-        draw = np.random.default_rng(stable_seed("order", seed, "pretrain", epoch))
-        order = draw.permutation(len(rows)) if settings.sampling == "shuffled" else tags.balanced(draw)
-        batches = [order[i : i + settings.batch_size] for i in range(0, len(order), settings.batch_size)]
-
-        def read(step: int, batches: list[np.ndarray] = batches, epoch: int = epoch) -> tuple[Tensor, Tensor]:
-            chosen = batches[step][: max(len(batches[step]) // size, 1) * size][rank::size]
-            segments = torch.Generator().manual_seed(stable_seed("segments", seed, epoch, step, rank))
-            return task.store.batch(rows[chosen], segments), tags.batch(chosen)
-
-        loaded = progress(read_ahead(read, range(done, steps), profile.compute), steps, done, f"{name}, {epoch + 1}")
-        with StopRequest() as stop:
-            for step, (x, y) in enumerate(loaded, done):
-                torch.manual_seed(stable_seed("pretrain", seed, epoch, step, rank))
-                x, y = mixed(x.to(device, non_blocking=True), y.to(device, non_blocking=True), settings.mixup)
-                with autocast(device, profile.compute):
-                    logits = backbone.tag(backbone(x))
-                loss = tagging_loss(logits.float(), y, settings.loss)
-                if not loss.isfinite():
-                    ids = clips["clip"].to_numpy()[batches[step]]
-                    raise ClapleakError(
-                        f"{name}: the loss is not finite at epoch {epoch + 1}, step {step + 1}; "
-                        f"last good checkpoint: {path}; clips of the batch: {', '.join(ids)}"
-                    )
-                optimizer.zero_grad(set_to_none=True)
-                loss.backward()
-                average_gradients(parameters)
-                optimizer.step()
-                schedule.step()
-                total += loss.item()
-                if stop.asked() and step + 1 < steps:
-                    save((step + 1, total))
-                    raise ClapleakError(f"{name}: stopped by a signal; the same command goes on from {path}")
-        share_buffers(backbone)
-        row = {"phase": "pretrain", "epoch": epoch, "learning_rate": schedule.get_last_lr()[0]}
-        row |= {"train_loss": total / steps, "val_loss": float("nan"), "seconds": time.monotonic() - started}
-        history.append(row)
-        done, total = 0, 0.0
-        save((done, total))
-        if profile.compute.tensorboard and rank == 0:
-            record(path.parent, row)
-        say(f"{name}: epoch {epoch + 1}/{settings.epochs}, loss {row['train_loss']:.4f}")
-    return pd.DataFrame(history)
+    def loss(self, phase: str, batch: np.ndarray, data: Data) -> Tensor:
+        log_mel, presence = data
+        log_mel, presence = mixed(log_mel, presence, self.settings.mixup)
+        with autocast(self.device, self.compute):
+            logits = self.model.tag(self.model(log_mel))
+        return tagging_loss(logits.float(), presence, self.settings.loss)
 
 
 class Tags:
-    """Labels of clips as numbers, kept short: the full table of AudioSet would take 4 GB.
-
-    Parameters
-    ----------
-    labels : Series of lists of str
-    vocabulary : list of str
-    """
+    """Labels of clips as 0 and 1, kept sparse: the full table of AudioSet would take 4 GB."""
 
     def __init__(self, labels: pd.Series, vocabulary: list[str]) -> None:
-        lengths = labels.map(len).to_numpy()
-        number = {label: i for i, label in enumerate(vocabulary)}
-        self.flat = np.fromiter((number[label] for row in labels for label in row), np.int32, lengths.sum())
-        self.bounds = np.concatenate([[0], np.cumsum(lengths)])
-        self.classes = len(vocabulary)
+        binarizer = MultiLabelBinarizer(classes=vocabulary, sparse_output=True)
+        self.presence = binarizer.fit_transform(labels).astype(np.float32)  # (clips, classes)
 
-    def batch(self, rows: np.ndarray) -> Tensor:
+    def batch(self, clips: np.ndarray) -> Tensor:
         """Presence, (B, classes), 0 or 1."""
-        presence = torch.zeros(len(rows), self.classes)
-        for i, row in enumerate(rows):
-            presence[i, self.flat[self.bounds[row] : self.bounds[row + 1]]] = 1
-        return presence
+        return torch.from_numpy(self.presence[clips].toarray())
 
     def balanced(self, draw: np.random.Generator) -> np.ndarray:
-        """As many rows as there are, with replacement, every class equally often (PANNs' balanced sampling)."""
-        by_class = np.argsort(self.flat, kind="stable")
-        row_of = np.repeat(np.arange(len(self.bounds) - 1), np.diff(self.bounds))[by_class]
-        counts = np.bincount(self.flat, minlength=self.classes)
-        present, first = np.flatnonzero(counts), np.cumsum(counts) - counts
-        chosen = present[draw.integers(len(present), size=len(self.bounds) - 1)]
-        return row_of[first[chosen] + draw.integers(counts[chosen])]
+        """As many clips as there are, with replacement, every class equally often (PANNs' balanced sampling)."""
+        by_class = self.presence.tocsc()
+        counts = np.diff(by_class.indptr)
+        present = np.flatnonzero(counts)
+        chosen = present[draw.integers(len(present), size=by_class.shape[0])]
+        return by_class.indices[by_class.indptr[chosen] + draw.integers(counts[chosen])]
 
 
 def mixed(x: Tensor, y: Tensor, alpha: float) -> tuple[Tensor, Tensor]:
@@ -251,20 +120,8 @@ def mixed(x: Tensor, y: Tensor, alpha: float) -> tuple[Tensor, Tensor]:
     return torch.lerp(x.flip(0), x, share[:, None, None, None]), torch.lerp(y.flip(0), y, share[:, None])
 
 
-@torch.no_grad()
-def mean_average_precision(backbone: Cnn14, profile: Profile, task: Task, vocabulary: list[str]) -> float:
-    """PANNs' measure of tagging: average precision on `task.tagging_test`, mean over the classes that occur there."""
-    clips = task.tagging_test.clips()
-    known = set(vocabulary)  # clean pre-training has no name for the classes that were removed
-    tags = Tags(clips["labels"].map(lambda labels: [label for label in labels if label in known]), vocabulary)
-    x_a = embed.audio_embeddings(backbone, task.store, np.array([task.store.rows[c] for c in clips["clip"]]), profile)
-    truth = tags.batch(np.arange(len(clips))).numpy()
-    present = truth.any(0)
-    return float(average_precision_score(truth[:, present], backbone.tag(x_a).cpu().numpy()[:, present]))
-
-
-def tagging_loss(logits: torch.Tensor, presence: torch.Tensor, loss: str) -> torch.Tensor:
-    """Loss of tags: logits and presence (0 to 1), both (B, classes) -> scalar.
+def tagging_loss(logits: Tensor, presence: Tensor, loss: str) -> Tensor:
+    """Loss, (scalar), of logits and presence (0 to 1), both (B, classes).
 
     "bce" is PANNs' binary cross-entropy of every class; "softmax" the cross-entropy of one choice, with the presence
     of several events shared out evenly.
@@ -272,3 +129,14 @@ def tagging_loss(logits: torch.Tensor, presence: torch.Tensor, loss: str) -> tor
     if loss == "bce":
         return F.binary_cross_entropy_with_logits(logits, presence)
     return F.cross_entropy(logits, presence / presence.sum(1, keepdim=True))
+
+
+@torch.no_grad()
+def mean_average_precision(backbone: Cnn14, experiment: Experiment, profile: Profile) -> float:
+    """PANNs' measure of tagging: average precision on `tagging_test`, mean over the classes that occur there."""
+    clips, names = experiment.tagging_test.clips(), vocabulary(experiment.pretrain)
+    known = set(names)  # clean pre-training has no name for the classes that were removed
+    truth = Tags(clips["labels"].map(known.intersection), names).presence.toarray()
+    x_a = embed.audio_embeddings(backbone, experiment.store, experiment.store.index(clips["clip"]), profile)
+    present = truth.any(0)
+    return float(average_precision_score(truth[:, present], backbone.tag(x_a).cpu().numpy()[:, present]))

@@ -1,11 +1,16 @@
-"""Results on disk: one folder a run, written whole, refused when a field is missing or the schema is another."""
+"""Results on disk: one folder a run, written whole, refused when a field is missing or the schema is another.
 
-from __future__ import annotations
+`results/<profile>/` holds the published results and is tracked; no run of a user writes there. A user's own results lie
+in `build/results/<profile>/`. Below either: `<setup>/[group<g>-]seed<k>/` and `backbone/<pre-training>/...`.
+"""
 
 import json
+import re
+import shutil
 import zipfile
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
@@ -14,43 +19,29 @@ import numpy as np
 import pandas as pd
 
 from clapleak import __version__
-from clapleak.config import SETUPS, ClapleakError, Profile, Setup, find_root
-from clapleak.files import atomic_folder
+from clapleak.config import ClapleakError, Profile, find_root
+from clapleak.files import atomic_file, atomic_folder
+from clapleak.setups import SETUPS, Setup
 
-SCHEMA = 1
+SCHEMA = 2
+PUBLISHED, OWN = "results", "build/results"
 MEASURES = {"x_a-E_a": "S_x_a_E_a", "x_t-E_t": "S_x_t_E_t", "E_a-E_t": "S_E_a_E_t"}
-_FIELDS = (
-    "schema",
-    "profile",
-    "pretraining",
-    "training",
-    "seed",
-    "group",
-    "synthetic",
-    "data",
-    "silhouette",
-    "provenance",
-)
-_FILES = ("metrics.json", "history.csv", "embeddings.npz", "map.npz")
+_KEYS = ("profile", "pretraining", "training", "seed", "group")
+_FIELDS = ("schema", *_KEYS, "synthetic", "data", "silhouette", "ids", "provenance")
+_SLUGS = [setup.slug for setup in SETUPS]
+_RUN = re.compile(r"(group\d+-)?seed\d+")
 
 
 @dataclass(frozen=True)
 class Run:
-    """One trained setup, or one pre-trained backbone when `training` is None.
-
-    `embeddings` holds x_a (N, Da), x_t (C, Dt), labels (N,), clips (N,), classes (C,) and, after cross-modal training,
-    E_a (N, D), E_t (C, D); `map` their two-dimensional t-SNE under the same names.
-    """
+    """One trained setup, or one pre-trained backbone when `training` is None; its files are read when asked for."""
 
     profile: str
     pretraining: str
     training: str | None
     seed: int
     group: int | None
-    metrics: dict[str, Any]
-    history: pd.DataFrame
-    embeddings: dict[str, np.ndarray]
-    map: dict[str, np.ndarray]
+    metrics: dict[str, Any]  # metrics.json: the keys above, counts of the data, measures, ids and provenance
     path: Path
 
     @property
@@ -58,169 +49,175 @@ class Run:
         """Setup slug, or the pre-training of a backbone."""
         return self.pretraining if self.training is None else f"{self.pretraining}-{self.training}"
 
+    @property
+    def has_clouds(self) -> bool:
+        """Whether embeddings and maps lie there; of most published runs the measures alone are kept."""
+        return (self.path / "embeddings.npz").is_file()
+
+    @property
+    def has_map(self) -> bool:
+        """Whether a map was drawn."""
+        return (self.path / "map.npz").is_file()
+
+    @cached_property
+    def history(self) -> pd.DataFrame:
+        """One row an epoch: phase, epoch, learning_rate, train_loss, val_loss, seconds."""
+        return _readable(self.path / "history.csv", pd.read_csv)
+
+    @cached_property
+    def embeddings(self) -> dict[str, np.ndarray]:
+        """x_a (N, Da), x_t (C, Dt), labels (N,), clips (N,), classes (C,); after training E_a (N, D), E_t (C, D)."""
+        return _readable(self.path / "embeddings.npz", lambda file: dict(np.load(file)))
+
+    @cached_property
+    def map(self) -> dict[str, np.ndarray]:
+        """Two-dimensional t-SNE of E_a (N, 2) and E_t (C, 2), of a backbone x_a and x_t."""
+        return _readable(self.path / "map.npz", lambda file: dict(np.load(file)))
+
+
+def _readable(file: Path, read: Callable[[Path], Any]) -> Any:
+    try:
+        return read(file)
+    except (ValueError, OSError, EOFError, zipfile.BadZipFile) as error:
+        raise ClapleakError(f"{file}: not readable ({error}); {_again(file.parent)}") from error
+
+
+def _again(path: Path) -> str:
+    above = path.parents[1]
+    return f"run `clapleak reproduce --profile {(above.parent if above.name == 'backbone' else above).name}` again"
+
+
+def own_folder(profile: str) -> Path:
+    """Where a user's runs of a profile go."""
+    return find_root() / OWN / profile
+
+
+def folder(profile: str, *, own: bool = False) -> Path:
+    """Folder of a profile's results: the user's own ones where they are wanted and lie there, else the published."""
+    mine = own_folder(profile)
+    return mine if own and mine.is_dir() else find_root() / PUBLISHED / profile
+
 
 def run_name(seed: int, group: int | None) -> str:
     """Folder name of a run below its setup."""
     return f"seed{seed}" if group is None else f"group{group}-seed{seed}"
 
 
-def run_folder(profile: str, slug: str, seed: int, group: int | None, root: Path | None = None) -> Path:
-    """Folder of a run: results/<profile>/<slug>/[group<g>-]seed<k>; a backbone's slug is "backbone/<pre-training>"."""
-    return (root or find_root()) / "results" / profile / slug / run_name(seed, group)
-
-
 def header(
     profile: Profile, pretraining: str, training: str | None, seed: int, group: int | None, counts: dict[str, int]
 ) -> dict[str, Any]:
-    """First fields of metrics.json: which run it is, and what it learnt from (`counts` of its task)."""
+    """First fields of metrics.json: which run it is, and what it learnt from (`counts` of its experiment)."""
     which = {"pretraining": pretraining, "training": training, "seed": seed, "group": group}
     return {"schema": SCHEMA, "profile": profile.name, **which, "synthetic": profile.synthetic, "data": counts}
 
 
-def provenance(profile: Profile, device: str, fingerprint: str) -> dict[str, str]:
-    """What the numbers of a run hang on."""
-    versions = {"code": __version__, "torch": version("torch").split("+")[0], "device": device}
-    return {**versions, "profile_sha256": profile.sha256, "fingerprint": fingerprint}
+def provenance(device: str) -> dict[str, str]:
+    """The versions and the kind of device that gave the numbers."""
+    return {"code": __version__, "torch": version("torch").split("+")[0], "device": device}
 
 
-def finished(folder: Path, fingerprint: str) -> bool:
-    """Whether a folder holds the results of just this training."""
-    path = folder / "metrics.json"
-    return path.is_file() and json.loads(path.read_text())["provenance"].get("fingerprint") == fingerprint
+def finished(path: Path, measurement: str) -> bool:
+    """Whether a folder holds the results of just this measurement, whole and readable."""
+    try:
+        run = read_run(path)
+        whole = bool(run.embeddings) and len(run.history.get("epoch", ())) == run.metrics.get("epochs")
+        return whole and run.metrics["ids"]["measurement"] == measurement
+    except ClapleakError:  # absent, damaged or of another schema: it is made again
+        return False
 
 
-def write_run(run: Run) -> None:
+def write_run(path: Path, metrics: dict[str, Any], history: pd.DataFrame, clouds: dict[str, np.ndarray]) -> Run:
     """Write a run's folder: whole or not at all; the folder of an earlier run is replaced at the end."""
-    with atomic_folder(run.path) as folder:
-        (folder / "metrics.json").write_text(json.dumps(run.metrics, indent=1, allow_nan=False) + "\n")
-        run.history.to_csv(folder / "history.csv", index=False, float_format="%.6g")
-        half = {k: v.astype(np.float16) if v.dtype.kind == "f" else v for k, v in run.embeddings.items()}
-        np.savez_compressed(folder / "embeddings.npz", **half)
-        np.savez_compressed(folder / "map.npz", **{k: v.astype(np.float16) for k, v in run.map.items()})
+    with atomic_folder(path) as temporary:
+        metrics = {**metrics, "epochs": len(history)}
+        (temporary / "metrics.json").write_text(json.dumps(metrics, indent=1, allow_nan=False) + "\n")
+        history.to_csv(temporary / "history.csv", index=False, float_format="%.6g")
+        half = {k: v.astype(np.float16) if v.dtype.kind == "f" else v for k, v in clouds.items()}
+        np.savez_compressed(temporary / "embeddings.npz", **half)
+    return read_run(path)
 
 
-def _again(path: Path) -> str:
-    return f"run `clapleak reproduce --profile {path.parents[1].name.replace('backbone', path.parents[2].name)}` again"
-
-
-def read_metrics(path: Path) -> dict[str, Any]:
-    """metrics.json of a run's folder. ClapleakError as `read_run`."""
-    try:
-        metrics = json.loads((path / "metrics.json").read_text())
-    except (ValueError, OSError) as error:
-        raise ClapleakError(f"{path}: not readable ({error}); {_again(path)}") from error
-    absent = [field for field in _FIELDS if field not in metrics]
-    if absent or metrics["schema"] != SCHEMA:
-        found = f"fields missing: {', '.join(absent)}" if absent else f"schema {metrics['schema']}, not {SCHEMA}"
-        raise ClapleakError(f"{path / 'metrics.json'}: {found}; {_again(path)}")
-    return metrics
-
-
-def read_history(path: Path) -> pd.DataFrame:
-    """history.csv of a run's folder, one row an epoch. ClapleakError when it cannot be read."""
-    try:
-        return pd.read_csv(path / "history.csv")
-    except (ValueError, OSError) as error:
-        raise ClapleakError(f"{path}: not readable ({error}); {_again(path)}") from error
-
-
-def _unfrozen_epochs(history: pd.DataFrame) -> int:
-    return int((history["phase"] == "unfrozen").sum())
+def write_map(run: Run, maps: dict[str, np.ndarray]) -> None:
+    """Keep the two-dimensional map of a run beside its results."""
+    with atomic_file(run.path / "map.npz") as file:
+        np.savez_compressed(file, **{name: points.astype(np.float16) for name, points in maps.items()})
 
 
 def read_run(path: Path) -> Run:
-    """Read one run. ClapleakError when a file or field is missing or another code version's schema is found."""
-    absent = [name for name in _FILES if not (path / name).is_file()]
-    if absent:
-        raise ClapleakError(f"{path}: {', '.join(absent)} missing; {_again(path)}")
-    metrics, history = read_metrics(path), read_history(path)
-    try:
-        embeddings, plane = (dict(np.load(path / name, allow_pickle=False)) for name in ("embeddings.npz", "map.npz"))
-    except (ValueError, OSError, zipfile.BadZipFile) as error:
-        raise ClapleakError(f"{path}: not readable ({error}); {_again(path)}") from error
-    keys = {k: metrics[k] for k in ("profile", "pretraining", "training", "seed", "group")}
-    return Run(**keys, metrics=metrics, history=history, embeddings=embeddings, map=plane, path=path)
+    """Read one run. ClapleakError when metrics.json is absent or damaged, a field lacks, or the schema is another."""
+    metrics = _readable(file := path / "metrics.json", lambda file: json.loads(file.read_text()))
+    absent = [field for field in _FIELDS if not isinstance(metrics, dict) or field not in metrics]
+    if absent or metrics["schema"] != SCHEMA:
+        reason = f"fields missing: {', '.join(absent)}" if absent else f"schema {metrics['schema']}, not {SCHEMA}"
+        raise ClapleakError(f"{file}: {reason}; {_again(path)}")
+    return Run(**{key: metrics[key] for key in _KEYS}, metrics=metrics, path=path)
 
 
-def _read_all(profile: str, slugs: list[str], root: Path | None) -> list[Run]:
-    base = (root or find_root()) / "results" / profile
-    folders = [folder for slug in slugs for folder in sorted((base / slug).glob("*seed*")) if folder.name[0] != "."]
-    if not folders:
-        raise ClapleakError(f"{base}: no results of this kind; make them with `clapleak reproduce --profile {profile}`")
-    return [read_run(folder) for folder in folders]
+def read_runs(base: Path, slugs: Sequence[str] = _SLUGS) -> list[Run]:
+    """Runs below the results folder of a profile, by setup in the order of `slugs`, then by group and seed.
+
+    ClapleakError where there is none, or where runs of different families (data, networks, recipe) lie side by side.
+    """
+    again, runs = f"`clapleak reproduce --profile {base.name}`", []
+    for slug in slugs:
+        several = [read_run(path) for path in (base / slug).glob("*") if _RUN.fullmatch(path.name)]  # none half written
+        runs += sorted(several, key=lambda run: (run.group or 0, run.seed))
+    if not runs:
+        raise ClapleakError(f"{base}: no such results; make them with {again}")
+    newest = max(runs, key=lambda run: (run.path / "metrics.json").stat().st_mtime)
+    if old := [str(run.path) for run in runs if run.metrics["ids"]["family"] != newest.metrics["ids"]["family"]]:
+        listed = ", ".join(old[:3]) + " and so on" * (len(old) > 3)
+        raise ClapleakError(
+            f"{base}: {len(old)} runs have other data, networks or a recipe than {newest.slug}, which is newer: "
+            f"delete {listed}, or run {again} again with the same --seeds and --controls"
+        )
+    return runs
 
 
-def read_runs(profile: str, root: Path | None = None) -> list[Run]:
-    """Every run of a profile, in the paper's order of setups, then by group and seed."""
-    return _read_all(profile, [setup.slug for setup in SETUPS], root)
+def read_backbones(base: Path) -> list[Run]:
+    """Every pre-trained backbone of a profile, dirty before clean; ClapleakError as `read_runs`."""
+    return read_runs(base, ("backbone/dirty", "backbone/clean"))
 
 
-def read_backbones(profile: str, root: Path | None = None) -> list[Run]:
-    """Every pre-trained backbone of a profile, dirty before clean."""
-    return _read_all(profile, ["backbone/dirty", "backbone/clean"], root)
+def table(base: Path, setups: Sequence[Setup] = SETUPS) -> pd.DataFrame:
+    """One row a run: setup, seed, group, accuracy, chance, pairs, epochs with released backbones, silhouettes,
+    centroid accuracies, and topological similarities with and without chance correction.
 
-
-def table(profile: str, root: Path | None = None) -> pd.DataFrame:
-    """One row a run: setup, seed, group, accuracy, chance, epochs with released backbones, silhouettes, topological
-    similarities with and without chance correction."""
+    ClapleakError as `read_runs`, and where a setup has no run at all: a control is never shown without its partner.
+    """
+    runs = read_runs(base, [setup.slug for setup in setups])
+    if absent := [setup.slug for setup in setups if setup.slug not in {run.slug for run in runs}]:
+        remedy = f"run `clapleak reproduce --profile {base.name}`, with --controls for what is not in the paper"
+        raise ClapleakError(f"{base}: no results of {', '.join(absent)}; {remedy}")
     rows = []
-    for run in read_runs(profile, root):
+    for run in runs:
         m = run.metrics
         row = {k: m[k] for k in ("pretraining", "training", "seed", "group", "accuracy", "chance", "synthetic")}
-        row["epochs"] = _unfrozen_epochs(run.history)
+        row |= {"pairs": m["data"]["pairs"], "epochs": int((run.history["phase"] == "unfrozen").sum())}
         row |= {f"silhouette_{space}": m["silhouette"][space] for space in ("x_a", "E_a")}
+        row |= {f"centroid_{space}": m.get("centroid_accuracy", {}).get(space) for space in ("x_a", "E_a")}
         for pair, column in MEASURES.items():
             row |= {column: m["topology"][pair]["value"], f"{column}_corrected": m["topology"][pair]["corrected"]}
         rows.append({"setup": run.slug, **row})
     return pd.DataFrame(rows)
 
 
-def controls(profile: str, setups: Sequence[Setup], root: Path | None = None) -> pd.DataFrame:
-    """Setups with their controls, one row a run: setup, pretraining, training, seed, group, accuracy, chance, pairs,
-    epochs with released backbones.
+def publish(profile: str) -> Path:
+    """Put a user's own results of a profile in the place of the published ones, whole; returns their folder.
 
-    Reads no embeddings, since the repository keeps none of a control. ClapleakError where a setup has no run, or where
-    one was trained with other numbers in its profile than the others: old controls never stand by new results.
+    Of all but the first seed of the six setups and of the backbones, the measures alone are kept.
     """
-    base, rows = (root or find_root()) / "results" / profile, []
-    flags = "" if set(setups) <= set(SETUPS) else " --controls matched --controls doses"
-    again = f"run `clapleak reproduce --profile {profile}{flags}`"
-    for setup in setups:
-        folders = [path.parent for path in sorted((base / setup.slug).glob("*seed*/metrics.json"))]
-        if not folders:
-            raise ClapleakError(f"{base / setup.slug}: no results; {again}")
-        for folder in folders:
-            found, epochs = read_metrics(folder), _unfrozen_epochs(read_history(folder))
-            row = {k: found[k] for k in ("pretraining", "training", "seed", "group", "accuracy", "chance", "synthetic")}
-            row |= {"pairs": found["data"]["pairs"], "epochs": epochs}
-            rows.append({"setup": setup.slug, **row, "numbers": found["provenance"].get("profile_sha256")})
-    table = pd.DataFrame(rows)
-    if table["numbers"].nunique() > 1:
-        raise ClapleakError(f"{base}: results of different versions of the profile lie side by side; {again}")
-    return table.drop(columns="numbers")
+    source, target = own_folder(profile), find_root() / PUBLISHED / profile
+    table(source)  # all six setups, of one family, or nothing is published
+    with atomic_folder(target) as temporary:
+        for path in sorted(source.rglob("metrics.json")):
+            run = read_run(path.parent)
+            shown = run.seed == 0 and (run.training is None or Setup(run.pretraining, run.training) in SETUPS)
+            left_out = shutil.ignore_patterns(".*", *(() if shown else ("embeddings.npz", "map.npz")))
+            shutil.copytree(run.path, temporary / run.path.relative_to(source), ignore=left_out)
+    return target
 
 
-def paper(root: Path | None = None) -> pd.DataFrame:
+def paper() -> pd.DataFrame:
     """The paper's printed values: table, row, column (setup slug), value."""
-    return pd.read_csv((root or find_root()) / "reference" / "paper.csv")
-
-
-def hardness(root: Path | None = None) -> pd.DataFrame:
-    """The comparison of `clapleak hardness`: one row a world, mean and spread over seeds of silhouette and accuracy."""
-    path = (root or find_root()) / "results" / "hardness.json"
-    if not path.is_file():
-        raise ClapleakError(f"{path}: no such file; make it with `clapleak hardness --data-root DIR`")
-    found = json.loads(path.read_text())
-    names = {"foley": "embedded world (synthetic)", "esc50": "real ESC-50"}
-    rows = {}
-    for world, title in names.items():
-        values = {measure: np.array(found[world][measure]) for measure in ("silhouette", "accuracy")}
-        rows[title] = {
-            f"{m}, {kind}": f for m, v in values.items() for kind, f in (("mean", v.mean()), ("sd", v.std(ddof=1)))
-        }
-        rows[title] |= {
-            "classes": found["classes"],
-            "clips to learn": found["train_clips"],
-            "seeds": len(values["accuracy"]),
-        }
-    return pd.DataFrame(rows).T
+    return pd.read_csv(find_root() / "reference" / "paper.csv")

@@ -5,8 +5,6 @@ OSError, and then `transformers`, which imports torchaudio when it is installed,
 (resampling, mel filters, masks) are plain Python, so a stub in the extension's place is enough.
 """
 
-from __future__ import annotations
-
 import sys
 from types import ModuleType
 
@@ -18,11 +16,8 @@ def import_torchaudio() -> ModuleType:
     except OSError:
         for name in [n for n in sys.modules if n.split(".")[0] == "torchaudio"]:
             del sys.modules[name]
-        stub = ModuleType("torchaudio._extension")
-        stub._IS_TORCHAUDIO_EXT_AVAILABLE = False
-        stub._IS_RIR_AVAILABLE = False
-        stub._IS_ALIGN_AVAILABLE = False
+        stub = sys.modules["torchaudio._extension"] = ModuleType("torchaudio._extension")
+        stub._IS_TORCHAUDIO_EXT_AVAILABLE = stub._IS_RIR_AVAILABLE = stub._IS_ALIGN_AVAILABLE = False
         stub.fail_if_no_align = stub.fail_if_no_rir = lambda function: function
-        sys.modules[stub.__name__] = stub
         import torchaudio
     return torchaudio

@@ -1,7 +1,5 @@
 """CLAP: two backbones, two projections, one contrastive loss (section 2.1, Figure 1)."""
 
-from __future__ import annotations
-
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
@@ -12,14 +10,7 @@ from clapleak.models.text import TextEncoder
 
 
 class Projection(nn.Module):
-    """The projector of MS-CLAP 2022: e = L1 x, then LayerNorm(e + Dropout(L2 GELU(e))), then unit length.
-
-    Parameters
-    ----------
-    dim_in, dim_out : int
-        Dimensions of the backbone and of the joint space, D.
-    dropout : float
-    """
+    """The projector of MS-CLAP 2022: e = L1 x, then LayerNorm(e + Dropout(L2 GELU(e))), then unit length."""
 
     def __init__(self, dim_in: int, dim_out: int, dropout: float) -> None:
         super().__init__()
@@ -36,21 +27,10 @@ class Projection(nn.Module):
 
 
 def contrastive_loss(E_a: Tensor, E_t: Tensor, logit_scale: Tensor, max_logit: float = 100.0) -> Tensor:
-    """Symmetric cross-entropy between each sound and its own text (CLIP loss, section 2.1).
+    """Symmetric cross-entropy between each sound and its own text (CLIP loss, section 2.1): log(B) before learning.
 
-    Parameters
-    ----------
-    E_a, E_t : Tensor, (B, D)
-        Rows of unit length; row i of both is one pair.
-    logit_scale : Tensor, scalar
-        s; the logits are C = exp(s) E_a E_t^T.
-    max_logit : float
-        C is limited to [-max_logit, max_logit], step (g) of the recipe.
-
-    Returns
-    -------
-    Tensor, scalar
-        Mean of the cross-entropy over the rows and over the columns; log(B) when nothing is learnt.
+    Rows of E_a and of E_t, both (B, D), have unit length; row i of both is one pair. The mean is over the rows and the
+    columns of C = exp(logit_scale) E_a E_t^T, limited to [-max_logit, max_logit], step (g) of the recipe.
     """
     C = (logit_scale.exp() * E_a @ E_t.T).clamp(-max_logit, max_logit)  # (B, B)
     pairs = torch.arange(len(C), device=C.device)
@@ -58,15 +38,7 @@ def contrastive_loss(E_a: Tensor, E_t: Tensor, logit_scale: Tensor, max_logit: f
 
 
 class Clap(nn.Module):
-    """The whole model.
-
-    Parameters
-    ----------
-    audio : Cnn14
-    text : TextEncoder
-    profile : Profile
-        Sections `projection` and `loss`.
-    """
+    """The whole model; of the profile it takes the sections `projection` and `loss`."""
 
     def __init__(self, audio: Cnn14, text: TextEncoder, profile: Profile) -> None:
         super().__init__()
@@ -83,8 +55,7 @@ class Clap(nn.Module):
 
     def backbones(self) -> list[nn.Parameter]:
         """What joins after the frozen phase, step (d)."""
-        parts = (*self.audio.parameters(), *self.text.upper_parameters())
-        return [parameter for parameter in parts if parameter.requires_grad]
+        return [p for p in (*self.audio.parameters(), *self.text.parameters()) if p.requires_grad]
 
     def learnt_state(self) -> dict[str, Tensor]:
         """State without the text layers that never change."""

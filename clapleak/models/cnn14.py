@@ -1,15 +1,16 @@
 """CNN14 of PANNs (Kong et al., 2020): log-mel to x_a, with its tagging head. Module names are the checkpoint's."""
 
-from __future__ import annotations
+import pickle
+from collections.abc import Iterable
+from pathlib import Path
 
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from clapleak.config import AudioEncoder, SpecAugment
+from clapleak.audio import mel_filters
+from clapleak.config import AudioEncoder, ClapleakError, Profile, SpecAugment
 from clapleak.torchaudio_guard import import_torchaudio
-
-BLOCKS = 6
 
 
 class ConvBlock(nn.Module):
@@ -31,27 +32,20 @@ class ConvBlock(nn.Module):
 
 
 class Cnn14(nn.Module):
-    """The audio backbone.
+    """The audio backbone, for log-mel of M `mel_bins`, with a tagging head of as many `classes` (AudioSet: 527).
 
-    Parameters
-    ----------
-    mel_bins : int
-        M, bins of the log-mel.
-    classes : int
-        Outputs of the tagging head (AudioSet: 527).
-    config : AudioEncoder
-        `width` 64 is the paper's network: 64 to 2048 channels; `stem_stride` 1 is the paper's. Dropout, masks.
+    The paper's network has `width` 64, six `blocks` (64 to 2048 channels) and `stem_stride` 1.
     """
 
     def __init__(self, mel_bins: int, classes: int, config: AudioEncoder) -> None:
         super().__init__()
         self.config = config
-        widths = [1] + [config.width * 2**i for i in range(BLOCKS)]
+        widths = [1] + [config.width * 2**i for i in range(config.blocks)]
         self.dim = widths[-1]  # of x_a
         self.bn0 = nn.BatchNorm2d(mel_bins)
-        for i in range(BLOCKS):
-            stride = config.stem_stride if i == 0 else 1
-            setattr(self, f"conv_block{i + 1}", ConvBlock(widths[i], widths[i + 1], stride))
+        for i in range(1, config.blocks + 1):
+            block = ConvBlock(widths[i - 1], widths[i], stride=config.stem_stride if i == 1 else 1)
+            setattr(self, f"conv_block{i}", block)
         self.fc1 = nn.Linear(self.dim, self.dim)
         self.fc_audioset = nn.Linear(self.dim, classes)
         for layer in (self.fc1, self.fc_audioset):
@@ -60,15 +54,13 @@ class Cnn14(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:
         """x_a, (B, dim), of log-mel batches, (B, 1, T, M)."""
-        dropout = self.config.dropout
         x = self.bn0(x.transpose(1, 3)).transpose(1, 3)  # normalises each mel bin
         if self.training:
             x = spec_augment(x, self.config.spec_augment)
         x = x.contiguous(memory_format=torch.channels_last)
-        for i in range(BLOCKS):
-            last = i == BLOCKS - 1
-            x = getattr(self, f"conv_block{i + 1}")(x, pool=1 if last else 2)  # (B, C, T / 2^i, M / 2^i)
-            x = F.dropout(x, dropout, self.training)
+        for i in range(1, self.config.blocks + 1):
+            x = getattr(self, f"conv_block{i}")(x, pool=2 if i < self.config.blocks else 1)  # (B, C, T / 2^i, M / 2^i)
+            x = F.dropout(x, self.config.dropout, self.training)
         x = x.mean(dim=3)  # over mel: (B, C, T')
         x = x.amax(dim=2) + x.mean(dim=2)  # over time: (B, C)
         x = F.dropout(x, self.config.head_dropout, self.training)
@@ -87,3 +79,47 @@ def spec_augment(x: Tensor, config: SpecAugment) -> Tensor:
     for _ in range(config.mel_stripes):
         x = mask(x, min(config.mel_width, x.shape[3]), 0.0, axis=3)
     return x
+
+
+def settle_batch_norm(backbone: Cnn14, batches: Iterable[Tensor]) -> None:
+    """Give a random backbone the batch-norm statistics of some log-mel batches, (B, 1, T, M) (not in paper).
+
+    Without them its frozen, evaluated form would pass raw decibels on, far outside the range of any trained network.
+    """
+    torch.optim.swa_utils.update_bn(batches, backbone)
+
+
+def load_panns(path: Path, profile: Profile) -> Cnn14:
+    """The backbone with the weights of a published PANNs checkpoint (`Cnn14_mAP=0.431.pth` or its like).
+
+    The file also holds the mel filters that it was trained with, at 32 kHz. Where `audio.keep_checkpoint_frontend` says
+    that the profile uses those, its own settings must give the same. ClapleakError where they do not, where there is no
+    such file or it is no checkpoint, and for keys that are missing, unknown or of another shape (each is named).
+    """
+    if not path.is_file():
+        raise ClapleakError(f"{path}: no such file; see pretrain.checkpoint, or `clapleak data fetch panns`")
+    try:
+        state = torch.load(path, map_location="cpu", weights_only=True)["model"]
+    except (pickle.UnpicklingError, RuntimeError, EOFError, KeyError, TypeError) as error:
+        raise ClapleakError(f"{path}: not a PANNs checkpoint (a dict with the key 'model'); fetch it again") from error
+    filters = state.get("logmel_extractor.melW")
+    state = {k: v for k, v in state.items() if not k.startswith(("spectrogram_extractor.", "logmel_extractor."))}
+    backbone = Cnn14(profile.audio.mel_bins, len(state.get("fc_audioset.bias", range(527))), profile.audio_encoder)
+    own = backbone.state_dict()
+    wrong = {
+        "missing": own.keys() - state.keys(),
+        "unknown": state.keys() - own.keys(),
+        "of another shape": {k for k in own.keys() & state.keys() if own[k].shape != state[k].shape},
+    }
+    if listed := "; ".join(f"{kind}: {', '.join(sorted(keys))}" for kind, keys in wrong.items() if keys):
+        remedy = "audio_encoder.width, blocks and stem_stride must be 64, 6 and 1 for PANNs' Cnn14"
+        raise ClapleakError(f"{path}: {listed}; {remedy}")
+    if profile.audio.keep_checkpoint_frontend:
+        ours = mel_filters(profile.audio)
+        if filters is None or filters.shape != ours.shape or not torch.allclose(filters, ours, atol=1e-6):
+            raise ClapleakError(
+                f"{path}: its mel filters are not those of audio.window, mel_bins, f_min and f_max at 32 kHz; "
+                "set these to 1024, 64, 50 and 14000, or audio.keep_checkpoint_frontend to false"
+            )
+    backbone.load_state_dict(state)
+    return backbone

@@ -4,8 +4,6 @@
 `FSD50K.metadata/{dev,eval}_clips_info_FSD50K.json`.
 """
 
-from __future__ import annotations
-
 import html
 import json
 from pathlib import Path
@@ -13,32 +11,25 @@ from pathlib import Path
 import pandas as pd
 
 from clapleak.config import ClapleakError
-from clapleak.datasets.corpus import Corpus, clip_paths, label_lists, label_text, pairs, read_csv
+from clapleak.corpora.table import clip_paths, label_lists, pairs, read_csv
 
 
-def load(root: Path, split: str | None = None) -> Corpus:
-    """Clips of "train", "val", "dev" (both of these) or "eval"; by default dev and eval, as far as they lie there.
+def read(root: Path, source: Path) -> pd.DataFrame:
+    """Clips of the table `source`: dev.csv, whose splits are "train" and "val", or eval.csv, whose split is "eval".
 
     `text` is the title and description of the upload, without markup and addresses; where both are empty or the
     metadata is not there, it is the labels joined (`clapleak data check` counts both). `labels` are spelled as in the
     vocabulary, with spaces for underscores. `recording` is the Freesound id, which is the file's name.
     """
-    there = [part for part in ("dev", "eval") if (root / "FSD50K.ground_truth" / f"{part}.csv").is_file()]
-    parts = ["eval" if split == "eval" else "dev"] if split else there or ["dev"]
-    table = pd.concat([_read(root, part) for part in parts])
-    return Corpus("fsd50k", root, table[table["split"] == split] if split in ("train", "val") else table)
-
-
-def _read(root: Path, part: str) -> pd.DataFrame:
-    source, folder = root / "FSD50K.ground_truth" / f"{part}.csv", f"FSD50K.{part}_audio"
+    part = source.stem
     table = read_csv(source, ["fname", "labels", *(["split"] if part == "dev" else [])])
     vocabulary = read_csv(source.with_name("vocabulary.csv"), ["label"], header=None, names=["index", "label", "mid"])
     labels = label_lists(table["labels"], {name: name.replace("_", " ") for name in vocabulary["label"]}, source)
-    text = _descriptions(root / "FSD50K.metadata" / f"{part}_clips_info_FSD50K.json", table["fname"])
-    text = text.where(text != "", label_text(labels))
     fname, split = table["fname"], table["split"] if part == "dev" else part
-    paths = clip_paths(root, folder, fname)
-    return pairs(f"{part}.csv: " + fname, "fsd50k/" + fname, paths, text, "freesound/" + fname, split, labels)
+    text = _descriptions(root / "FSD50K.metadata" / f"{part}_clips_info_FSD50K.json", fname)
+    text = text.where(text != "", labels.str.join(", "))
+    ids, paths = f"{source.name}: " + fname, clip_paths(root, f"FSD50K.{part}_audio", fname)
+    return pairs(ids, "fsd50k/" + fname, paths, text, "freesound/" + fname, split, labels)
 
 
 def _descriptions(path: Path, fname: pd.Series) -> pd.Series:

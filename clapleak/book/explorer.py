@@ -8,15 +8,17 @@ from typing import Any
 
 import numpy as np
 
-from clapleak import figures, metrics
-from clapleak.config import SETUPS, ClapleakError
+from clapleak import metrics
+from clapleak.book import figures
+from clapleak.config import ClapleakError
 from clapleak.results import Run
+from clapleak.setups import SETUPS
 
 SIDE = 1000  # a map is a square of this many steps, fine enough for any screen
 NEAREST = 3  # labels that are named beside a clip
 
 
-def world(runs: Sequence[Run], title: str) -> dict[str, Any]:
+def data_set(runs: Sequence[Run], title: str) -> dict[str, Any]:
     """What the explorer shows of runs that share their test: at most one a setup, of one seed and group.
 
     Gives title, synthetic, classes (C), colours (C), clips (N), labels (N) and, for each of the six setups, slug,
@@ -68,11 +70,11 @@ def _square(points: np.ndarray) -> list[int]:
     return np.rint(steps).astype(int).ravel().tolist()
 
 
-def element(worlds: Sequence[dict[str, Any]]) -> str:
+def element(data_sets: Sequence[dict[str, Any]]) -> str:
     """HTML of the explorer with its data; without the script of the book it is one line that points to the picture."""
-    if not worlds:
+    if not data_sets:
         return "<p>The explorer has nothing to show yet: the lines above name the commands.</p>"
-    data = json.dumps(worlds, separators=(",", ":"), ensure_ascii=True)
+    data = json.dumps(data_sets, separators=(",", ":"), ensure_ascii=True)
     for sign in "<>&":  # inside a script element only these could end it or begin another
         data = data.replace(sign, f"\\u{ord(sign):04x}")
     note = "The built book draws maps here that you can search and hear; this is the still picture."

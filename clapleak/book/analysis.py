@@ -1,0 +1,145 @@
+"""What compares setups: differences that a leak path makes, correlations, the paper's claims, and pairs of classes."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Sequence
+
+import numpy as np
+import pandas as pd
+
+from clapleak import metrics
+from clapleak.book.tables import SLUGS, by_setup, setup_means
+from clapleak.results import MEASURES
+from clapleak.setups import PRETRAININGS, TRAININGS
+
+CLAIMS = {
+    "A": "accuracy falls with the leaks", "B": "accuracy correlates with silhouette",
+    "C": "no pre-training, least clear", "D": "caption leaks, clearer clusters",
+    "E": "audio and text agree least", "F": "log accuracy correlates with S", "G": "projection, not clearer",
+    "H": "label leaks, clearer clusters",
+}  # fmt: skip
+Verdict = tuple[str, str]  # "holds", "fails" or "not shown", and the evidence in words
+
+
+def leak_gains(values: pd.DataFrame | pd.Series) -> dict[str, list]:
+    """What leaks through one path add, the other path left as it is; a setup's slug selects from `values`.
+
+    "captions" has a difference for each pre-training, "pre-training" one for dirty and one for clean captions.
+    """
+    return {
+        "captions": [values[f"{p}-dirty"] - values[f"{p}-clean"] for p in PRETRAININGS],
+        "pre-training": [values[f"dirty-{t}"] - values[f"clean-{t}"] for t in TRAININGS],
+    }
+
+
+def mean_gains(values: pd.Series) -> dict[str, float]:
+    """`leak_gains` of six values, as the mean of each path; NaN where a setup lacks."""
+    return {path: float(np.mean(gaps)) for path, gaps in leak_gains(values).items()}
+
+
+def over_setups(across: pd.Series, up: pd.Series) -> tuple[float, float]:
+    """Pearson r and p of two Series over the six setups; NaN and NaN where a setup has no result."""
+    pair = [series.reindex(SLUGS) for series in (across, up)]
+    return metrics.pearson(*pair) if np.isfinite(pair).all() else (np.nan, np.nan)
+
+
+def correlation_text(across: pd.Series, up: pd.Series) -> str:
+    """`over_setups` for prose: "r = 0.97 (p = 0.001)", or "no results"."""
+    r, p = over_setups(across, up)
+    return "no results" if np.isnan(r) else f"r = {r:.2f} ({'p < 0.001' if p < 0.001 else f'p = {p:.3f}'})"
+
+
+def accuracy_drop(runs: pd.DataFrame) -> pd.DataFrame:
+    """Accuracy with dirty, matched and clean captions, a row a run (pre-training, group, seed), and the drop's parts.
+
+    "less data" is dirty minus matched, "leakage" matched minus clean.
+    """
+    keys = ["pretraining", "group", "seed"]
+    wide = runs.assign(group=runs["group"].astype(float).fillna(-1)).pivot(
+        index=keys, columns="training", values="accuracy"
+    )
+    wide = wide.reindex(columns=["dirty", "matched", "clean"]).astype(float)
+    return wide.assign(**{"less data": wide["dirty"] - wide["matched"], "leakage": wide["matched"] - wide["clean"]})
+
+
+def compared(gaps: Sequence[pd.Series], as_claimed: Callable = np.greater) -> Verdict:
+    """Verdict from differences that are positive where a claim is right, one Series a comparison, a value a run."""
+    right, total = sum(int(as_claimed(gap, 0).sum()) for gap in gaps), sum(int(gap.notna().sum()) for gap in gaps)
+    means = sum(bool(as_claimed(gap.mean(), 0)) for gap in gaps)
+    return "holds" if means == len(gaps) else "fails", f"means {means}/{len(gaps)}, single runs {right}/{total}"
+
+
+def correlated(across: pd.Series, up: pd.Series) -> Verdict:
+    """Verdict from two Series over the setups."""
+    r, p = over_setups(across, up)
+    return "holds" if r > 0 and p < 0.05 else "not shown", correlation_text(across, up)
+
+
+def between_setups(accuracy: pd.DataFrame, silhouette: pd.DataFrame) -> dict[str, Verdict]:
+    """Verdicts of claims A, C, D and H, from accuracy and silhouette of E_a (`by_setup`)."""
+
+    def pretrained(values: pd.DataFrame) -> list[pd.Series]:
+        return [values[f"{p}-{t}"] - values[f"none-{t}"] for t in TRAININGS for p in PRETRAININGS[:2]]
+
+    leaks, clearer = leak_gains(accuracy), leak_gains(silhouette)
+    return {
+        "A": compared([*leaks["captions"], *leaks["pre-training"], *pretrained(accuracy)]),
+        "C": compared(pretrained(silhouette)),
+        "D": compared(clearer["captions"]),
+        "H": compared(clearer["pre-training"]),
+    }
+
+
+def judge(runs: pd.DataFrame) -> dict[str, Verdict]:
+    """Verdicts of all `CLAIMS` from a table of runs; the paper's printed values pass as a single run."""
+    before, after, *S = (by_setup(runs, name) for name in ("silhouette_x_a", "silhouette_E_a", *MEASURES.values()))
+    accuracy = setup_means(runs, "accuracy")
+    lower = np.minimum(S[0], S[1]) - S[2]
+    verdicts = between_setups(by_setup(runs, "accuracy"), after) | {
+        "B": correlated(setup_means(runs, "silhouette_E_a"), accuracy),
+        "E": compared([lower[slug] for slug in SLUGS]),
+        "F": correlated(setup_means(runs, "S_E_a_E_t"), np.log(accuracy)),
+        "G": compared([(before - after)[slug] for slug in SLUGS], np.greater_equal),  # equal is not clearer
+    }
+    return dict(sorted(verdicts.items()))
+
+
+def closeness(embeddings: dict[str, np.ndarray], space: str, k: int) -> np.ndarray:
+    """Of every pair of classes, (C, C): share of mixed neighbours among k in x_a and E_a, cosine in x_t and E_t."""
+    cloud = embeddings[space].astype("float32")
+    if space in ("x_a", "E_a"):
+        return metrics.mixed_neighbours(cloud, embeddings["labels"].astype(int), k)
+    return metrics.unit(cloud) @ metrics.unit(cloud).T
+
+
+def class_pairs(clouds: Iterable[tuple[str, dict[str, np.ndarray]]], k: int) -> pd.DataFrame:
+    """`closeness` of every pair of classes, and its rank among all pairs of its space and setup (1 is the closest).
+
+    `clouds` are setups and the embeddings of their runs. The result is indexed by space, setup, one and other, and has
+    mean and standard deviation (std) over runs.
+    """
+    names, tables = ["space", "setup", "one", "other"], []
+    for slug, embeddings in clouds:
+        classes = embeddings["classes"].astype(str)
+        one, other = np.triu_indices(len(classes), 1)
+        for space in {"x_a", "E_a", "x_t", "E_t"} & set(embeddings):
+            keys = dict(zip(names, (space, slug, classes[one], classes[other]), strict=True))
+            tables.append(pd.DataFrame({**keys, "value": closeness(embeddings, space, k)[one, other]}))
+    found = pd.concat(tables) if tables else pd.DataFrame(columns=[*names, "value"])
+    table = found.astype({"value": float}).groupby(names)["value"].agg(["mean", "std"])
+    return table.assign(rank=table.groupby(["space", "setup"])["mean"].rank(ascending=False))
+
+
+def inherited(pairs: pd.DataFrame) -> pd.DataFrame:
+    """Spearman's correlation over `class_pairs` of the closeness in E_a with other spaces, one row a setup.
+
+    With x_a, with x_a of the backbone before it met a caption, and with E_t.
+    """
+    wide, rows = pairs["mean"].unstack("space").reindex(columns=["x_a", "E_a", "E_t"]), {}
+    parts = {slug: part.droplevel("setup") for slug, part in wide.groupby("setup")}
+    for slug in set(SLUGS) & set(parts):
+        backbone = parts.get(slug.split("-")[0])  # "none" has no pre-training
+        part = parts[slug].assign(before=np.nan if backbone is None else backbone["x_a"])
+        rows[slug] = part.corr("spearman")["E_a"]
+    table = pd.DataFrame(rows, index=["x_a", "before", "E_t"], dtype=float).T.reindex(SLUGS)
+    return table.set_axis(["x_a", "x_a before training", "E_t"], axis=1)

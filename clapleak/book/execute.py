@@ -1,0 +1,155 @@
+"""Notebooks and parameters in, executed and normalised pages out."""
+
+from __future__ import annotations
+
+import ast
+import os
+import re
+import sys
+from collections.abc import Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import chdir, contextmanager
+from pathlib import Path
+from typing import Any
+
+import jupytext
+import nbformat
+import papermill
+
+from clapleak.book.site import WITHOUT_RESULTS, colab_cell, page_names
+from clapleak.config import ClapleakError
+from clapleak.files import atomic_file, say
+from clapleak.setups import Setup
+
+Job = tuple[Path, Path, dict[str, Any]]  # notebook (jupytext py:percent), page, values for its parameters
+
+
+def jobs(pages: Path, root: Path, *, own: bool = False) -> list[Job]:
+    """What makes every page of the book in a folder; with `own` they show the user's runs where there are some."""
+    found: list[Job] = []
+    for name in page_names(root):
+        notebook, _, slug = name.partition("_") if name.startswith("setup_") else (name, "", "")
+        parameters: dict[str, Any] = {"own": True} if own and name not in WITHOUT_RESULTS else {}
+        if slug:
+            setup = Setup.parse(slug)
+            parameters |= {"pretraining": setup.pretraining, "training": setup.training}
+        found.append((root / "notebooks" / f"{notebook}.py", pages / f"{name}.ipynb", parameters))
+    return found
+
+
+def execute_pages(jobs: Sequence[Job], root: Path, cores: int = 1) -> None:
+    """Execute notebooks, several at a time, each in a kernel of its own, from this one process.
+
+    A page is written only when all its cells ran, so that a failed run never replaces a good one. It is normalised:
+    equal runs give equal files. The words {{pretraining}}, {{training}}, {{slug}} and {{figure}} in the texts of a
+    setup page are filled in. After the title stands a cell that the book does not show: on Colab, and only there, it
+    installs the project from the address in _config.yml.
+
+    Parameters
+    ----------
+    jobs : sequence of (notebook, page, parameters)
+        As `jobs` gives them; the parameters are values for the cell tagged "parameters".
+    root : Path
+        Folder of the project, and working directory of the notebooks.
+    cores : int
+        Notebooks that run at the same time.
+
+    Raises
+    ------
+    ClapleakError
+        A parameter that a notebook does not have, or a cell that failed; raised after the other pages have ended.
+    """
+    drafts = [_draft(notebook, parameters, root) for notebook, _, parameters in jobs]
+    # one thread a kernel also makes t-SNE and BLAS repeatable
+    with _environment(OMP_NUM_THREADS="1", CLAPLEAK_PAGE="1", PYTHONHASHSEED="0"), chdir(root):
+        pool = ThreadPoolExecutor(cores)
+        try:
+            started = [pool.submit(_execute, draft, job, root) for draft, job in zip(drafts, jobs, strict=True)]
+            failures = [error for page in started if (error := page.exception())]
+        finally:
+            pool.shutdown(cancel_futures=True)
+    if failures:
+        raise failures[0]
+
+
+def _draft(notebook: Path, parameters: dict[str, Any], root: Path) -> nbformat.NotebookNode:
+    """The notebook before it runs."""
+    if not notebook.is_file():
+        raise ClapleakError(f"{notebook}: no such notebook; see notebooks/")
+    draft = jupytext.read(notebook)
+    tagged = [cell.source for cell in draft.cells if "parameters" in cell.metadata.get("tags", [])]
+    values = [node for node in ast.parse("\n".join(tagged)).body if isinstance(node, ast.Assign)]
+    known = [target.id for value in values for target in value.targets if isinstance(target, ast.Name)]
+    if unknown := sorted(set(parameters) - set(known)):
+        raise ClapleakError(f"{notebook}: unknown parameters: {', '.join(unknown)}; known: {', '.join(known)}")
+    if {"pretraining", "training"} <= set(parameters):
+        _fill_in(draft, Setup(parameters["pretraining"], parameters["training"]))
+    draft.cells.insert(1, colab_cell(root))
+    draft.metadata["kernelspec"] = {"name": "python3", "display_name": "Python 3", "language": "python"}
+    return draft
+
+
+def _execute(draft: nbformat.NotebookNode, job: Job, root: Path) -> None:
+    notebook, output, parameters = job
+    try:
+        page = papermill.execute_notebook(
+            draft, None, parameters, kernel_name="python3", progress_bar=False, stderr_file=sys.stderr
+        )
+    except papermill.PapermillExecutionError as error:
+        raise ClapleakError(
+            f"page {output.stem}: cell {error.exec_count} of {notebook} failed: {error.ename}: {error.evalue}"
+        ) from error
+    normalise(page, root)
+    if notebook.stem == "setup":
+        page.metadata["accelerator"] = "GPU"  # Colab then offers one
+    with atomic_file(output) as file:
+        file.write(nbformat.writes(page).encode())
+    say(f"page: {output.stem}")
+
+
+@contextmanager
+def _environment(**variables: str) -> Iterator[None]:
+    """Environment variables that the kernels inherit."""
+    before = dict(os.environ)
+    os.environ |= variables
+    try:
+        yield
+    finally:
+        os.environ.clear()
+        os.environ.update(before)
+
+
+def _fill_in(notebook: nbformat.NotebookNode, setup: Setup) -> None:
+    for cell in notebook.cells:
+        for word in ("slug", "figure", "pretraining", "training"):
+            before, value = "{{" + word + "}}", getattr(setup, word)
+            cell.source = cell.source.replace(before, value)
+            for part in cell.metadata.get("mystnb", {}).values():  # captions and names of figures
+                part.update({key: text.replace(before, value) for key, text in part.items()})
+
+
+def normalise(page: nbformat.NotebookNode, root: Path) -> None:
+    """Drop from a page what differs between equal runs: times, random ids, progress lines, the path of the project."""
+    page.metadata = {k: page.metadata[k] for k in ("kernelspec", "language_info") if k in page.metadata}
+    count = 0
+    for number, cell in enumerate(page.cells):
+        cell.id = f"cell-{number}"
+        for key in ("papermill", "execution", "collapsed", "scrolled"):
+            cell.metadata.pop(key, None)
+        if "injected-parameters" in cell.metadata.get("tags", []):
+            cell.metadata["tags"] = ["injected-parameters", "hide-input"]
+        if cell.cell_type != "code":
+            continue
+        cell.outputs = [o for o in cell.outputs if not (o.output_type == "stream" and o.name == "stderr")]
+        count += 1
+        cell.execution_count = count
+        for output in cell.outputs:
+            if output.output_type == "execute_result":
+                output.execution_count = count
+            if "text" in output:
+                output.text = output.text.replace(f"{root}/", "")
+            data = output.get("data", {})
+            if "text/html" in data:  # the Styler of pandas draws a new table id in every run
+                data["text/html"] = re.sub(r"\bT_[0-9a-f]{5}(?=[\s\"_{])", f"T_{number}", data["text/html"])
+            if "text/plain" in data:  # and objects without a text of their own show their address
+                data["text/plain"] = re.sub(r" at 0x[0-9a-f]+>", ">", data["text/plain"])

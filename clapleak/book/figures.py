@@ -1,0 +1,382 @@
+"""The figures of the pages, one function each: arrays or tables in, a matplotlib Figure out."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from textwrap import fill
+
+import numpy as np
+import pandas as pd
+from matplotlib import colormaps
+from matplotlib.axes import Axes
+from matplotlib.colors import to_hex
+from matplotlib.figure import Figure
+from matplotlib.patheffects import withStroke
+
+from clapleak import metrics
+from clapleak.book.analysis import correlation_text, over_setups
+from clapleak.book.tables import SLUGS
+from clapleak.config import Audio
+from clapleak.results import Run
+from clapleak.setups import FILTERS, SETUPS, SHARES
+
+# Okabe and Ito's palette, safe for colour-blind readers; a setup has the same colour in every figure
+COLOURS = dict(zip(SLUGS, ("#D55E00", "#E69F00", "#CC79A7", "#0072B2", "#009E73", "#56B4E9"), strict=True))
+GREY = "#666666"
+# classes by colour and shape: 10 x 5 combinations for the fifty labels of ESC-50
+_SHAPES = "osD^v"
+_HALO = [withStroke(linewidth=2.2, foreground="white")]
+_DOT = {"s": 20, "color": "white", "edgecolors": "black", "linewidths": 0.8, "zorder": 3}  # a single run
+_MANY = 20  # more classes than this need another layout
+
+
+def _new(width: float, height: float, **options) -> tuple[Figure, np.ndarray]:
+    figure = Figure(figsize=(width, height), layout="constrained", dpi=110)
+    axes = np.atleast_1d(figure.subplots(**options))
+    for ax in axes.flat:
+        ax.spines[["top", "right"]].set_visible(False)
+    return figure, axes
+
+
+def _guessing(line, runs: pd.DataFrame) -> None:
+    line(runs["chance"].mean(), color=GREY, linestyle="--", linewidth=1, label="guessing")
+
+
+def _legend(figure: Figure, ax: Axes, ncols: int) -> None:
+    handles, names = ax.get_legend_handles_labels()
+    figure.legend(handles, names, loc="outside lower center", ncols=ncols, frameon=False)
+
+
+def headline(
+    runs: pd.DataFrame, marks: dict[str, pd.Series] | None = None, *, slugs: Sequence[str] = SLUGS, title: str
+) -> Figure:
+    """Accuracy of setups: single runs as dots, their mean as a bar, and other values as marks beside it.
+
+    Parameters
+    ----------
+    runs : DataFrame
+        As `results.table` gives it; setup, accuracy and chance are needed.
+    marks : dict, optional
+        Name for the legend -> values by setup, such as the paper's.
+    slugs : sequence of str
+        Setups, from left to right; those that are not in the paper are hatched.
+    title : str
+        Of the figure.
+    """
+    figure, (ax,) = _new(7, 3.8)
+    for x, slug in enumerate(slugs):
+        accuracy = runs.loc[runs["setup"] == slug, "accuracy"]
+        look = {"color": COLOURS.get(slug, COLOURS[f"{slug.partition('-')[0]}-dirty"]), "alpha": 0.85}
+        ax.bar(x, accuracy.mean(), 0.62, **look | ({} if slug in SLUGS else {"alpha": 0.45, "hatch": "//"}))
+        ax.scatter(x + np.linspace(-0.16, 0.16, len(accuracy)), accuracy, **_DOT)
+    for (name, values), marker in zip((marks or {}).items(), "Ds", strict=False):
+        ax.scatter(np.arange(len(slugs)) + 0.42, values.reindex(slugs), 46, "black", marker=marker, label=name)
+    ax.scatter([], [], **_DOT, label="one run")
+    ax.bar(0, 0, color=GREY, label="mean of runs")
+    _guessing(ax.axhline, runs)
+    ax.set_xticks(range(len(slugs)), [slug.replace("-", "\n") for slug in slugs])
+    ax.set(ylim=(0, 1), ylabel="zero-shot accuracy", title=title)
+    _legend(figure, ax, 5)
+    return figure
+
+
+def shares(runs: pd.DataFrame, marked: float | None = None) -> Figure:
+    """Accuracy over the share of leaking pairs that stay in training: every run as a dot, the mean as a line.
+
+    A share that is `marked` has its mean and standard deviation as the title.
+    """
+    figure, (ax,) = _new(7, 3.8)
+    share = runs["training"].map(lambda training: FILTERS[training].share).astype(float)
+    means = runs.groupby(share)["accuracy"].mean()
+    ax.plot(means.index, means, color=COLOURS["clean-dirty"], linewidth=2, label="mean")
+    ax.scatter(share, runs["accuracy"], **_DOT, label="one run")
+    _guessing(ax.axhline, runs)
+    ticks = [FILTERS[setup.training].share for setup in SHARES]
+    ax.set_xticks(ticks, [f"{tick:.0%}" for tick in ticks])
+    if marked in means.index:
+        accuracy, pairs = (runs.loc[share == marked, name] for name in ("accuracy", "pairs"))
+        ax.axvline(marked, color=COLOURS["clean-dirty"], alpha=0.35, linewidth=9)
+        text = f"{accuracy.mean():.2f} ± {accuracy.std():.2f}, from {pairs.mean():.0f} pairs"
+        ax.set_title(f"{marked:.0%} of the leaks: accuracy {text}")
+    ax.set(ylim=(0, None), xlabel="share of the leaking pairs that stay", ylabel="zero-shot accuracy")
+    ax.legend(frameon=False)
+    return figure
+
+
+def centroids(tables: dict[str, pd.DataFrame]) -> Figure:
+    """Zero-shot accuracy and accuracy with class-centroid labels of the six setups, one panel a data set.
+
+    Each table is one of `results.table`, of which setup, accuracy, centroid_E_a and chance are needed.
+    """
+    figure, axes = _new(7, 3.9, ncols=len(tables), sharey=True)
+    for ax, (title, runs) in zip(axes, tables.items(), strict=True):
+        means = runs.groupby("setup")[["accuracy", "centroid_E_a"]].mean().reindex(SLUGS)
+        for y, (slug, ends) in enumerate(means.iterrows()):
+            ax.plot(ends, (y, y), color=COLOURS[slug], linewidth=5, alpha=0.45, solid_capstyle="butt")
+        colours = list(COLOURS.values())
+        ax.scatter(means["accuracy"], SLUGS, 60, colours, edgecolors="black", zorder=3, label="text labels, as trained")
+        square = {"marker": "s", "linewidths": 2, "edgecolors": colours, "label": "class-centroid labels"}
+        ax.scatter(means["centroid_E_a"], SLUGS, 60, "white", zorder=3, **square)
+        _guessing(ax.axvline, runs)
+        ax.set(xlim=(0, 1), xlabel="accuracy", title=title)
+    axes[0].invert_yaxis()
+    _legend(figure, axes[0], 3)
+    return figure
+
+
+def history(run: Run) -> Figure:
+    """Training and validation loss over the epochs of both phases; a line marks where the backbones are released."""
+    figure, (ax,) = _new(7, 3)
+    epochs = np.arange(1, len(run.history) + 1)
+    ax.plot(epochs, run.history["train_loss"], "o--", color=GREY, label="training")
+    ax.plot(epochs, run.history["val_loss"], "o-", color=COLOURS.get(run.slug, GREY), label="validation")
+    frozen = int((run.history["phase"] == "frozen").sum())
+    ax.axvline(frozen + 0.5, color="black", linewidth=0.8)
+    ax.annotate("backbones learn from here", (frozen + 0.6, 0.97), xycoords=("data", "axes fraction"), va="top")
+    ax.set(xlabel="epoch", ylabel="contrastive loss")
+    ax.xaxis.get_major_locator().set_params(integer=True)
+    ax.legend(frameon=False)
+    return figure
+
+
+def _matrix(values: np.ndarray, names: Sequence[str], label: str, top: float | None = None) -> tuple[Figure, Axes]:
+    """A square of values, whose rows have names and whose columns have the same order."""
+    figure, (ax,) = _new(7, 8.2 if len(names) > _MANY else 5.4)
+    image = ax.imshow(values, cmap="Blues", vmin=0, vmax=top, aspect="auto")
+    ax.set_yticks(range(len(names)), names, fontsize=9)
+    ax.set_xticks([])
+    figure.colorbar(image, ax=ax, location="top", shrink=0.6, aspect=40, label=label)
+    return figure, ax
+
+
+def confusion(labels: np.ndarray, answers: np.ndarray, classes: Sequence[str]) -> Figure:
+    """Share of each class's clips (rows) by the label that the model gives them (columns).
+
+    With many classes the columns have no room for names: the answer is written beside the eight largest confusions.
+    """
+    counts, many = np.zeros((len(classes), len(classes))), len(classes) > _MANY
+    np.add.at(counts, (labels, answers), 1)
+    shares = counts / np.maximum(counts.sum(1, keepdims=True), 1)
+    figure, ax = _matrix(shares, classes, "share of the class's clips", top=1)
+    if not many:
+        ax.set_xticks(range(len(classes)), classes, rotation=90, fontsize=9)
+    ax.set(xlabel="answer" + ", in the order of the rows" * many, ylabel="class")
+    wrong = np.where(np.eye(len(classes), dtype=bool), 0, shares)
+    for flat in np.argsort(-wrong, axis=None, kind="stable")[: 8 * many]:
+        row, column = divmod(int(flat), len(classes))
+        if wrong[row, column]:
+            side, align = (-0.8, "right") if column > len(classes) / 2 else (0.8, "left")
+            ax.text(column + side, row, classes[column], fontsize=9, ha=align, va="center", path_effects=_HALO)
+    return figure
+
+
+def heat_map(lower: np.ndarray, upper: np.ndarray, names: Sequence[str], *, lines: int = 0) -> Figure:
+    """Two symmetric (C, C) tables of pairs in one square.
+
+    Parameters
+    ----------
+    lower, upper : (C, C) arrays
+        What stands below and above the diagonal, which stays empty; the scale ends at the largest value beside it.
+    names : sequence of str
+        Of the rows.
+    lines : int
+        A line after every so many classes; 0 for none.
+    """
+    both = np.where(np.eye(len(names)), np.nan, np.tril(lower) + np.triu(upper))
+    figure, ax = _matrix(both, names, "share of mixed neighbours")
+    for edge in np.arange(lines or len(names), len(names), lines or len(names)) - 0.5:
+        ax.axhline(edge, color=GREY, linewidth=0.8)
+        ax.axvline(edge, color=GREY, linewidth=0.8)
+    return figure
+
+
+def _style(number: int) -> dict:
+    return {"color": colormaps["tab10"](number % 10), "marker": _SHAPES[number // 10 % len(_SHAPES)]}
+
+
+def class_colour(number: int) -> str:
+    """Hexadecimal colour of a class in every map of clips; it comes again after ten classes."""
+    return to_hex(_style(number)["color"])
+
+
+def _write_names(ax: Axes, anchors: np.ndarray, names: Sequence[str], colours: Sequence, dots: np.ndarray) -> None:
+    """Write each name by its anchor where it covers no other name and few dots; a thin line joins what is far apart.
+
+    `anchors` (C, 2) and `dots` (N, 2) are data; the search goes on in points of the page, whose layout must be final.
+    """
+    size = 9
+    ax.figure.draw_without_rendering()
+    scale = 72 / ax.figure.dpi
+    at, dots = (ax.transData.transform(points) * scale for points in (anchors, dots))
+    low, high = ax.bbox.min * scale, ax.bbox.max * scale
+    ways = np.stack([np.cos(np.arange(12) * np.pi / 6), np.sin(np.arange(12) * np.pi / 6)], axis=1)
+    taken = np.empty((0, 4))  # centre and half size of the names that stand
+    for i in np.argsort(-at[:, 1], kind="stable"):
+        half = size * np.array([0.31 * len(names[i]), 0.62])
+        steps = np.repeat([4.0, 7, 12, 18, 26, 36, 48, 64, 84], len(ways))
+        centres = at[i] + np.tile(ways, (9, 1)) * (half + steps[:, None])
+        centres = np.clip(centres, low + half, high - half)
+        clash = (abs(centres[:, None] - taken[:, :2]) < half + taken[:, 2:]).all(2).sum(1)
+        covered = (abs(centres[:, None] - dots) < half).all(2).sum(1)
+        centre = centres[np.argmin(1000 * clash + 3 * covered + steps)]
+        taken = np.vstack([taken, [*centre, *half]])
+        far = (abs(centre - at[i]) > half + 10).any()
+        ax.annotate(
+            names[i], anchors[i], ax.transData.inverted().transform(centre / scale), fontsize=size, ha="center",
+            va="center", color=colours[i], path_effects=_HALO,
+            arrowprops={"arrowstyle": "-", "color": GREY, "linewidth": 0.5} if far else None,
+        )  # fmt: skip
+
+
+def _bare(ax: Axes) -> None:
+    ax.set(xticks=[], yticks=[])
+    ax.spines[:].set_visible(False)
+
+
+def _cloud(ax: Axes, points: np.ndarray, labels: np.ndarray, classes: Sequence[str], *, names: bool = True) -> None:
+    points, colours, anchors = points.astype(float), [], []
+    for number in range(len(classes)):
+        chosen = points[labels == number]
+        ax.scatter(chosen[:, 0], chosen[:, 1], s=10, alpha=0.75, linewidths=0, **_style(number))
+        colours.append(0.62 * np.array(_style(number)["color"][:3]))  # darker: text needs contrast
+        gaps = np.linalg.norm(chosen[:, None] - chosen, axis=2).sum(1)
+        anchors.append(chosen[gaps.argmin()])  # medoid: a clip, so the name stands at one of its own
+    if names:
+        _write_names(ax, np.array(anchors), classes, colours, points)
+
+
+def cloud(points: np.ndarray, labels: np.ndarray, classes: Sequence[str], *, title: str) -> Figure:
+    """t-SNE of clips, (N, 2), coloured and marked by the class of `labels`, (N,), each named at its medoid."""
+    figure, (ax,) = _new(7, 7 if len(classes) > _MANY else 5)
+    _bare(ax)
+    ax.set_title(title)
+    _cloud(ax, points, labels, classes)
+    return figure
+
+
+def six_clouds(runs: Sequence[Run]) -> Figure:
+    """The paper's Figure 2: t-SNE of E_a, dirty training left (a to c), clean right; empty where a run is missing."""
+    figure, axes = _new(7, 9.6, nrows=3, ncols=2)
+    by_slug = {run.slug: run for run in runs}
+    panels = [(by_slug.get(setup.slug), setup, ax) for setup, ax in zip(SETUPS, axes.T.flat, strict=True)]
+    for run, setup, ax in panels:
+        _bare(ax)
+        ax.spines["top"].set(visible=True, color=COLOURS[setup.slug], linewidth=4)
+        score = f"silhouette {run.metrics['silhouette']['E_a']:.2f}" if run else "no result"
+        ax.set_title(f"({setup.figure[1]}) {setup.slug}, {score}", fontsize=10)
+    for run, _, ax in panels:  # names last: they need the final layout
+        if run:
+            labels, classes = run.embeddings["labels"].astype(int), [str(c) for c in run.embeddings["classes"]]
+            _cloud(ax, run.map["E_a"], labels, classes, names=len(classes) <= _MANY)
+    return figure
+
+
+def text_map(points: np.ndarray, classes: Sequence[str], *, title: str) -> Figure:
+    """t-SNE of label embeddings, (C, 2), as the paper's Figures 3 and 4c."""
+    figure, (ax,) = _new(7, 6.4 if len(classes) > _MANY else 4.5)
+    points = points.astype(float)
+    ax.scatter(*points.T, s=16, color=COLOURS["dirty-clean"], zorder=5)
+    ax.margins(0.08, 0.06)
+    _bare(ax)
+    ax.set_title(title)
+    _write_names(ax, points, [str(c) for c in classes], ["black"] * len(classes), points)
+    return figure
+
+
+def correlation(points: dict[str, tuple[pd.Series, pd.Series]], *, x: str, y: str) -> Figure:
+    """Scatter of the six setups, one panel a source.
+
+    Parameters
+    ----------
+    points : dict
+        Title -> two Series indexed by setup slug: what stands on x and on y. One with gaps gets no panel.
+    x, y : str
+        Axis labels.
+    """
+    points = {title: pair for title, pair in points.items() if np.isfinite(over_setups(*pair)).all()}
+    figure, axes = _new(7, 3.7, ncols=len(points))
+    for ax, (title, (across, up)) in zip(axes, points.items(), strict=True):
+        across, up = across.loc[SLUGS], up.loc[SLUGS]
+        others = metrics.leave_one_out(across, up)[:, 0]
+        for slug in [SLUGS[i] for i in (0, 3, 1, 4, 2, 5)]:  # legends fill by column: dirty above clean training
+            ax.scatter(across[slug], up[slug], 45, COLOURS[slug], label=slug)
+        ends = np.array([across.min(), across.max()])
+        ax.plot(ends, np.polyval(np.polyfit(across, up, 1), ends), color=GREY, linewidth=1, zorder=0)
+        without = f"without one: {others.min():.2f} to {others.max():.2f}"
+        ax.set_title(f"{title}\n{correlation_text(across, up)}\n{without}", fontsize=9.5)
+        ax.set_xlabel(x)
+        ax.locator_params(nbins=5)
+    axes[0].set_ylabel(y)
+    _legend(figure, axes[0], 3)
+    return figure
+
+
+def overlap(
+    clouds: dict[str, tuple[np.ndarray, np.ndarray]], *, k_max: int | None = None, include_self: bool = False,
+    n_permutations: int = 300,
+) -> Figure:  # fmt: skip
+    """S_k over k for pairs of clouds, with the chance line, the band of unrelated clouds, and where S is taken.
+
+    Parameters
+    ----------
+    clouds : dict
+        Title -> two clouds, (n, D) and (n, D').
+    k_max : int, optional
+        S is the maximum up to there; a line marks it and the title gives the values. Default: our convention.
+    include_self : bool
+        A point counts as its own neighbour, as the paper prints.
+    n_permutations : int
+        Behind the band.
+    """
+    figure, axes = _new(7, 3.3, ncols=len(clouds), sharey=True)
+    for ax, (title, (p, q)) in zip(axes, clouds.items(), strict=True):
+        S = metrics.topological_similarity(p, q, k_max=k_max, include_self=include_self)
+        k = np.arange(1, len(S.curve) + 1)
+        band = metrics.permutation_band(p, q, n_permutations=n_permutations, include_self=include_self)
+        ax.fill_between(k, band[0], band[2], color=GREY, alpha=0.25, label="95 % of unrelated clouds")
+        ax.plot(k, S.chance, color=GREY, linestyle="--", linewidth=1, label="chance")
+        ax.plot(k, S.curve, color=COLOURS["dirty-clean"], label="S_k")
+        label = "S, our convention" if k_max is None else "S, the maximum up to the line"
+        ax.scatter([S.k], [S.value], 36, COLOURS["dirty-dirty"], zorder=4, label=label)
+        if k_max is not None:
+            ax.axvline(k_max, color=COLOURS["dirty-dirty"], linewidth=1)
+            here = f"at k = {k_max}: S_k = {S.curve[k_max - 1]:.2f}, chance {S.chance[k_max - 1]:.2f}"
+            title = f"{title}, {here}; S = {S.value:.2f} at k = {S.k}"
+        ax.set_title(title, fontsize=11)
+        ax.set(xlabel="k", ylim=(0, 1.02))
+    axes[0].set_ylabel("shared neighbours")
+    _legend(figure, axes[0], 2)
+    return figure
+
+
+def similarities(cosines: dict[str, np.ndarray], prompts: Sequence[str], *, title: str) -> Figure:
+    """Cosine of one sound with every prompt, (P,), a panel a setup; the nearest prompt has the setup's colour."""
+    figure, axes = _new(7, 1.3 + 0.28 * len(prompts), ncols=len(cosines), sharex=True, sharey=True)
+    for ax, (slug, values) in zip(axes, cosines.items(), strict=True):
+        places = np.arange(len(prompts))
+        ax.barh(places, values, 0.7, color=[COLOURS[slug] if i == values.argmax() else "#b5b5b5" for i in places])
+        ax.axvline(0, color=GREY, linewidth=0.8)
+        ax.set(title=slug, xlabel="cosine with the sound")
+    axes[0].set_yticks(np.arange(len(prompts)), [fill(prompt, 26) for prompt in prompts])
+    axes[0].invert_yaxis()
+    figure.suptitle(title)
+    return figure
+
+
+def spectrograms(paths: Sequence[str], titles: Sequence[str], audio: Audio) -> Figure:
+    """Log-mel spectrograms of synthetic sounds, four in a row, as a profile's front end (`audio`) sees them."""
+    import torch  # slow to import, and no other figure needs it
+
+    from clapleak import foley
+    from clapleak.audio import log_mel, standardise
+
+    figure, axes = _new(9, 1.35 * -(-len(paths) // 4), nrows=-(-len(paths) // 4), ncols=4)
+    figure.set_dpi(72)  # noise does not compress, and a page has to load
+    for ax in axes.flat:
+        ax.set_axis_off()
+    for ax, path, title in zip(axes.flat, paths, titles, strict=False):
+        wave = foley.synthesise(path, sample_rate=audio.sample_rate, duration=audio.segment)
+        mel = log_mel(standardise(torch.from_numpy(wave)[None]), audio)[0].T.numpy()
+        ax.imshow(mel, origin="lower", aspect="auto", cmap="magma")
+        ax.set_title(title, fontsize=10)
+    return figure

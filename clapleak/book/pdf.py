@@ -1,0 +1,87 @@
+"""The book as one PDF: one long page of HTML, printed by headless Chromium."""
+
+from __future__ import annotations
+
+import re
+import shutil
+import subprocess
+import tempfile
+from collections.abc import Iterator
+from pathlib import Path
+
+from pypdf import PdfWriter
+from pypdf.generic import DictionaryObject, IndirectObject, NameObject, TextStringObject
+
+from clapleak.book.site import build, chapters
+from clapleak.config import ClapleakError
+from clapleak.files import atomic_file
+
+BROWSERS = ("chromium", "chromium-browser", "google-chrome")
+# equations load fonts, which pages from files may not do by default; in virtual time Chromium waits until they are set
+_PRINT = (
+    "--headless", "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-sync",
+    "--disable-background-networking", "--disable-component-update", "--allow-file-access-from-files",
+    "--no-pdf-header-footer", "--generate-pdf-document-outline", "--virtual-time-budget=60000",
+)  # fmt: skip
+
+
+def write_pdf(pages: Path, output: Path, root: Path) -> Path:
+    """Build the book as one HTML page and print it; links, outline and equations are kept.
+
+    Parameters
+    ----------
+    pages : Path
+        Executed pages, as `site.build` takes them.
+    output : Path
+        The PDF; it appears whole or not at all.
+    root : Path
+        Folder of the project.
+
+    Raises
+    ------
+    ClapleakError
+        No Chromium, a book that does not build, or one that Chromium does not print.
+    """
+    browser = next((path for name in BROWSERS if (path := shutil.which(name))), None)
+    if browser is None:
+        raise ClapleakError("PDF: no Chromium here; install it, for example with apt-get install chromium")
+    with tempfile.TemporaryDirectory() as folder:
+        site, printed, first = Path(folder) / "html", Path(folder) / "book.pdf", chapters(root)[0]
+        build(pages, site, root, builder="singlehtml")
+        page = site / "book.html"  # its addresses count from the folder of the site
+        page.write_text(one_page((site / f"{first}.html").read_text(encoding="utf-8"), first), encoding="utf-8")
+        command = [browser, *_PRINT, f"--user-data-dir={folder}/profile", f"--print-to-pdf={printed}", page.as_uri()]
+        try:
+            reason = subprocess.run(command, capture_output=True, text=True, check=False, timeout=900).stderr
+        except subprocess.TimeoutExpired:
+            reason = "it took more than 15 minutes"
+        if not printed.is_file():
+            raise ClapleakError(f"PDF: Chromium did not print the book: {reason.strip()[-200:]}")
+        book = PdfWriter(clone_from=printed)
+        outline: DictionaryObject = book.root_object["/Outlines"].get_object()
+        for entry in _entries(outline.get("/First")):
+            title = str(entry["/Title"])  # Chromium writes it twice where a heading has moved to the next sheet
+            half = title[: len(title) // 2]
+            entry[NameObject("/Title")] = TextStringObject(half if title == 2 * half else title)
+        with atomic_file(output) as file:
+            book.write(file)
+    return output
+
+
+def _entries(entry: IndirectObject | None) -> Iterator[DictionaryObject]:
+    """An entry of the outline, those below it and those after it."""
+    while entry is not None:
+        found: DictionaryObject = entry.get_object()
+        yield found
+        yield from _entries(found.get("/First"))
+        entry = found.get("/Next")
+
+
+def one_page(text: str, first: str) -> str:
+    """Mend links of Sphinx's single page: those through the first page's address, and those to works cited.
+
+    Works cited have numbers as ids, which also figures of other chapters have.
+    """
+    text = text.replace(f'href="{first}.html#', 'href="#')
+    text = re.sub(r'(class="reference internal" href="#|class="citation" id=")(id\d+")', r"\1work-\2", text)
+    return text.replace("<article ", f'<article id="document-{first}" ', 1)

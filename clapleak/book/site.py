@@ -1,0 +1,181 @@
+"""The site around the executed pages: sounds, the cell for Colab, the HTML, and the table in the README."""
+
+from __future__ import annotations
+
+import base64
+import html
+import io
+import os
+import re
+import shutil
+import subprocess
+import sys
+import tempfile
+from pathlib import Path
+
+import nbformat
+import yaml
+
+from clapleak.config import ClapleakError
+from clapleak.files import atomic_file, atomic_folder, say
+
+WITHOUT_RESULTS = ("idea", "leaks", "sounds")  # pages that show no run of anybody
+MEDIA_RATE, MEDIA_SECONDS = 16000, 2.5
+# Jupyter Book's own redirect names no icon, and browsers then ask for one that is not there.
+_INDEX = (
+    '<!doctype html><html lang="en"><head><meta charset="utf-8"><title>clapleak</title><link rel="icon" href="data:,">'
+    '<meta http-equiv="refresh" content="0; url={first}.html"></head><body></body></html>\n'
+)
+# Colab opens a page alone; it needs the package, and profiles/ and results/ below its working directory.
+_COLAB = """\
+import os, sys
+if "google.colab" in sys.modules:
+    !test -d /content/project || git clone --quiet --depth 1 --branch {branch} {url} /content/project
+    !pip install --quiet --editable "/content/project[offline]" papermill jupytext myst-nb anywidget
+    os.chdir("/content/project"); sys.path.insert(0, "/content/project")"""
+
+
+def chapters(root: Path) -> list[str]:
+    """Pages of the book in the order of its table of contents: "pages/intro", "pages/idea", ..."""
+    path = root / "book" / "_toc.yml"
+    if not path.is_file():
+        raise ClapleakError(
+            f"{path}: no such file; `clapleak reproduce` and the book need a whole clone of the project"
+        )
+    toc = yaml.safe_load(path.read_text(encoding="utf-8"))
+    return [toc["root"], *(chapter["file"] for part in toc["parts"] for chapter in part["chapters"])]
+
+
+def page_names(root: Path) -> list[str]:
+    """Chapters that are executed notebooks: "intro", ..., "setup_dirty-dirty", ..."""
+    return [name.removeprefix("pages/") for name in chapters(root) if name.startswith("pages/")]
+
+
+def colab_cell(root: Path) -> nbformat.NotebookNode:
+    """The hidden first code cell of every page; ClapleakError where _config.yml names no repository and branch."""
+    config = root / "_config.yml"
+    try:
+        place = yaml.safe_load(config.read_text(encoding="utf-8"))["repository"]
+        source = _COLAB.format(url=place["url"], branch=place["branch"])
+    except (OSError, KeyError, TypeError) as error:
+        raise ClapleakError(f"{config}: name the repository: url and branch, for the pages on Colab") from error
+    return nbformat.v4.new_code_cell(source, metadata={"tags": ["remove-cell", "colab"]})
+
+
+def player(path: str, *, title: str = "") -> str:
+    """HTML of an audio control for a synthetic sound.
+
+    In the book it points to the file that the build synthesises; in a live notebook the sound is embedded.
+    """
+    if os.environ.get("CLAPLEAK_PAGE"):
+        source = f"../_static/foley/{media_name(path)}"
+    else:
+        source = "data:audio/mpeg;base64," + base64.b64encode(_mp3(path)).decode()
+    label = html.escape(title or path)
+    names = f'data-path="{html.escape(path)}" aria-label="{label}" title="{label}"'
+    return f'<audio controls preload="none" {names} src="{source}"></audio>'
+
+
+def media_name(path: str) -> str:
+    """File name of a virtual path: "foley@0/door wood knock/3" -> "foley-0-door-wood-knock-3.mp3"."""
+    return "".join(c if c.isalnum() else "-" for c in path) + ".mp3"
+
+
+def _mp3(path: str) -> bytes:
+    import soundfile
+
+    from clapleak import foley
+
+    wave = foley.synthesise(path, sample_rate=MEDIA_RATE, duration=MEDIA_SECONDS)
+    buffer = io.BytesIO()
+    soundfile.write(buffer, wave, MEDIA_RATE, format="MP3")
+    return buffer.getvalue()
+
+
+def write_media(pages: Path, folder: Path) -> int:
+    """Synthesise every sound that a page offers, in a player or in the explorer's data; returns their number."""
+    wanted = {}
+    for page in sorted(pages.glob("*.ipynb")):  # quotes of HTML and of data in it are escaped there
+        asked = re.findall(r'\\"(foley@\d+/[^"\\{}]+/\d+)\\"', page.read_text(encoding="utf-8"))
+        wanted |= {media_name(path): path for path in map(html.unescape, asked)}
+    folder.mkdir(parents=True, exist_ok=True)
+    for stale in {p.name for p in folder.glob("*.mp3")} - set(wanted):
+        (folder / stale).unlink()
+    for name, path in wanted.items():
+        if not (folder / name).is_file():
+            with atomic_file(folder / name) as file:
+                file.write(_mp3(path))
+    return len(wanted)
+
+
+def build(pages: Path, output: Path, root: Path, *, builder: str = "html") -> Path:
+    """Build the book from executed pages; returns its first page.
+
+    Parameters
+    ----------
+    pages : Path
+        book/pages, the published ones, or a folder of a user's own.
+    output : Path
+        Folder for the finished HTML, replaced when the build has succeeded.
+    root : Path
+        Folder of the project.
+    builder : str
+        "html", or "singlehtml" for one long page without sounds.
+
+    Raises
+    ------
+    ClapleakError
+        A page is missing, or Jupyter Book reports a warning or an error.
+    """
+    absent = [name for name in page_names(root) if not (pages / f"{name}.ipynb").is_file()]
+    if absent:
+        raise ClapleakError(f"{pages}: pages missing: {', '.join(absent)}; make them with `clapleak reproduce`")
+    source = root / "book" if pages == root / "book" / "pages" else _assembled(pages, root)
+    sounds = root / "build" / "sounds" / source.name
+    with tempfile.TemporaryDirectory() as scratch, atomic_folder(output) as finished:
+        command = [Path(sys.executable).parent / "jupyter-book", "build", source, "--builder", builder, "--all"]
+        command += ["--config", root / "_config.yml", "--path-output", scratch, "-n", "-W", "--keep-going"]
+        with subprocess.Popen(command, cwd=root) as process:
+            if builder == "html":  # beside the build, which takes its time
+                say(f"book: {write_media(pages, sounds)} sounds")
+        if process.returncode:
+            raise ClapleakError(f"{source}: the book did not build; the lines above name the page and the reason")
+        shutil.copytree(Path(scratch) / "_build" / builder, finished, dirs_exist_ok=True)
+        if builder == "html":
+            shutil.copytree(sounds, finished / "_static" / "foley")
+        (finished / "index.html").write_text(_INDEX.format(first=chapters(root)[0]), encoding="utf-8")
+    return output / "index.html"
+
+
+def _assembled(pages: Path, root: Path) -> Path:
+    """A source folder of the book with other pages: build/book."""
+    folder = root / "build" / "book"
+    with atomic_folder(folder) as made:
+        shutil.copytree(root / "book", made, ignore=shutil.ignore_patterns("pages"), dirs_exist_ok=True)
+        shutil.copytree(pages, made / "pages", ignore=lambda _, names: [n for n in names if not n.endswith(".ipynb")])
+        for text in made.glob("*.md"):  # files that they include lie two folders up from here
+            lines = text.read_text(encoding="utf-8")
+            text.write_text(re.sub(r"\.\./(?=profiles/|reference/)", "../../", lines), encoding="utf-8")
+    return folder
+
+
+def write_summary(root: Path) -> None:
+    """Put the table of published accuracies into the README, between its two markers."""
+    from clapleak import results
+    from clapleak.book import tables
+
+    shown = {}
+    for title, profile in (("synthetic sounds", "mini"), ("real ESC-50, split by class", "esc50")):
+        runs = results.table(results.folder(profile))
+        beside = tables.beside_paper({"ours": runs}, ["accuracy"])["accuracy"]
+        shown |= {"paper": beside["paper"], title: beside["ours"].str.replace("\u00a0", " ")}
+        shown[title]["guessing"] = f"{runs['chance'].mean():.2f}"
+    lines = [["pre-training-training", *shown], ["---"] * (1 + len(shown))]
+    lines += [[name, *(column.get(name, "") for column in shown.values())] for name in (*tables.SLUGS, "guessing")]
+    table = "\n".join(f"| {' | '.join(line)} |" for line in lines)
+    readme = root / "README.md"
+    before, rest = readme.read_text(encoding="utf-8").split("<!-- results -->")
+    text = "Zero-shot accuracy, mean ± standard deviation over seeds (and groups); written by `clapleak publish`."
+    content = f"{before}<!-- results -->\n{text}\n\n{table}\n<!-- /results -->{rest.split('<!-- /results -->')[1]}"
+    with atomic_file(readme) as file:
+        file.write(content.encode())

@@ -1,0 +1,151 @@
+"""What pages read and show as tables and HTML; a result that lacks becomes an empty table and a line that says so."""
+
+from __future__ import annotations
+
+import html
+import json
+from collections.abc import Iterable, Sequence
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+
+from clapleak import results
+from clapleak.config import ClapleakError, find_root
+from clapleak.results import MEASURES, Run
+from clapleak.setups import SETUPS, Setup
+
+SLUGS = [setup.slug for setup in SETUPS]
+_PATHS = [f"silhouette_{space}" for space in ("x_a", "E_a")] + [f"centroid_{space}" for space in ("x_a", "E_a")]
+_MEASURES = [f"{column}{end}" for column in MEASURES.values() for end in ("", "_corrected")]
+_NUMBERS = ["seed", "group", "accuracy", "chance", "pairs", "epochs", *_PATHS, *_MEASURES]
+# rows of the paper's tables, and our columns for them
+ROWS = {"accuracy": "accuracy", "silhouette x_a": "silhouette_x_a", "silhouette E_a": "silhouette_E_a"}
+ROWS |= {f"S({pair.replace('-', ',')})": column for pair, column in MEASURES.items()}
+
+
+def table_or_note(folder: Path, setups: Sequence[Setup] = SETUPS) -> pd.DataFrame:
+    """`results.table`; where a setup has no results, an empty one after a line that names the command for them."""
+    try:
+        return results.table(folder, setups)
+    except ClapleakError as error:
+        print(error)
+        names = ["setup", "pretraining", "training", "synthetic"]
+        return pd.DataFrame({name: pd.Series(dtype=float if name in _NUMBERS else object) for name in names + _NUMBERS})
+
+
+def clouds_or_note(folder: Path) -> list[Run]:
+    """The runs whose embeddings are kept; none after a line that names the command for them."""
+    try:
+        return [run for run in results.read_runs(folder) if run.has_clouds]
+    except ClapleakError as error:
+        print(error)
+        return []
+
+
+def is_own(folder: Path) -> bool:
+    """Whether a folder of results holds the user's own ones."""
+    return folder == results.own_folder(folder.name)
+
+
+def columns(profile: str, *, own: bool = False) -> dict[str, pd.DataFrame]:
+    """Tables of runs that stand side by side: "ours", or "yours" and "published" where the user has own results."""
+    mine, published = (results.folder(profile, own=which) for which in (own, False))
+    if not is_own(mine):
+        return {"ours": table_or_note(published)}
+    return {"yours": table_or_note(mine), "published": table_or_note(published)}
+
+
+def origin(folder: Path, runs: pd.DataFrame) -> str:
+    """HTML line above a table: kind of sounds, profile, whose runs these are, and how many a setup has."""
+    name = html.escape(folder.name)
+    if runs.empty:
+        return f"<p>profile {name}: no results</p>"
+    badge = "synthetic" if runs["synthetic"].any() else "real sounds"
+    whose = "your run" if is_own(folder) else "published"
+    counts = runs.groupby("setup").size()
+    number = " to ".join(map(str, sorted({counts.min(), counts.max()})))
+    return f'<p><span class="{badge.split()[0]}">{badge}</span> profile {name}, {whose}, runs a setup: {number}</p>'
+
+
+def by_setup(runs: pd.DataFrame, column: str) -> pd.DataFrame:
+    """A column of a table of runs, one row a run (group and seed) and one column a setup."""
+    runs = runs.assign(group=runs["group"].astype(float).fillna(-1))
+    return runs.pivot(index=["group", "seed"], columns="setup", values=column).reindex(columns=SLUGS)
+
+
+def setup_means(runs: pd.DataFrame, column: str) -> pd.Series:
+    """Mean of a column over all runs of each setup; NaN for a setup without a run."""
+    return runs.groupby("setup")[column].mean().reindex(SLUGS)
+
+
+def printed(row: str) -> pd.Series:
+    """One row of the paper's tables, such as "accuracy" or "S(E_a,E_t)", by setup."""
+    paper = results.paper()
+    return paper[paper["row"] == row].set_index("column")["value"].reindex(SLUGS)
+
+
+def spread(values: pd.Series) -> str:
+    """Mean ± standard deviation of runs, with two decimals; one run has no spread, and none at all is a dash."""
+    mean, deviation = round(values.mean(), 2) + 0.0, values.std()  # no "-0.00"
+    if np.isnan(mean):
+        return "–"
+    return f"{mean:.2f}" if np.isnan(deviation) else f"{mean:.2f}\u00a0±\u00a0{deviation:.2f}"  # no line breaks
+
+
+def difference(values: pd.Series) -> list[str]:
+    """Differences with their sign and two decimals; a dash where one lacks."""
+    return ["–" if np.isnan(value) else f"{round(value, 2) + 0.0:+.2f}" for value in values]
+
+
+def beside_paper(ours: dict[str, pd.DataFrame], rows: Iterable[str]) -> pd.DataFrame:
+    """Tables of runs as mean ± standard deviation, the paper's value, and how the first table differs from it.
+
+    `ours` is what `columns` gives, and `rows` are names of the paper's rows (`ROWS`). The result has one line a setup.
+    """
+    found = {}
+    for row in rows:
+        for name, runs in ours.items():
+            found[row, name] = [spread(runs.loc[runs["setup"] == slug, ROWS[row]]) for slug in SLUGS]
+        found[row, "paper"] = [f"{value:.2f}" for value in printed(row)]
+        found[row, "difference"] = difference(setup_means(next(iter(ours.values())), ROWS[row]) - printed(row))
+    return pd.DataFrame(found, index=pd.Index(SLUGS, name="setup"))
+
+
+def beside_published(yours: pd.DataFrame, published: pd.DataFrame) -> pd.DataFrame:
+    """A user's results and the published ones, a line for each setup and measure.
+
+    Values are means over seeds (of the means over groups, where there are groups). "within" means that the user's mean
+    lies between the lowest and the highest published seed.
+    """
+    lines = {}
+    for slug in SLUGS:
+        for row, column in ROWS.items():
+            mine, ours = (runs[runs["setup"] == slug].groupby("seed")[column].mean() for runs in (yours, published))
+            mean, low, high = mine.mean(), ours.min(), ours.max()
+            word = "–" if np.isnan([mean, low]).any() else "within" if low <= mean <= high else "outside"
+            seeds = "–" if np.isnan(low) else f"{low:.2f} to {high:.2f}"
+            lines[slug, row] = [spread(mine), spread(ours), *difference([mean - ours.mean()]), seeds, word]
+    names = ["yours", "published", "difference", "published seeds", "yours is"]
+    return pd.DataFrame(lines, index=names).T.rename_axis(["setup", "measure"])
+
+
+def html_table(table: pd.DataFrame, markup: Sequence[str] = ()) -> str:
+    """HTML of a table without its index. Texts are escaped, but in the columns of our own HTML named in `markup`."""
+    texts = [name for name in table if name not in markup and not pd.api.types.is_numeric_dtype(table[name])]
+    escaped = table.assign(**{name: table[name].map(lambda text: html.escape(str(text))) for name in texts})
+    return escaped.to_html(index=False, escape=False, float_format="{:.2f}".format)
+
+
+def hardness() -> pd.DataFrame:
+    """The comparison of `benchmarks/hardness.py`, a row a kind of sounds: mean and spread over seeds, and counts."""
+    path = find_root() / "results" / "hardness.json"
+    if not path.is_file():
+        raise ClapleakError(f"{path}: no such file; make it with `python benchmarks/hardness.py`")
+    found, rows = json.loads(path.read_text()), {}
+    for name, title in {"foley": "synthetic sounds", "esc50": "real ESC-50"}.items():
+        scores = pd.DataFrame(found[name])
+        rows[title] = {f"{measure}, mean": scores[measure].mean() for measure in scores}
+        rows[title] |= {f"{measure}, sd": scores[measure].std() for measure in scores}
+        rows[title] |= {"classes": found["classes"], "clips to learn": found["train_clips"], "seeds": len(scores)}
+    return pd.DataFrame(rows).T

@@ -1,0 +1,114 @@
+"""Readers of the corpora: official layout in, one Corpus table out. See `table` for what they share.
+
+A clip whose file is absent stays in the table, so that it is counted later. Sources that are synthesised instead of
+read register a module under the entry point group `clapleak.sources`.
+"""
+
+import os
+from collections.abc import Callable
+from functools import cache
+from importlib import metadata
+from pathlib import Path
+from types import ModuleType
+from typing import NamedTuple
+
+import pandas as pd
+import yaml
+
+from clapleak.config import ClapleakError
+from clapleak.corpora import audiocaps, audioset, clotho, esc50, fsd50k, macs
+from clapleak.corpora.table import Corpus, bad_rows, join, package_table
+
+__all__ = ["SOURCES", "Corpus", "bad_rows", "data_root", "find", "join", "load", "package_table", "read", "synthesiser"]
+
+
+class Source(NamedTuple):
+    """How a corpus is read, how its root is known, and what it holds when it is complete: an entry of sources.yaml."""
+
+    read: Callable[[Path, Path], pd.DataFrame]  # the corpus's root and one of its tables -> pairs
+    marker: str
+    folders: list[str]
+    tables: dict[str, list[str]]
+    counts: dict[str, list[int]]
+    seconds: list[float]
+    gigabytes: float
+    use: str
+    licence: str
+    unions: dict[str, list[str]] = {}
+
+    def splits(self, name: str | None) -> list[str]:
+        """The official splits that a name stands for; None stands for all."""
+        return list(self.counts) if name is None else self.unions.get(name, [name])
+
+
+_READERS = dict(esc50=esc50, clotho=clotho, audiocaps=audiocaps, macs=macs, fsd50k=fsd50k, audioset=audioset)
+_FACTS = yaml.safe_load(Path(__file__).with_name("sources.yaml").read_text("utf-8"))
+SOURCES = {name: Source(read=reader.read, **_FACTS[name]) for name, reader in _READERS.items()}
+
+
+@cache
+def synthesiser(name: str) -> ModuleType:
+    """The module that synthesises a source, as registered under the entry point group `clapleak.sources`.
+
+    It has `FORMAT` (an integer, raised by hand whenever the same path gives other samples),
+    `corpus(part, sizes, duration) -> Corpus` with virtual paths such as "foley@0/dog/17", and
+    `synthesise(path, *, sample_rate, duration)`, which gives the float32 samples of such a path.
+    """
+    registered = {point.name: point for point in metadata.entry_points(group="clapleak.sources")}
+    if name not in registered:
+        known = ", ".join(sorted(registered)) or "none (install clapleak again)"
+        raise ClapleakError(f"unknown source '{name}': {', '.join(SOURCES)} are read, synthesised are {known}")
+    return registered[name].load()
+
+
+def data_root(given: str | Path | None = None) -> Path | None:
+    """Folder of the real data: the argument, else the environment variable CLAPLEAK_DATA, else None."""
+    chosen = given or os.environ.get("CLAPLEAK_DATA")
+    return Path(os.path.realpath(os.path.expanduser(chosen))) if chosen else None
+
+
+def find(name: str, root: str | Path | None) -> Path:
+    """The root of a corpus: the folder that is given, or one of the usual names below it. Raises as `load`."""
+    if name not in SOURCES:
+        raise ClapleakError(f"unknown corpus '{name}': known are {', '.join(SOURCES)}")
+    if (base := data_root(root)) is None:
+        raise ClapleakError(f"corpus {name} needs its data: give --data-root DIR or set CLAPLEAK_DATA")
+    marker, folders = SOURCES[name].marker, SOURCES[name].folders
+    for folder in (base, *(base / usual for usual in folders)):
+        if (folder / marker).exists():
+            return folder
+    places = f"here or in {', '.join(folders)}/"
+    raise ClapleakError(f"{base}: no {marker} {places}; give the root of the official layout")
+
+
+def read(name: str, folder: Path, split: str | None = None) -> Corpus:
+    """As `load`, from the corpus's own root; rows that cannot be trained on are still there, and so are row ids."""
+    source = SOURCES[name]
+    if split not in (None, *(known := [*source.counts, *source.unions])):
+        raise ClapleakError(f"unknown split '{split}' of {name}: known are {', '.join(known)}")
+    wanted = set(source.splits(split))
+    files = [folder / file for file, splits in source.tables.items() if wanted & set(splits)]
+    there = [file for file in files if file.is_file()] or files  # where there is none, the reader says so
+    table = pd.concat([source.read(folder, file) for file in there])
+    return Corpus(name, folder, table if split is None else table[table["split"].isin(wanted)])
+
+
+def load(name: str, root: str | Path | None, split: str | None = None) -> Corpus:
+    """Read a corpus in its official layout.
+
+    Parameters
+    ----------
+    name : str, one of SOURCES
+    root : path, the corpus's own root or a folder above it; None reads CLAPLEAK_DATA
+    split : str, part of the corpus in its own naming (ESC-50: the fold); by default everything that lies there
+
+    ClapleakError for an unknown corpus or split, a root without the official layout, a damaged or empty table, a label
+    outside the vocabulary, a row that is listed twice, and a caption that is empty, not text or not UTF-8.
+    """
+    corpus = read(name, find(name, root), split)
+    if not len(corpus):
+        raise ClapleakError(f"{corpus.root}: no clip in {split or 'any split'}; fetch the tables of {name} again")
+    if len(bad := bad_rows(corpus.table)):
+        reason = f"{len(bad)} rows cannot be used; {bad.index[0]} {bad.iloc[0]}"
+        raise ClapleakError(f"{corpus.root}: {reason}. Repair the file; clapleak data check {name} lists them all")
+    return Corpus(name, corpus.root, corpus.table.reset_index(drop=True))

@@ -1,0 +1,1 @@
+"""Fetch the public corpora and check that they are complete."""

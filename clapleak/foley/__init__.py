@@ -1,0 +1,14 @@
+"""The synthetic sounds: a small synthesiser, and a table with one row a sound class (`classes.csv`).
+
+Nothing here is recorded. The names of the classes carry the meaning and the other columns of the table the acoustics;
+neither follows from the other. A clip has a virtual path, `foley@<seed>/<class>/<index>` or, for a scene with two
+events, `foley@<seed>/<class>+<class>/<index>`, and its sound and its caption follow from that path alone.
+"""
+
+from clapleak.foley.clips import corpus
+from clapleak.foley.synthesiser import synthesise
+from clapleak.foley.table import classes
+
+__all__ = ["FORMAT", "classes", "corpus", "synthesise"]
+
+FORMAT = 2  # raise it whenever the same path gives other samples or another caption: stored clips are then made again

@@ -1,0 +1,89 @@
+"""Versions and settings that determine a run's numbers, as short ids.
+
+Each id covers only what changes its numbers, so that worker counts, the number of seeds, the perplexity of a map or a
+comment never make a finished run look old. Source code is not hashed: when a change of the code changes numbers, the
+constant of its format in FORMATS is raised by hand.
+
+clips        the decoded clips: contents of the source files, front end
+family       what runs must share to be compared: clips, networks, recipe; not the setup, not the seed
+backbone     family, the rows of the pre-training, seed
+training     backbone, the audio-text pairs, seed
+measurement  a training, the test table, the prompt, the measures
+"""
+
+import hashlib
+import json
+import zlib
+from collections.abc import Iterable
+from pathlib import Path
+
+import pandas as pd
+
+from clapleak.config import Audio, Profile
+
+FORMATS = {"clips": 1, "training": 1, "measurement": 1}  # raise one when the code behind it gives other numbers
+
+
+def digest(*parts: object) -> str:
+    """16 hexadecimal digits that follow from the parts (text, numbers, lists, dictionaries) alone."""
+    return hashlib.sha256(json.dumps(parts, sort_keys=True).encode()).hexdigest()[:16]
+
+
+def stable_seed(*parts: object) -> int:
+    """A 32-bit seed that follows from the parts alone, on every machine and in every process."""
+    return zlib.crc32("/".join(map(str, parts)).encode())
+
+
+def rows_id(table: pd.DataFrame, columns: list[str]) -> str:
+    """Id of some columns of a table, of texts or lists of texts, in their order."""
+    content = hashlib.sha256()
+    for row in table[columns].itertuples(index=False):
+        content.update(json.dumps(row).encode() + b"\n")
+    return content.hexdigest()[:16]
+
+
+def clips_id(clips: Iterable[str], contents: Iterable[int], audio: Audio) -> str:
+    """Id of decoded clips: their names, the checksums of their sources, and the front end."""
+    lines = "\n".join(f"{clip}\t{content}" for clip, content in zip(clips, contents, strict=True))
+    return digest(FORMATS["clips"], audio.model_dump(), hashlib.sha256(lines.encode()).hexdigest())
+
+
+def family_id(clips: str, profile: Profile) -> str:
+    """Id of what two runs share when they differ in setup, class group and seed alone."""
+    sections = ("audio_encoder", "text_encoder", "projection", "loss", "pretrain", "recipe")
+    numbers = {name: getattr(profile, name).model_dump() for name in sections}
+    published = Path(profile.pretrain.checkpoint or "")
+    if published.is_file():  # its contents count, not its place
+        with published.open("rb") as file:
+            numbers["pretrain"]["checkpoint"] = hashlib.file_digest(file, "sha256").hexdigest()
+    arithmetic = {"precision": profile.compute.precision, "compile": profile.compute.compile}
+    return digest(FORMATS["training"], clips, numbers, arithmetic, profile.data.label_rule)
+
+
+def backbone_id(family: str, pretrain: pd.DataFrame | None, seed: int) -> str:
+    """Id of an audio network before cross-modal training; `pretrain` holds the clips that it learns from, if any."""
+    return digest(family, pretrain if pretrain is None else rows_id(pretrain, ["clip", "labels"]), seed)
+
+
+def training_id(backbone: str, pairs: pd.DataFrame, seed: int) -> str:
+    """Id of a cross-modal training: where it starts and the audio-text pairs that it learns from."""
+    return digest(backbone, rows_id(pairs, ["clip", "text"]), seed)
+
+
+def measurement_id(training: str, test: pd.DataFrame, targets: list[str], profile: Profile) -> str:
+    """Id of the numbers that a trained network gives on a test; every test label has its part."""
+    measures = profile.measures.model_dump(exclude={"perplexity"})  # a map is no measure
+    rows = rows_id(test, ["clip", "text"])
+    return digest(FORMATS["measurement"], training, rows, targets, profile.data.prompt, measures)
+
+
+def run_ids(
+    clips: str, profile: Profile, seed: int, pretrain: pd.DataFrame | None, pairs: pd.DataFrame | None,
+    test: pd.DataFrame, targets: list[str],
+) -> dict[str, str]:  # fmt: skip
+    """All five ids of a run, by their names; without `pairs` those of a backbone, trained before any caption."""
+    family = family_id(clips, profile)
+    backbone = backbone_id(family, pretrain, seed)
+    training = backbone if pairs is None else training_id(backbone, pairs, seed)
+    ids = {"clips": clips, "family": family, "backbone": backbone, "training": training}
+    return ids | {"measurement": measurement_id(training, test, targets, profile)}

@@ -1,0 +1,154 @@
+"""Device, precision, several processes (torchrun), reading ahead and signals: what both trainings share."""
+
+import os
+import signal
+import sys
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, nullcontext
+from pathlib import Path
+from typing import Any, Self
+
+import numpy as np
+import torch
+from torch import Tensor, distributed
+from tqdm import tqdm
+
+from clapleak.config import ClapleakError, Compute
+from clapleak.files import locked
+
+
+def pick_device(compute: Compute) -> torch.device:
+    """The device of a profile; "auto" takes a GPU if there is one. Under torchrun the first call joins processes."""
+    if compute.device == "cuda" and not torch.cuda.is_available():
+        raise ClapleakError("compute.device is cuda but no GPU answers: set it to auto or cpu")
+    gpu = torch.cuda.is_available() and compute.device != "cpu"
+    torch.set_num_threads(compute.threads)
+    if int(os.environ.get("WORLD_SIZE", "1")) > 1:
+        try:
+            from accelerate import PartialState
+        except ImportError as error:
+            raise ClapleakError("several processes need accelerate: pip install 'clapleak[cluster]'") from error
+        return PartialState(cpu=not gpu).device
+    return torch.device("cuda" if gpu else "cpu")
+
+
+def autocast(device: torch.device, compute: Compute) -> torch.autocast:
+    """Mixed precision as the profile says; fp32 where the processor has no bf16 arithmetic."""
+    supported = torch.cuda.is_bf16_supported if device.type == "cuda" else torch.ops.mkldnn._is_mkldnn_bf16_supported
+    return torch.autocast(device.type, torch.bfloat16, enabled=compute.precision == "bf16" and supported())
+
+
+def rank_and_size() -> tuple[int, int]:
+    """Number of this process and how many train together; (0, 1) without torchrun."""
+    return (distributed.get_rank(), distributed.get_world_size()) if distributed.is_initialized() else (0, 1)
+
+
+def own_share(batch: np.ndarray) -> np.ndarray:
+    """What this process takes of a batch, as much as every other; what cannot be shared evenly is left out."""
+    rank, size = rank_and_size()
+    return batch[: len(batch) // size * size][rank::size]
+
+
+@contextmanager
+def first_process_first() -> Iterator[None]:
+    """What the first process builds on disk, the others find there."""
+    rank, size = rank_and_size()
+    if rank > 0:
+        distributed.barrier()
+    try:
+        yield
+    finally:
+        if size > 1 and rank == 0:
+            distributed.barrier()
+
+
+def alone(lock: Path) -> Any:
+    """Other trainings wait outside the block; the processes of one torchrun enter together, behind the first."""
+    return nullcontext() if rank_and_size()[0] > 0 else locked(lock)
+
+
+def agreed(flag: bool) -> bool:
+    """Whether any process says yes; the same answer in all of them."""
+    if rank_and_size()[1] == 1:
+        return flag
+    votes = torch.tensor(float(flag), device="cuda" if distributed.get_backend() == "nccl" else "cpu")
+    distributed.all_reduce(votes, distributed.ReduceOp.MAX)
+    return bool(votes)
+
+
+class _Gather(torch.autograd.Function):  # torch's own, in distributed.nn, is on its way out
+    @staticmethod
+    def forward(ctx: Any, x: Tensor) -> Tensor:
+        parts = [torch.empty_like(x) for _ in range(rank_and_size()[1])]
+        distributed.all_gather(parts, x)
+        return torch.cat(parts)
+
+    @staticmethod
+    def backward(ctx: Any, gradient: Tensor) -> Tensor:
+        gradient = gradient.contiguous()
+        distributed.all_reduce(gradient)
+        return gradient.chunk(rank_and_size()[1])[rank_and_size()[0]]
+
+
+def gather(x: Tensor) -> Tensor:
+    """Rows of all processes, (B, D) -> (B * processes, D), with gradients to each of them.
+
+    Backward sums over the processes what each of their (equal) losses asks of a row; `average_gradients` divides.
+    """
+    return x if rank_and_size()[1] == 1 else _Gather.apply(x.contiguous())
+
+
+def average_gradients(parameters: list[torch.nn.Parameter]) -> None:
+    """Replace every gradient by its mean over the processes."""
+    if rank_and_size()[1] > 1:
+        for parameter in parameters:
+            parameter.grad = torch.zeros_like(parameter) if parameter.grad is None else parameter.grad
+        flat = torch.cat([parameter.grad.flatten() for parameter in parameters])
+        distributed.all_reduce(flat)
+        parts = (flat / rank_and_size()[1]).split([parameter.numel() for parameter in parameters])
+        for parameter, part in zip(parameters, parts, strict=True):
+            parameter.grad = part.view_as(parameter)
+
+
+def share_buffers(model: torch.nn.Module) -> None:
+    """Give every process the batch-norm statistics of the first."""
+    if rank_and_size()[1] > 1:
+        for buffer in model.buffers():
+            distributed.broadcast(buffer, 0)
+
+
+def read_ahead(
+    read: Callable[[int], tuple], steps: range, compute: Compute, device: torch.device, title: str = ""
+) -> Iterator[tuple]:
+    """Tensors, or None, of `read(step)` for every step in turn, on the device; worker processes read ahead.
+
+    With a title, a bar over the steps is shown when they take longer than some seconds on a terminal.
+    """
+    loader = torch.utils.data.DataLoader(
+        steps, batch_size=None, collate_fn=read, num_workers=compute.workers,
+        multiprocessing_context="fork" if compute.workers else None, pin_memory=device.type == "cuda",
+        generator=torch.Generator(),  # of its own, or it would draw from the one of dropout
+    )  # fmt: skip
+    hidden = not title or rank_and_size()[0] > 0 or not sys.stderr.isatty()
+    bar = tqdm(iter(loader), title, steps.stop, initial=steps.start, leave=False, delay=5, disable=hidden)
+    return (tuple(part if part is None else part.to(device, non_blocking=True) for part in parts) for parts in bar)
+
+
+class StopRequest:
+    """A context that notices Ctrl-C, and SIGTERM and SIGUSR1, which clusters send before they take a machine away."""
+
+    def __enter__(self) -> Self:
+        self._received, numbers = False, (signal.SIGINT, signal.SIGTERM, signal.SIGUSR1)
+        self._before = {number: signal.signal(number, self._notice) for number in numbers}
+        return self
+
+    def _notice(self, number: int, frame: object) -> None:
+        self._received = True
+
+    def __exit__(self, *exception: object) -> None:
+        for number, handler in self._before.items():
+            signal.signal(number, handler)
+
+    def asked(self) -> bool:
+        """Whether any process was asked to stop; the same answer in all of them."""
+        return agreed(self._received)

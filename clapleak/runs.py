@@ -1,0 +1,169 @@
+"""The conductor: sources -> clips -> experiment -> backbone -> model -> clouds -> measures -> Run."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from clapleak import results
+from clapleak.config import ClapleakError, Profile, find_root, load_profile
+from clapleak.setups import Setup
+
+if TYPE_CHECKING:  # torch is slow to import, and who reads a finished run needs none of it
+    from pandas import DataFrame
+
+    from clapleak.captions import Captions
+    from clapleak.clipstore import ClipStore
+    from clapleak.experiment import Experiment, Sources
+    from clapleak.models import Clap, Cnn14, TextEncoder
+
+
+@dataclass(frozen=True)
+class Study:
+    """What all runs of a profile share: its corpora, their decoded clips, the text encoder, embedded captions."""
+
+    profile: Profile
+    sources: Sources
+    store: ClipStore
+    text: TextEncoder
+    captions: Captions
+
+
+def open_study(
+    profile: Profile, *, data_root: str | Path | None = None, allow_missing: bool = False, cores: int = 1
+) -> Study:
+    """Read the corpora of a profile; decode their clips and embed their captions where that is not done yet.
+
+    The real data lie below `data_root`, or CLAPLEAK_DATA; `cores` processes decode. ClapleakError for clips that cannot
+    be decoded, unless `allow_missing` lets the runs count them instead.
+    """
+    from clapleak import captions, clipstore, corpora, experiment, models, parallel
+
+    build, device = find_root() / "build" / profile.name, parallel.pick_device(profile.compute)
+    sources = experiment.read_sources(profile, corpora.data_root(data_root))
+    with parallel.first_process_first():
+        store = clipstore.open_store(sources.corpora(), profile.audio, build / "store", cores=cores)
+        if not allow_missing:
+            experiment.refuse_unusable(store)
+        text = models.load_text_encoder(profile.text_encoder).to(device)
+        texts = list(sources.pairs.table["text"])  # of all pairs, so that every setup shares them
+        embedded = captions.open_captions(texts, text, profile.compute, build / "captions")
+    return Study(profile, sources, store, text, embedded)
+
+
+def run(study: Study, setup: Setup, *, seed: int = 0, group: int | None = None) -> results.Run:
+    """Train one setup, embed the test set, measure, and write the user's own results.
+
+    What is there already with the same ids (see `clapleak.identity`) is not made again. A training that was killed goes
+    on from its last epoch and ends with the same numbers. ClapleakError as `experiment.prepare`, and for a loss that is
+    not finite.
+    """
+    from clapleak import embed, experiment, parallel, train
+
+    profile = study.profile
+    prepared = experiment.prepare(study.sources, profile, setup, group, study.store, seed=seed)
+    ids, (work, path) = prepared.ids(profile, seed), _folders(profile.name, setup.slug, seed, group)
+    with parallel.alone(work / "lock"):  # a second process waits, and then finds the run finished
+        if parallel.agreed(results.finished(path, ids["measurement"])):
+            return _drawn(results.read_run(path), profile)
+        backbone = run_backbone(study, setup.pretraining, prepared, seed=seed, group=group)
+        model, history = train.trained(
+            profile, backbone, study.text, study.captions, prepared, work, ids["training"], seed=seed,
+            random_backbone=setup.pretraining == "none",
+        )  # fmt: skip
+        clouds = embed.test_clouds(model, prepared, profile)
+        numbers = results.header(profile, setup.pretraining, setup.training, seed, group, prepared.counts)
+        return _write(path, profile, numbers | embed.measure(clouds, profile.measures), ids, history, clouds)
+
+
+def run_backbone(
+    study: Study, pretraining: str, prepared: Experiment, *, seed: int = 0, group: int | None = None
+) -> Cnn14:
+    """The audio network of a setup, pre-trained where that is not done yet, with its own results.
+
+    `prepared` may be the experiment of any setup with this pre-training.
+    """
+    from clapleak import embed, metrics, parallel, pretrain
+
+    profile, ids = study.profile, prepared.ids(study.profile, seed, backbone=True)
+    work, path = _folders(profile.name, f"backbone/{pretraining}", seed, group)
+    with parallel.alone(work / "lock"):
+        backbone, history = pretrain.pretrained(profile, pretraining, prepared, work, ids["backbone"], seed=seed)
+        backbone.to(parallel.pick_device(profile.compute))
+        if pretraining != "none" and not parallel.agreed(results.finished(path, ids["measurement"])):
+            clouds = embed.backbone_clouds(backbone, study.text, prepared, profile)
+            counts = {name: count for name, count in prepared.counts.items() if not name.startswith("pairs")}
+            numbers = results.header(profile, pretraining, None, seed, group, counts)
+            if prepared.tagging_test is not None and len(history):
+                numbers["mean_average_precision"] = pretrain.mean_average_precision(backbone, prepared, profile)
+            numbers["silhouette"] = {"x_a": metrics.silhouette(clouds["x_a"], clouds["labels"].astype(int))}
+            _write(path, profile, numbers, ids, history, clouds)
+    return backbone
+
+
+def _folders(profile: str, slug: str, seed: int, group: int | None) -> tuple[Path, Path]:
+    """Where the weights and the checkpoint of a run lie, and where its results go."""
+    name = results.run_name(seed, group)
+    return find_root() / "build" / profile / slug / name, results.own_folder(profile) / slug / name
+
+
+def _write(path: Path, profile: Profile, metrics: dict, ids: dict, history: DataFrame, clouds: dict) -> results.Run:
+    from clapleak import parallel
+
+    metrics |= {"ids": ids, "provenance": results.provenance(parallel.pick_device(profile.compute).type)}
+    with parallel.first_process_first():
+        if parallel.rank_and_size()[0] == 0:
+            results.write_run(path, metrics, history, clouds)
+    return _drawn(results.read_run(path), profile)
+
+
+def _drawn(run: results.Run, profile: Profile, *, always: bool = False) -> results.Run:
+    """The run with its map, a slow picture that pages show of the first seed alone."""
+    from clapleak import embed, parallel
+
+    own = results.own_folder(run.profile) in run.path.parents
+    if own and (run.seed == 0 or always) and not run.has_map and parallel.rank_and_size()[0] == 0:
+        spaces = ("x_a", "x_t") if run.training is None else ("E_a", "E_t")
+        maps = {space: embed.tsne(run.embeddings[space], profile.measures.perplexity, run.seed) for space in spaces}
+        results.write_map(run, maps)
+    return run
+
+
+def obtain(
+    profile: Profile, setup: Setup, *, seed: int = 0, group: int | None = None, own: bool = False, train: bool = False,
+    data_root: str | Path | None = None, allow_missing: bool = False,
+) -> results.Run:  # fmt: skip
+    """A finished run, as a page shows it; trained here only where there is none, or where `train` asks for it.
+
+    With `own` the user's run comes before the published one; the rest is as for `open_study` and `run`.
+    """
+    if not train:
+        try:
+            kept = results.read_run(results.folder(profile.name, own=own) / setup.slug / results.run_name(seed, group))
+            if kept.has_clouds:  # of most published runs the measures alone are kept
+                return _drawn(kept, profile, always=True) if own else kept
+        except ClapleakError:
+            pass  # absent or of another schema: it is made below
+    study = open_study(profile, data_root=data_root, allow_missing=allow_missing)
+    return _drawn(run(study, setup, seed=seed, group=group), profile, always=True)
+
+
+def weights(run: results.Run) -> Path:
+    """The file that training leaves beside its results; it does not travel with them."""
+    return _folders(run.profile, run.slug, run.seed, run.group)[0] / "model.safetensors"
+
+
+def load_trained(run: results.Run) -> Clap:
+    """The network that gave the results of a run. ClapleakError where its weights are not on this machine."""
+    from clapleak import checkpoints, models, parallel
+
+    profile, kept = load_profile(run.profile), checkpoints.load_weights(weights(run), run.metrics["ids"]["training"])
+    if kept is None:
+        group = "" if run.group is None else f" --group {run.group}"
+        remedy = f"`clapleak train --profile {run.profile} --setup {run.slug} --seed {run.seed}{group}`"
+        raise ClapleakError(f"{weights(run)}: no weights of this very training on this machine; make them by {remedy}")
+    backbone = models.Cnn14(profile.audio.mel_bins, len(kept[0]["audio.fc_audioset.bias"]), profile.audio_encoder)
+    model = models.Clap(backbone, models.load_text_encoder(profile.text_encoder), profile)
+    model.load_state_dict(kept[0], strict=False)
+    return model.to(parallel.pick_device(profile.compute)).eval()
