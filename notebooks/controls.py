@@ -23,44 +23,42 @@
 
 # %%
 # %matplotlib inline
-import numpy as np
 import pandas as pd
 from IPython.display import HTML
 from myst_nb import glue
 
-from clapleak import figures
-from clapleak.config import DOSES, LEAKED, MATCHED, PRETRAININGS, SETUPS
+from clapleak import results
+from clapleak.book import analysis, figures, tables
+from clapleak.setups import FILTERS, MATCHED, PRETRAININGS, SETUPS, SHARES
 
 # %% tags=["parameters"]
-profile = "mini"  # the embedded world
+profile = "mini"  # synthetic sounds
 real_profile = "esc50"  # real sounds
-long_profile = "mini-long"  # the embedded world, trained to the end
+long_profile = "mini-long"  # synthetic sounds, trained to the end
+own = False  # show the runs of this machine (build/results) instead of the published ones
 
 # %%
-ours = figures.controls_or_note(profile, [*SETUPS, *MATCHED])
-real = figures.controls_or_note(real_profile, [*SETUPS, *MATCHED])
+folder, real_folder, long_folder = (results.folder(name, own=own) for name in (profile, real_profile, long_profile))
+ours, real = (tables.table_or_note(place, [*SETUPS, *MATCHED]) for place in (folder, real_folder))
 
 
 # %%
 def drops(runs):
     """Accuracy of the three trainings, and the two parts of the drop: mean and standard deviation over runs."""
-    wide = runs.assign(group=runs["group"].fillna(-1)).pivot(
-        index=["pretraining", "group", "seed"], columns="training", values="accuracy"
-    ).astype(float)[["dirty", "matched", "clean"]]
-    wide["less data (dirty - matched)"] = wide["dirty"] - wide["matched"]
-    wide["leakage (matched - clean)"] = wide["matched"] - wide["clean"]
-    return wide.groupby("pretraining").agg(figures.spread).reindex(PRETRAININGS)
+    table = analysis.accuracy_drop(runs).groupby("pretraining").agg(tables.spread).reindex(PRETRAININGS)
+    return table.rename(columns={"less data": "less data (dirty - matched)", "leakage": "leakage (matched - clean)"})
 
 
 # %% [markdown]
-# ## The embedded world
+# ## Synthetic sounds
 
 # %%
 if len(ours):
-    display(HTML(figures.origin(profile, ours)), drops(ours))
+    display(HTML(tables.origin(folder, ours)), drops(ours))
 
-# %% tags=["hide-input"] mystnb={"figure": {"name": "controls-mini", "caption": "Accuracy with all pairs (dirty), with fewer pairs that still leak (matched) and with equally few that do not leak (clean): embedded world (synthetic). Not in the paper."}, "image": {"alt": "Bars of accuracy for dirty, matched and clean training, grouped by pre-training, on the embedded world. The numbers stand in the table above."}}
-figures.controls(ours, title="Three trainings, embedded world")
+# %% tags=["hide-input"] mystnb={"figure": {"name": "controls-mini", "caption": "Accuracy with all pairs (dirty), with fewer pairs that still leak (matched) and with equally few that do not leak (clean): synthetic sounds. Not in the paper."}, "image": {"alt": "Bars of accuracy for dirty, matched and clean training, grouped by pre-training, on synthetic sounds. The numbers stand in the table above."}}
+trainings = [f"{p}-{t}" for p in PRETRAININGS for t in ("dirty", "matched", "clean")]
+figures.headline(ours, slugs=trainings, title="Three trainings, synthetic sounds")
 
 # %% [markdown]
 # ## Real sounds
@@ -69,17 +67,17 @@ figures.controls(ours, title="Three trainings, embedded world")
 
 # %%
 if len(real):
-    display(HTML(figures.origin(real_profile, real)), drops(real))
+    display(HTML(tables.origin(real_folder, real)), drops(real))
 
 # %% tags=["hide-input"] mystnb={"figure": {"name": "controls-real", "caption": "The same on real ESC-50, split by class. Not in the paper."}, "image": {"alt": "Bars of accuracy for dirty, matched and clean training, grouped by pre-training, on real ESC-50. The numbers stand in the table above."}}
-figures.controls(real, title="Three trainings, real ESC-50 split by class")
+figures.headline(real, slugs=trainings, title="Three trainings, real ESC-50 split by class")
 
 
 # %%
 def leaked_share(runs):
     """Share of the drop from dirty to clean that is leakage, of the means over all runs; NaN without runs."""
-    means = runs.groupby("training")["accuracy"].mean().reindex(["dirty", "matched", "clean"]).astype(float)
-    return float((means["matched"] - means["clean"]) / (means["dirty"] - means["clean"]))
+    means = analysis.accuracy_drop(runs).mean()
+    return float(means["leakage"] / (means["leakage"] + means["less data"]))
 
 
 # %% tags=["remove-input"]
@@ -101,7 +99,7 @@ glue("holds", sum(leaked_share(runs) > 0.5 for runs in (ours, real)), display=Fa
 # not fallen for so long that a lower learning rate was tried as well.
 
 # %%
-long = figures.controls_or_note(long_profile, SETUPS)
+long = tables.table_or_note(long_folder)
 paired = ours.merge(long, on=["setup", "seed"], suffixes=("", "_long"))
 paired["gain"] = paired["accuracy_long"] - paired["accuracy"]
 
@@ -110,20 +108,20 @@ def longer(slug):
     """Accuracy after the short and the long training, what time adds (mean ± deviation), and epochs of the long one."""
     runs = paired[paired["setup"] == slug]
     columns = {"accuracy": profile, "accuracy_long": long_profile, "gain": "gain"}
-    row = {new: figures.spread(runs[old]) for old, new in columns.items()}
+    row = {new: tables.spread(runs[old]) for old, new in columns.items()}
     return {**row, "epochs": f"{runs['epochs_long'].mean():.0f}"}
 
 
 # %%
 if len(paired):
-    display(HTML(figures.origin(long_profile, long)), pd.DataFrame({slug: longer(slug) for slug in figures.SLUGS}).T)
+    display(HTML(tables.origin(long_folder, long)), pd.DataFrame({slug: longer(slug) for slug in tables.SLUGS}).T)
 
-# %% tags=["hide-input"] mystnb={"figure": {"name": "controls-long", "caption": "Accuracy of the six setups when training ends by the validation loss: embedded world (synthetic), profile mini-long. Not in the paper."}, "image": {"alt": "Bars of zero-shot accuracy of the six setups after the long training. The numbers stand in the table above."}}
-figures.headline(long, None, title="Trained to the end, embedded world")
+# %% tags=["hide-input"] mystnb={"figure": {"name": "controls-long", "caption": "Accuracy of the six setups when training ends by the validation loss: synthetic sounds, profile mini-long. Not in the paper."}, "image": {"alt": "Bars of zero-shot accuracy of the six setups after the long training. The numbers stand in the table above."}}
+figures.headline(long, title="Trained to the end, synthetic sounds")
 
 # %% tags=["remove-input"]
-gains, after = (paired.groupby("setup")[name].mean().reindex(figures.SLUGS) for name in ("gain", "accuracy_long"))
-before = paired.groupby("setup")["accuracy"].mean().reindex(figures.SLUGS)
+gains, after = (paired.groupby("setup")[name].mean().reindex(tables.SLUGS) for name in ("gain", "accuracy_long"))
+before = paired.groupby("setup")["accuracy"].mean().reindex(tables.SLUGS)
 glue("most", gains.idxmax() if len(paired) else "(no results)", display=False)
 glue("most_by", float(gains.max()) if len(paired) else 0.0, display=False)
 glue("least", gains.idxmin() if len(paired) else "(no results)", display=False)
@@ -131,68 +129,65 @@ glue("least_by", float(gains.min()) if len(paired) else 0.0, display=False)
 
 # %% tags=["remove-input"]
 for key, means in (("before", before), ("after", after)):
-    doors = figures.opened(means)
-    glue(f"captions_{key}", float(np.mean(doors["captions"])) if len(paired) else 0.0, display=False)
-    glue(f"labels_{key}", float(np.mean(doors["pre-training"])) if len(paired) else 0.0, display=False)
+    gained = analysis.mean_gains(means)
+    glue(f"captions_{key}", gained["captions"] if len(paired) else 0.0, display=False)
+    glue(f"labels_{key}", gained["pre-training"] if len(paired) else 0.0, display=False)
 
 # %% [markdown]
-# ## The dose: how accuracy grows with the leak
+# ## How accuracy grows with the share of the leaks
 #
 # With clean pre-training, some of the leaking pairs are put back, drawn at random. Training grows with them, so the
 # curve has both causes in it; the figures above say how much of it is leakage.
 
 # %%
-dose = figures.controls_or_note(profile, list(DOSES))
-if len(dose):
-    table = dose.groupby("training")[["accuracy", "pairs"]].agg({"accuracy": ["mean", "std"], "pairs": "mean"})
-    table = table.reindex(list(LEAKED)).set_axis(["accuracy", "standard deviation", "pairs"], axis=1)
-    shares = [f"{share:.0%}" for share in LEAKED.values()]
-    display(table.assign(pairs=table["pairs"].round(0).astype(int), share=shares).round(3))
+shares = tables.table_or_note(folder, SHARES)
+trainings = [setup.training for setup in SHARES]
+if len(shares):
+    table = shares.groupby("training")[["accuracy", "pairs"]].agg({"accuracy": ["mean", "std"], "pairs": "mean"})
+    table = table.reindex(trainings).set_axis(["accuracy", "standard deviation", "pairs"], axis=1)
+    put_back = [f"{FILTERS[training].share:.0%}" for training in trainings]
+    display(table.assign(pairs=table["pairs"].round(0).astype(int), share=put_back).round(3))
 
-# %% tags=["hide-input"] mystnb={"figure": {"name": "dose", "caption": "Dose and response: accuracy over the share of the leaking pairs in training, clean pre-training, embedded world (synthetic). Not in the paper."}, "image": {"alt": "A curve of accuracy over the share of leaking pairs, from none to all. The numbers stand in the table above."}}
-figures.doses(dose)
+# %% tags=["hide-input"] mystnb={"figure": {"name": "shares", "caption": "Accuracy over the share of the leaking pairs in training, clean pre-training, synthetic sounds. Not in the paper."}, "image": {"alt": "A curve of accuracy over the share of leaking pairs, from none to all. The numbers stand in the table above."}}
+figures.shares(shares)
 
 # %% [markdown]
 # ## What to notice
 #
-# - In the embedded world the filter takes away {glue:text}`lost` of the pairs, yet of the drop in accuracy
+# - On synthetic sounds the filter takes away {glue:text}`lost` of the pairs, yet of the drop in accuracy
 #   at least {glue:text}`ours` is leakage, and the rest at most is loss of data. On real ESC-50 it is {glue:text}`real`; there clean
 #   training ends at an accuracy of {glue:text}`floor:.2f` on average, where guessing gives {glue:text}`guess:.2f`.
 # - So the paper's design confounds the two. For the captions more than half of the drop is leakage in
-#   {glue:text}`holds` of our two worlds. For the pre-training we have no such control.
+#   {glue:text}`holds` of our two data sets. For the pre-training we have no such control.
 # - Time changes {glue:text}`most` most ({glue:text}`most_by:+.2f`) and adds least to {glue:text}`least`
 #   ({glue:text}`least_by:+.2f`). Leaks in the captions are worth {glue:text}`captions_before:.2f` in the short training
 #   and {glue:text}`captions_after:.2f` in the long one, leaks in the pre-training {glue:text}`labels_before:.2f` and
 #   {glue:text}`labels_after:.2f`.
-# - What a leaked caption teaches is another question: [which side does a leak move?](sides.ipynb)
+# - What a leaked caption teaches is another question: [which embedding does a leak move?](centroids.ipynb)
 #
 # ## Exercises
 #
 # **1. Half of the leaks.** Does a training set with half of the leaks give half of the gain?
 
 # %% tags=["hide-cell"]
-means = dose.groupby("training")["accuracy"].mean().reindex(list(LEAKED)).astype(float)
+means = shares.groupby("training")["accuracy"].mean().reindex(trainings)
 gain = (means - means["clean"]) / (means["dirty"] - means["clean"])
 print(f"Half of the leaks give {gain['leak50']:.0%} of the gain.")
 gain.round(2).to_frame("share of the gain")
 
 # %% [markdown]
-# **2. Who gains most?** With which pre-training does the missing leak cost most points? Think of what the audio side
-# must already hear for a leaked word to help.
+# **2. Who gains most?** With which pre-training does the missing leak cost most points? Think of what the audio
+# encoder must already tell apart for a leaked word to help.
 
 # %% tags=["hide-cell"]
-wide = ours.astype({"accuracy": float}).groupby(["pretraining", "training"], sort=False)["accuracy"].mean().unstack()
-wide = wide.reindex(columns=["matched", "clean"])
-(wide["matched"] - wide["clean"]).sort_values(ascending=False).round(2).to_frame("leakage")
+analysis.accuracy_drop(ours).groupby("pretraining")[["leakage"]].mean().sort_values("leakage", ascending=False).round(2)
 
 # %% [markdown]
 # **3. Could it be the seed?** In how many single runs is a smaller dirty set worse than the whole one, and in how many
 # is a clean set worse than that?
 
 # %% tags=["hide-cell"]
-for name, runs in (("embedded world", ours), ("real ESC-50", real)):
-    keys = ["pretraining", "group", "seed"]
-    runs = runs.assign(group=runs["group"].fillna(-1)).pivot(index=keys, columns="training", values="accuracy")
-    runs = runs.reindex(columns=["dirty", "matched", "clean"])
-    less, leak = (runs["dirty"] > runs["matched"]).sum(), (runs["matched"] > runs["clean"]).sum()
-    print(f"{name}: less data costs in {less} of {len(runs)} runs, missing leaks in {leak}")
+for name, runs in (("synthetic sounds", ours), ("real ESC-50", real)):
+    parts = analysis.accuracy_drop(runs)
+    less, leak = (parts["less data"] > 0).sum(), (parts["leakage"] > 0).sum()
+    print(f"{name}: less data costs in {less} of {len(parts)} runs, missing leaks in {leak}")

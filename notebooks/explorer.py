@@ -16,39 +16,43 @@
 # **Question:** where does a sound stand in each of the six setups, what does each take it for, and what does it sound
 # like?
 #
-# The six maps of E_a are [Figure 2](fig2_tsne_audio.ipynb) again, side by side and to be touched: point at a clip, and
-# the same clip is ringed in all six. Below each map stand the labels nearest to it. A click plays the sound.
+# The six maps of E_a are [Figure 2](fig2_tsne_audio.ipynb) again, side by side: point at a clip, and the same clip is
+# ringed in all six. Below each map stand the labels nearest to it. A click plays the sound.
 
 # %%
 # %matplotlib inline
+from html import escape
+
 import numpy as np
 import pandas as pd
 from IPython.display import HTML
 from myst_nb import glue
 
-from clapleak import explorer, figures, metrics, pages
+from clapleak import metrics, results
+from clapleak.book import explorer, figures, site, tables
 
 # %% tags=["parameters"]
-profile = "mini"  # the embedded world
+profile = "mini"  # synthetic sounds
 real_profile = "esc50"  # real sounds
 seed = 0  # run that is shown
+own = False  # show the runs of this machine (build/results) instead of the published ones
 
 # %%
-titles = {profile: "embedded world (synthetic)", real_profile: "real ESC-50, group {}"}
-worlds, shown = [], {}
+titles = {profile: "synthetic sounds", real_profile: "real ESC-50, group {}"}
+shown = {}
 for name, title in titles.items():
-    runs = [run for run in figures.runs_or_note(name) if run.seed == seed]
+    runs = [run for run in tables.clouds_or_note(results.folder(name, own=own)) if run.seed == seed]
     for group in dict.fromkeys(run.group for run in runs):
         shown[title.format(group)] = [run for run in runs if run.group == group]
-worlds = [explorer.world(runs, title) for title, runs in shown.items()]
+data_sets = [explorer.data_set(runs, title) for title, runs in shown.items()]
 
 # %% [markdown]
 # ## Six maps, one clip
 
 # %% tags=["hide-input"]
-HTML(explorer.element(worlds))
+HTML(explorer.element(data_sets))
 
-# %% tags=["remove-input"] mystnb={"figure": {"name": "explorer-still", "caption": "The six maps as a picture: t-SNE of E_a on the embedded world; left dirty training, right clean training."}, "image": {"alt": "Six t-SNE maps of the audio embeddings of all test clips; Figure 2 describes them."}}
+# %% tags=["remove-input"] mystnb={"figure": {"name": "explorer-still", "caption": "The six maps as a picture: t-SNE of E_a on synthetic sounds; left dirty training, right clean training."}, "image": {"alt": "Six t-SNE maps of the audio embeddings of all test clips; Figure 2 describes them."}}
 figures.six_clouds(shown.get(titles[profile], []))
 
 # %% [markdown]
@@ -66,7 +70,7 @@ figures.six_clouds(shown.get(titles[profile], []))
 #
 # ## Where to begin
 #
-# Clips that only the setup with both doors open names rightly, and with the widest margin over the next label:
+# Clips that only dirty-dirty, the setup with both kinds of leaks, names rightly, and with the widest margin over the next label:
 
 # %%
 def margin(run):
@@ -80,28 +84,28 @@ def margin(run):
 
 runs = shown.get(titles[profile], [])
 clips = runs[0].embeddings["clips"] if runs else []
-margins = pd.DataFrame({run.slug: margin(run) for run in runs}, index=clips).reindex(columns=figures.SLUGS)
+margins = pd.DataFrame({run.slug: margin(run) for run in runs}, index=clips).reindex(columns=tables.SLUGS)
 
 # %% tags=["hide-input"]
 won = margins.gt(0)
 only = margins[won["dirty-dirty"] & (won.sum(axis=1) == 1)].nlargest(6, "dirty-dirty").index
-players = [f"<figure><figcaption>{clip.split('/', 1)[1]}</figcaption>{pages.player(clip, title=clip)}</figure>" for clip in only]
+players = [f"<figure><figcaption>{escape(clip.split('/', 1)[1])}</figcaption>{site.player(clip, title=clip)}</figure>" for clip in only]
 HTML('<div class="sounds">' + "".join(players) + "</div>")
 
 # %% tags=["remove-input"]
 glue("clips", len(margins), display=False)
 glue("all_right", int(won.all(axis=1).sum()), display=False)
 glue("none_right", int((won.sum(axis=1) == 0).sum()), display=False)
-glue("only_open", int((won["dirty-dirty"] & (won.sum(axis=1) == 1)).sum()), display=False)
-glue("only_shut", int((won["clean-clean"] & ~won["dirty-dirty"]).sum()), display=False)
+glue("only_dirty", int((won["dirty-dirty"] & (won.sum(axis=1) == 1)).sum()), display=False)
+glue("only_clean", int((won["clean-clean"] & ~won["dirty-dirty"]).sum()), display=False)
 
 # %% [markdown]
 # ## What to notice
 #
 # - Of {glue:text}`clips` clips, {glue:text}`all_right` are named rightly by all six setups and {glue:text}`none_right`
 #   by none. Listen to some of the latter: would you have known?
-# - {glue:text}`only_open` clips are named by the setup with both doors open alone.
-# - {glue:text}`only_shut` clips go the other way: clean-clean names them, dirty-dirty does not. A leak helps on average
+# - {glue:text}`only_dirty` clips are named rightly by dirty-dirty alone.
+# - {glue:text}`only_clean` clips go the other way: clean-clean names them, dirty-dirty does not. A leak helps on average
 #   and not clip by clip.
 # - A clip inside its cluster can still carry the wrong name: the cluster is made by the sounds, the name by the labels
 #   beside it.

@@ -15,7 +15,7 @@
 #
 # **Question:** can one see a leak in the embeddings alone, without knowing the training data?
 #
-# The paper flattens E_a, the audio side of the joint space, with t-SNE: one panel a setup.
+# The paper flattens E_a, the audio embedding, with t-SNE: one panel a setup.
 
 # %%
 # %matplotlib inline
@@ -24,24 +24,27 @@ from IPython.display import HTML
 from myst_nb import glue
 from sklearn.metrics import pairwise_distances
 
-from clapleak import figures, results
+from clapleak import results
+from clapleak.book import figures, tables
 
 # %% tags=["parameters"]
-profile = "mini"  # the embedded world
+profile = "mini"  # synthetic sounds
 real_profile = "esc50"  # real sounds
 seed = 0  # run that is shown
+own = False  # show the runs of this machine (build/results) instead of the published ones
 
 # %%
-runs = [run for run in results.read_runs(profile) if run.seed == seed]
-ours, real = figures.table_or_note(profile), figures.table_or_note(real_profile)
+folder, real_folder = results.folder(profile, own=own), results.folder(real_profile, own=own)
+runs = [run for run in tables.clouds_or_note(folder) if run.seed == seed]
+real_runs = [run for run in tables.clouds_or_note(real_folder) if run.seed == seed and run.group == 0]
 
 # %% [markdown]
-# ## Six setups, embedded world
+# ## Six setups, synthetic sounds
 #
 # Fifty classes; colour and shape of a point together stand for its class. The page of each setup has its panel larger
 # and with names.
 
-# %% tags=["hide-input"] mystnb={"figure": {"name": "fig2", "caption": "Paper Figure 2 a to f, ours: t-SNE of E_a on the embedded world. Left: dirty training; right: clean training. Top to bottom: dirty, clean, no pre-training."}, "image": {"alt": "Six t-SNE maps of audio embeddings. The silhouette of each stands in its title and in the table below."}}
+# %% tags=["hide-input"] mystnb={"figure": {"name": "fig2", "caption": "Paper Figure 2 a to f, ours: t-SNE of E_a on synthetic sounds. Left: dirty training; right: clean training. Top to bottom: dirty, clean, no pre-training."}, "image": {"alt": "Six t-SNE maps of audio embeddings. The silhouette of each stands in its title and in the table below."}}
 figures.six_clouds(runs)
 
 # %% [markdown]
@@ -50,9 +53,8 @@ figures.six_clouds(runs)
 # The first group of target classes.
 
 # %% tags=["hide-input"] mystnb={"figure": {"name": "fig2-real", "caption": "The same on real ESC-50, one group of target classes that a clean model never met."}, "image": {"alt": "Six t-SNE maps of audio embeddings of real clips, with class names."}}
-if len(real):
-    first = [run for run in results.read_runs(real_profile) if run.seed == seed and run.group == 0]
-    display(figures.six_clouds(first))
+if real_runs:
+    display(figures.six_clouds(real_runs))
 
 # %% [markdown]
 # ## What the eye sees, counted
@@ -74,7 +76,7 @@ table = pd.DataFrame({"setup": [run.slug for run in runs]})
 table["neighbour of the same class"] = [same_class_neighbour(run) for run in runs]
 table["silhouette of E_a"] = [run.metrics["silhouette"]["E_a"] for run in runs]
 table = table.set_index("setup")
-display(HTML(figures.origin(profile, ours[ours["seed"] == seed])))
+display(HTML(tables.origin(folder, tables.table_or_note(folder).query("seed == @seed"))))
 table.round(2)
 
 # %% tags=["remove-input"]
@@ -85,7 +87,7 @@ glue("chance", float(runs[0].metrics["chance"]), display=False)
 
 # %% tags=["remove-input"]
 right = {run.slug: run.metrics["accuracy"] for run in runs}
-for key, slug in (("leak", "dirty-dirty"), ("shut", "dirty-clean"), ("labels", "clean-dirty")):
+for key, slug in (("leak", "dirty-dirty"), ("captions", "dirty-clean"), ("labels", "clean-dirty")):
     glue(f"same_{key}", float(table.iloc[:, 0].get(slug, float("nan"))), display=False)
     glue(f"right_{key}", float(right.get(slug, float("nan"))), display=False)
 
@@ -96,10 +98,10 @@ for key, slug in (("leak", "dirty-dirty"), ("shut", "dirty-clean"), ("labels", "
 # - With neither leaks nor pre-training {glue:text}`untrained:.2f` of the clips have a nearest neighbour of their own
 #   class, where about {glue:text}`chance:.2f` would by chance.
 # - Can one see a leak? From dirty-dirty to dirty-clean the leaks in the captions go: accuracy changes from
-#   {glue:text}`right_leak:.2f` to {glue:text}`right_shut:.2f`, the share of neighbours of the same class from
-#   {glue:text}`same_leak:.2f` to {glue:text}`same_shut:.2f`. What changes less can be seen less. From dirty-dirty to
-#   clean-dirty the leaks in the pre-training go instead: {glue:text}`right_labels:.2f` and {glue:text}`same_labels:.2f`;
-#   [which side a leak moves](sides.ipynb) looks where the rest has gone.
+#   {glue:text}`right_leak:.2f` to {glue:text}`right_captions:.2f`, the share of neighbours of the same class from
+#   {glue:text}`same_leak:.2f` to {glue:text}`same_captions:.2f`. Only the second change can be seen on a map of sounds. From
+#   dirty-dirty to clean-dirty the leaks in the pre-training go instead: {glue:text}`right_labels:.2f` and
+#   {glue:text}`same_labels:.2f`; [which embedding a leak moves](centroids.ipynb) asks where the difference comes from.
 # - Two maps of equal silhouette can look different. t-SNE chooses what to keep.
 #
 # ## Exercises

@@ -11,7 +11,7 @@
 # ---
 
 # %% [markdown]
-# # Figure 3: the text side keeps its own order
+# # Figure 3: the text embedding keeps its own order
 #
 # **Question:** do labels move to where their sounds are, or do they stay ordered by meaning?
 #
@@ -25,19 +25,21 @@ import pandas as pd
 from IPython.display import HTML
 from myst_nb import glue
 
-from clapleak import figures, metrics, results
+from clapleak import metrics, results
+from clapleak.book import figures, tables
 
 # %% tags=["parameters"]
-profile = "mini"  # the embedded world
+profile = "mini"  # synthetic sounds
 setup = "clean-clean"  # as in the paper
 seed = 0  # run that is shown
+own = False  # show the runs of this machine (build/results) instead of the published ones
 
 # %%
-runs = [run for run in results.read_runs(profile) if run.slug == setup]
-run = next(r for r in runs if r.seed == seed)
+folder = results.folder(profile, own=own)
+run = next(run for run in tables.clouds_or_note(folder) if run.slug == setup and run.seed == seed)
 classes = [str(c) for c in run.embeddings["classes"]]
 
-# %% tags=["hide-input"] mystnb={"figure": {"name": "fig3", "caption": "Paper Figure 3, ours: t-SNE of the label embeddings E_t after clean pre-training and clean training (embedded world; the labels and the text encoder are real)."}, "image": {"alt": "t-SNE map of the fifty label embeddings, each with its name; the nearest pairs are listed below."}}
+# %% tags=["hide-input"] mystnb={"figure": {"name": "fig3", "caption": "Paper Figure 3, ours: t-SNE of the label embeddings E_t after clean pre-training and clean training (synthetic sounds; the labels and the text encoder are real)."}, "image": {"alt": "t-SNE map of the fifty label embeddings, each with its name; the nearest pairs are listed below."}}
 figures.text_map(run.map["E_t"], classes, title=f"E_t, {setup}")
 
 # %% [markdown]
@@ -60,7 +62,7 @@ first, second = np.triu_indices(len(classes), 1)
 pairs = pd.DataFrame({"one": np.array(classes)[first], "other": np.array(classes)[second]})
 pairs["cosine in E_t"], pairs["cosine in E_a"] = text[first, second], audio[first, second]
 pairs["rank in E_a"] = pairs["cosine in E_a"].rank(ascending=False).astype(int)
-HTML(pairs.nlargest(12, "cosine in E_t").to_html(index=False, float_format="{:.2f}".format))
+HTML(tables.html_table(pairs.nlargest(12, "cosine in E_t")))
 
 # %% [markdown]
 # The pairs that the paper names:
@@ -82,9 +84,9 @@ glue("agreement", r, display=False)
 #
 # - Of {glue:text}`pairs` pairs, rank 1 is the closest. Pairs that share a word rank high in text; see where their
 #   sounds rank. These are ranks of class means in one run; [what the eye claims, counted](neighbours.ipynb) ranks by
-#   mixed neighbours over all seeds, so its numbers differ.
-# - Over all pairs the correlation of closeness in text and closeness in sound is {glue:text}`agreement:.2f`. At 1 the
-#   two sides would tell the same story.
+#   mixed neighbours, so its numbers differ.
+# - Over all pairs the correlation of closeness in text and closeness in sound is {glue:text}`agreement:.2f`. At 1 both
+#   would put the pairs in the same order.
 # - The paper shows this map for ESC-50's labels. Labels and text encoder are real here as well; the training data are
 #   synthetic.
 #
@@ -95,7 +97,7 @@ glue("agreement", r, display=False)
 
 # %% tags=["hide-cell"]
 apart = pairs.assign(gap=pairs["cosine in E_a"] - pairs["cosine in E_t"])
-HTML(apart.nlargest(5, "gap").to_html(index=False, float_format="{:.2f}".format))
+HTML(tables.html_table(apart.nlargest(5, "gap")))
 
 # %% [markdown]
 # **2. The power of a word.** How much closer are two labels that share a word, in text and in sound?

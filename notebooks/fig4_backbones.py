@@ -24,23 +24,25 @@ import numpy as np
 import pandas as pd
 from myst_nb import glue
 
-from clapleak import figures, metrics, results
+from clapleak import metrics, results
+from clapleak.book import figures, tables
 
 # %% tags=["parameters"]
-profile = "mini"  # the embedded world
+profile = "mini"  # synthetic sounds
 real_profile = "esc50"  # real sounds
 seed = 0  # run that is shown
+own = False  # show the runs of this machine (build/results) instead of the published ones
 
 # %%
-backbones = results.read_backbones(profile)
-shown = {run.pretraining: run for run in backbones if run.seed == seed}
+folder, real_folder = results.folder(profile, own=own), results.folder(real_profile, own=own)
+shown = {run.pretraining: run for run in results.read_backbones(folder) if run.seed == seed}
 labels = {name: run.embeddings["labels"].astype(int) for name, run in shown.items()}
 classes = [str(c) for c in shown["dirty"].embeddings["classes"]]
 
-# %% tags=["hide-input"] mystnb={"figure": {"name": "fig4a", "caption": "Paper Figure 4a, ours: t-SNE of x_a, dirty pre-training, no cross-modal training (embedded world, synthetic)."}, "image": {"alt": "t-SNE map of the clips by the audio network that was pre-trained on all labels."}}
+# %% tags=["hide-input"] mystnb={"figure": {"name": "fig4a", "caption": "Paper Figure 4a, ours: t-SNE of x_a, dirty pre-training, no cross-modal training (synthetic sounds)."}, "image": {"alt": "t-SNE map of the clips by the audio network that was pre-trained on all labels."}}
 figures.cloud(shown["dirty"].map["x_a"], labels["dirty"], classes, title="(a) x_a, dirty pre-training")
 
-# %% tags=["hide-input"] mystnb={"figure": {"name": "fig4b", "caption": "Paper Figure 4b, ours: t-SNE of x_a, clean pre-training, no cross-modal training (embedded world, synthetic)."}, "image": {"alt": "t-SNE map of the clips by the audio network that never met the test labels."}}
+# %% tags=["hide-input"] mystnb={"figure": {"name": "fig4b", "caption": "Paper Figure 4b, ours: t-SNE of x_a, clean pre-training, no cross-modal training (synthetic sounds)."}, "image": {"alt": "t-SNE map of the clips by the audio network that never met the test labels."}}
 figures.cloud(shown["clean"].map["x_a"], labels["clean"], classes, title="(b) x_a, clean pre-training")
 
 # %% tags=["hide-input"] mystnb={"figure": {"name": "fig4c", "caption": "Paper Figure 4c, ours: t-SNE of x_t, the labels in the text encoder before any training."}, "image": {"alt": "t-SNE map of the fifty label embeddings of the text encoder, each with its name."}}
@@ -53,19 +55,19 @@ figures.text_map(shown["dirty"].map["x_t"], classes, title="(c) x_t, before trai
 # pre-training.
 
 # %%
-def before_and_after(name):
+def before_and_after(folder):
     """Mean silhouette of x_a before cross-modal training, and after it with dirty and clean captions."""
-    runs = results.read_backbones(name)
+    runs = results.read_backbones(folder)
     before = pd.DataFrame([{"before": r.metrics["silhouette"]["x_a"], "pretraining": r.pretraining} for r in runs])
-    after = results.table(name).groupby(["pretraining", "training"])["silhouette_x_a"].mean().unstack()
+    after = results.table(folder).groupby(["pretraining", "training"])["silhouette_x_a"].mean().unstack()
     table = before.groupby("pretraining").mean()
     return table.join(after.add_prefix("after, captions ")).reindex(["dirty", "clean"])
 
 
-tables = {"embedded world (synthetic)": before_and_after(profile)}
-if len(figures.table_or_note(real_profile)):
-    tables["real ESC-50"] = before_and_after(real_profile)
-table = pd.concat(tables, names=["sounds", "pre-training"])
+parts = {"synthetic sounds": before_and_after(folder)}
+if len(tables.table_or_note(real_folder)):
+    parts["real ESC-50"] = before_and_after(real_folder)
+table = pd.concat(parts, names=["sounds", "pre-training"])
 table.round(2)
 
 # %% tags=["remove-input"]
@@ -76,7 +78,7 @@ glue("rise", float(change.max()), display=False)
 glue("largest", float(change.loc[change.abs().idxmax()]), display=False)
 glue("where", ", ".join(change.abs().idxmax()).replace("after, captions ", "captions "), display=False)
 for name in ("dirty", "clean"):
-    glue(f"before_{name}", float(table.loc[("embedded world (synthetic)", name), "before"]), display=False)
+    glue(f"before_{name}", float(table.loc[("synthetic sounds", name), "before"]), display=False)
 
 # %% [markdown]
 # ## What to notice
@@ -85,7 +87,7 @@ for name in ("dirty", "clean"):
 #   {glue:text}`better` of {glue:text}`cases` cases, by at most {glue:text}`rise:.2f`. The largest change either way is
 #   {glue:text}`largest:+.2f` ({glue:text}`where`).
 # - Map (c) is ordered by meaning before a single sound was heard: compare it with [Figure 3](fig3_tsne_text.ipynb).
-# - Clean pre-training was given no label of the test classes. What order map (b) has comes from other sounds: on the embedded world
+# - Clean pre-training was given no label of the test classes. What order map (b) has comes from other sounds: on synthetic sounds
 #   its silhouette is {glue:text}`before_clean:.2f`, that of map (a) {glue:text}`before_dirty:.2f`.
 #
 # ## Exercises
@@ -102,14 +104,14 @@ def ranks(run, space):
 
 
 # %% tags=["hide-cell"]
-trained = {run.slug: run for run in results.read_runs(profile) if run.seed == seed}
+trained = {run.slug: run for run in tables.clouds_or_note(folder) if run.seed == seed}
 for name, before in shown.items():
     after = ranks(trained[f"{name}-clean"], "E_a")
     for one, other in ranks(before, "x_a").nsmallest(3).index:
         print(f"{name} pre-training: {one} and {other}, then number {after[one, other]:.0f} in E_a")
 
 # %% [markdown]
-# **2. How much does a backbone know alone?** Half of the test clips give a mean for each class in x_a, the other half
+# **2. How much does a backbone know by itself?** Half of the test clips give a mean for each class in x_a, the other half
 # go to the nearest mean. Predict how often that is right with dirty and with clean pre-training, without any text.
 
 # %% tags=["hide-cell"]

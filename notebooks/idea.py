@@ -226,7 +226,7 @@ pd.DataFrame({"sound of": pairs, "is taken for": [pairs[c] for c in nearest]})
 # %% [markdown]
 # ## What training can and cannot repair
 #
-# Suppose that the audio backbone hears fire and click alike, and that the arrows of the sounds stay where they are.
+# Suppose that the audio encoder cannot tell fire from click, and that the arrows of the sounds stay where they are.
 # Only the texts may move. We follow the slope of the loss downhill.
 
 # %%
@@ -245,19 +245,19 @@ def move_texts(E_a, angle_t):
 
 
 # %%
-better_ear = directions(np.array([10.0, 95.0, 205.0, 290.0]))  # fire and click sound different
+better_encoder = directions(np.array([10.0, 95.0, 205.0, 290.0]))  # fire and click sound different
 angle_trained, history = move_texts(E_a, angle_t)
-_, history_better = move_texts(better_ear, angle_t)
+_, history_better = move_texts(better_encoder, angle_t)
 
 # %% [markdown]
 # **Predict, then run.** The accuracy can become 1: each text only has to move a little. But what happens to the
-# probabilities of fire and click, and can the loss come as low as for a better ear?
+# probabilities of fire and click, and can the loss come as low as for a better audio encoder?
 
-# %% mystnb={"figure": {"name": "idea-trained", "caption": "The texts have moved to their sounds, but fire and click cannot be told apart with confidence: the loss stays above that of a better ear."}, "image": {"alt": "Left: unit circle after training; the texts F and M lie on both sides of the two sounds. Right: two curves of the loss over the steps; the one for sounds that coincide levels off well above the one for sounds that differ, which comes near 0."}}
+# %% mystnb={"figure": {"name": "idea-trained", "caption": "The texts have moved to their sounds, but fire and click cannot be told apart with confidence: the loss stays above that of a better audio encoder."}, "image": {"alt": "Left: unit circle after training; the texts F and M lie on both sides of the two sounds. Right: two curves of the loss over the steps; the one for sounds that coincide levels off well above the one for sounds that differ, which comes near 0."}}
 fig, (left, right) = plt.subplots(1, 2, figsize=(6.6, 3.2), width_ratios=(1.4, 1), layout="constrained")
 circle(left, angle_a, angle_trained, "after training the texts")
 right.plot(history, color="#0072B2", lw=2, label="fire like click")
-right.plot(history_better, color="#009E73", lw=2, ls="--", label="a better ear")
+right.plot(history_better, color="#009E73", lw=2, ls="--", label="a better encoder")
 right.set(xlabel="step", ylabel="loss", title="loss", ylim=(0, None))
 right.legend(frameon=False)
 right.spines[["top", "right"]].set_visible(False)
@@ -275,12 +275,12 @@ glue("idea_click", float(P[3, 3]), display=False)
 glue("idea_dog", float(P[0, 0]), display=False)
 
 # %% [markdown]
-# The loss falls to {glue:text}`idea_loss_trained:.2f` and stays there; with the better ear it reaches
+# The loss falls to {glue:text}`idea_loss_trained:.2f` and stays there; with the better encoder it reaches
 # {glue:text}`idea_loss_better:.2f`. The dog finds its text with probability {glue:text}`idea_dog:.2f`, the mouse click
 # with {glue:text}`idea_click:.2f` only.
 #
 # All four answers are right here, and a smaller temperature would make them surer: two single arrows are never quite
-# the same. But a real class is a cloud of clips. Where the clouds of two classes overlap on the audio side, the same
+# the same. But a real class is a cloud of clips. Where the clouds of two classes overlap among the audio embeddings, the same
 # place holds clips of both, and then neither a text nor a temperature can name them all rightly.
 #
 # This is how the paper's claim is to be understood: *zero-shot accuracy depends on the clusters that the audio backbone
@@ -292,8 +292,8 @@ glue("idea_dog", float(P[0, 0]), display=False)
 # - The loss compares within a batch. It needs pairs of sound and text, not classes.
 # - Zero-shot classification is a search for the nearest label. Nothing in it checks that the label is new.
 # - Where clips of two classes coincide in $x_a$, no text can separate them.
-# - So there are two doors through which a test label may have come in: the **pre-training** of a backbone and the
-#   captions of the **cross-modal training**. The next page looks for [leaks at both doors](leaks.ipynb).
+# - So there are two leak paths: a test label may have been among the labels of a backbone's **pre-training**, or in the
+#   captions of the **cross-modal training**. The next page looks for [leaks on both paths](leaks.ipynb).
 #
 # ## Exercises
 #
@@ -317,8 +317,8 @@ for tau in (temperature, 10 * temperature):
 print("The nearest text stays the nearest: accuracy does not depend on tau. The loss moves towards log 4.")
 
 # %% [markdown]
-# **3. A better ear.** The sound of the mouse click moves from 212 to 290 degrees, as if a backbone had learnt to tell
+# **3. A better audio encoder.** The sound of the mouse click moves from 212 to 290 degrees, as if a backbone had learnt to tell
 # it from fire. What is the accuracy *before* any training of the texts?
 
 # %% tags=["hide-cell"]
-print(f"accuracy {zero_shot_accuracy(better_ear, E_t, labels):.2f}, with the same texts as at the start")
+print(f"accuracy {zero_shot_accuracy(better_encoder, E_t, labels):.2f}, with the same texts as at the start")

@@ -29,21 +29,27 @@
 
 # %% tags=["hide-input"]
 # %matplotlib inline
+import pandas as pd
+from IPython.display import HTML
 from myst_nb import glue
 
-from clapleak import figures, results
+from clapleak import results
+from clapleak.book import analysis, figures, tables
 
 # %% tags=["parameters"]
-profile = "mini"  # results shown first; the embedded world, synthetic
+profile = "mini"  # synthetic sounds
 real_profile = "esc50"  # results on real recordings, shown beside them
+own = False  # show the runs of this machine (build/results) instead of the published ones
 
 # %% [markdown]
 # ## The result in one picture
 
-# %% tags=["hide-input"] mystnb={"figure": {"name": "headline", "caption": "Zero-shot accuracy of the six setups: ours on the embedded world (synthetic sounds; one dot a seed) and the paper's printed values. A setup is named pre-training first, training second."}, "image": {"alt": "Zero-shot accuracy of the six setups, ours beside the paper's. The numbers stand in the table below."}}
-ours, real = figures.table_or_note(profile), figures.table_or_note(real_profile)
-paper = results.paper()
-figures.headline(ours, paper, title="What leaks are worth")
+# %% tags=["hide-input"] mystnb={"figure": {"name": "headline", "caption": "Zero-shot accuracy of the six setups: ours on synthetic sounds (one dot a seed) and the paper's printed values. A setup is named pre-training first, training second."}, "image": {"alt": "Zero-shot accuracy of the six setups, ours beside the paper's. The numbers stand in the table below."}}
+columns, real_columns = tables.columns(profile, own=own), tables.columns(real_profile, own=own)
+(name, ours), *published = columns.items()
+real = next(iter(real_columns.values()))
+marks = {"paper": tables.printed("accuracy")} | {n: tables.setup_means(t, "accuracy") for n, t in published}
+figures.headline(ours, marks, title="What leaks are worth")
 
 # %% [markdown]
 # ## The result in one table
@@ -52,60 +58,52 @@ figures.headline(ours, paper, title="What leaks are worth")
 # what guessing would give.
 
 # %%
-rows = {"accuracy": "accuracy"}  # of the paper's tables: of ours
-ours_table = figures.beside_paper(ours, paper, rows)["accuracy"]
-real_table = figures.beside_paper(real, paper, rows)["accuracy"]
-table = ours_table[["paper", "ours", "difference"]].rename_axis(None)
-table = table.rename(columns={"ours": f"{profile} (synthetic)"})
-table[f"{real_profile} (real sounds)"] = real_table["ours"]
-chance = [f"{runs['chance'].mean():.2f}" if len(runs) else "–" for runs in (ours, real)]
-table.loc["guessing"] = ["", chance[0], "", chance[1]]
-table
+table = tables.beside_paper(columns, ["accuracy"])["accuracy"].add_suffix(", synthetic")
+table = table.rename(columns={"paper, synthetic": "paper", "difference, synthetic": "difference"}).rename_axis(None)
+for key, runs in real_columns.items():
+    table[f"{key}, real sounds"] = tables.beside_paper({key: runs}, ["accuracy"])["accuracy", key]
+chance = {"synthetic": ours["chance"].mean(), "real sounds": real["chance"].mean()}
+guesses = [f"{chance[key.split(', ')[1]]:.2f}" if ", " in key else "" for key in table]
+table.loc["guessing"] = [guess.replace("nan", "–") for guess in guesses]
+origins = [tables.origin(results.folder(p, own=own), runs) for p, runs in ((profile, ours), (real_profile, real))]
+display(HTML("".join(origins)), table)
 
 # %% [markdown]
-# A door is worth what accuracy gains when it is opened, the other one left as it is (mean over its states):
+# What leaks of one kind add: accuracy with them minus accuracy without them, while the other kind is left as it is (mean
+# over its states):
 
 # %%
-def doors(grid):
-    """Mean gain by leaks in the captions, and in the labels of the pre-training."""
-    captions = (grid.loc["dirty"] - grid.loc["clean"]).mean()
-    labels = (grid["dirty"] - grid["clean"]).mean()
-    return {"captions": captions, "labels": labels}
-
-
-printed = paper[paper["row"] == "accuracy"].set_index("column")["value"]
-names = printed.index.str.split("-", expand=True).set_names(["pretraining", "training"])
-grids = {"paper": printed.set_axis(names).unstack("pretraining")}
-for name, runs in (("ours", ours), ("real", real)):  # a setup without a run leaves a gap
-    grids[name] = figures.setup_means(runs, "accuracy").set_axis(names).unstack("pretraining")
+means = {"paper": tables.printed("accuracy")}
+means |= {"ours": tables.setup_means(ours, "accuracy"), "real": tables.setup_means(real, "accuracy")}
+pd.DataFrame({name: analysis.mean_gains(values) for name, values in means.items()}).round(2)
 
 # %% tags=["remove-input"]
-for name, grid in grids.items():
-    glue(f"{name}_open", float(grid.loc["dirty", "dirty"]), display=False)
-    glue(f"{name}_shut", float(grid.loc["clean", "clean"]), display=False)
-    for door, gain in doors(grid).items():
-        glue(f"{name}_{door}", float(gain), display=False)
+for name, values in means.items():
+    glue(f"{name}_dirty", float(values["dirty-dirty"]), display=False)
+    glue(f"{name}_clean", float(values["clean-clean"]), display=False)
+    for path, gain in analysis.mean_gains(values).items():
+        glue(f"{name}_{path}", gain, display=False)
 
 # %% tags=["remove-input"]
 glue("seeds", int(ours["seed"].nunique()), display=False)
 glue("groups", int(real["group"].nunique()), display=False)
-data = results.read_runs(real_profile)[0].metrics["data"] if len(real) else {}
+data = results.read_runs(results.folder(real_profile, own=own))[0].metrics["data"] if len(real) else {}
 glue("real_classes", data.get("complete_classes", 0), display=False)
 glue("real_missing", data.get("missing_clips", 0), display=False)
 glue("real_chance", float(real["chance"].mean()), display=False)
 
 # %% [markdown]
-# <span class="synthetic">synthetic</span> The embedded world, {glue:text}`seeds` seeds: with both doors open the model
-# is right in {glue:text}`ours_open:.2f` of all cases, with both shut in {glue:text}`ours_shut:.2f` (paper:
-# {glue:text}`paper_open:.2f` and {glue:text}`paper_shut:.2f`). Leaks in the captions are worth
-# {glue:text}`ours_captions:.2f` (paper: {glue:text}`paper_captions:.2f`), leaks in the pre-training labels
-# {glue:text}`ours_labels:.2f` (paper: {glue:text}`paper_labels:.2f`).
+# <span class="synthetic">synthetic</span> Synthetic sounds, {glue:text}`seeds` seeds: with leaks in the pre-training
+# labels and in the captions the model is right in {glue:text}`ours_dirty:.2f` of all cases, without either in
+# {glue:text}`ours_clean:.2f` (paper: {glue:text}`paper_dirty:.2f` and {glue:text}`paper_clean:.2f`). Leaks in the
+# captions add {glue:text}`ours_captions:.2f` to accuracy (paper: {glue:text}`paper_captions:.2f`), leaks in the
+# pre-training labels {glue:text}`ours_pre-training:.2f` (paper: {glue:text}`paper_pre-training:.2f`).
 #
-# <span class="real">real sounds</span> ESC-50, {glue:text}`groups` groups of classes: {glue:text}`real_open:.2f` with
-# both doors open and {glue:text}`real_shut:.2f` with both shut, where guessing gives {glue:text}`real_chance:.2f`. Leaks
-# in the captions are worth {glue:text}`real_captions:.2f`, leaks in the pre-training labels {glue:text}`real_labels:.2f`.
-# Only {glue:text}`real_classes` of the fifty classes are tested, since our copy lacks {glue:text}`real_missing` clips. With
-# both doors shut this model has only the remaining classes to learn from.
+# <span class="real">real sounds</span> ESC-50, {glue:text}`groups` groups of classes: {glue:text}`real_dirty:.2f` with
+# both kinds of leaks and {glue:text}`real_clean:.2f` without, where guessing gives {glue:text}`real_chance:.2f`. Leaks
+# in the captions add {glue:text}`real_captions:.2f`, leaks in the pre-training labels
+# {glue:text}`real_pre-training:.2f`. Only {glue:text}`real_classes` of the fifty classes are tested, since our copy
+# lacks {glue:text}`real_missing` clips. Without leaks this model has only the remaining classes to learn from.
 #
 # The paper's networks are CNN14 and BERT. Both columns of ours rest on a narrow CNN14 and on MiniLM, which a laptop can
 # train; [the deviations](../deviations.md) list every difference.
@@ -120,36 +118,35 @@ glue("real_chance", float(real["chance"].mean()), display=False)
 # ## The way through this book
 #
 # 1. **The question.** [The loss by hand](idea.ipynb), [where leaks come in](leaks.ipynb) and
-#    [the sounds that we learn from](world.ipynb).
-# 2. **Six setups.** One page each, from [both doors open](setup_dirty-dirty.ipynb) to
-#    [none left](setup_none-clean.ipynb): training curves, confusions, hits and misses to listen to.
+#    [the sounds that we learn from](sounds.ipynb).
+# 2. **Six setups.** One page each, from [leaks in both trainings](setup_dirty-dirty.ipynb) to
+#    [no leak and no pre-training](setup_none-clean.ipynb): training curves, confusions, hits and misses to listen to.
 # 3. **Results.** [Table 1](table1_accuracy.ipynb), [Figure 2](fig2_tsne_audio.ipynb),
 #    [Table 2](table2_silhouette.ipynb), [Figure 3](fig3_tsne_text.ipynb), [Table 3](table3_topology.ipynb) and
 #    [Figure 4](fig4_backbones.ipynb) of the paper, the tables with theirs beside ours; then
 #    [what reproduces, claim by claim](claims.ipynb).
-# 4. **Look closer.** [Controls that the paper lacks](controls.ipynb), [which side a leak moves](sides.ipynb), all six
+# 4. **Look closer.** [Controls that the paper lacks](controls.ipynb), [which embedding a leak moves](centroids.ipynb), all six
 #    maps [to touch and to hear](explorer.ipynb), [what the eye claims, counted](neighbours.ipynb), and
 #    [knobs to turn yourself](live.ipynb).
 # 5. **Teach.** [A lesson and a short course](../teaching.md), and a [cheat sheet](../cheatsheet.md) to print. Nearly
 #    every page has exercises: predict first, then unfold the solution.
 # 6. **Behind the results.** [What we did otherwise, and where the paper contradicts itself](../deviations.md), a
-#    [glossary](../glossary.md), and how to [run it yourself](../run.md).
+#    [glossary](../glossary.md), how to [run it yourself](../run.md), and [your run beside ours](yours.ipynb).
 #
 # ## What to notice
 #
 # - The order of the setups matters more than the height of a single bar: see which steps down are as large as the
 #   spread, and which are larger.
-# - Shutting a door also removes data. Not all of a drop is a leak; see
+# - Removing leaks also removes data. Not all of a drop is a leak; see
 #   [clean also means less](../deviations.md#clean-also-means-less).
 #
 # ## Exercises
 #
-# **1. Do the doors add up?** Shutting one door alone costs accuracy, from dirty-dirty to dirty-clean or to clean-dirty.
-# Will shutting both cost the sum of the two, more, or less? Say why, then look.
+# **1. Do the two kinds of leaks add up?** Removing one kind alone costs accuracy, from dirty-dirty to dirty-clean or to
+# clean-dirty. Will removing both cost the sum of the two, more, or less? Say why, then look.
 
 # %% tags=["hide-cell"]
-for name, grid in grids.items():
-    one, other = grid.loc["dirty", "dirty"] - grid.loc["clean", "dirty"], grid.loc["dirty", "dirty"] - grid.loc["dirty", "clean"]
-    both = grid.loc["dirty", "dirty"] - grid.loc["clean", "clean"]
+for name, values in means.items():
+    one, other, both = values["dirty-dirty"] - values[["dirty-clean", "clean-dirty", "clean-clean"]]
     if both == both:  # a setup without a run leaves a gap
         print(f"{name}: captions {one:.2f}, pre-training {other:.2f}, together {both:.2f}, sum {one + other:.2f}")

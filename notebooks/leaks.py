@@ -13,8 +13,8 @@
 # %% [markdown]
 # # Where leaks come in
 #
-# **Question:** a test asks for a class that the model "has never seen". Through which doors can that class have come
-# in before the test, and what does it cost to shut them?
+# **Question:** a test asks for a class that the model "has never seen". On which paths can the name of
+# that class have reached the model before the test, and what does it cost to remove such leaks?
 #
 # A **leak** is anything in the training that tells about the classes of the test. Here it is a *word*: a label or a
 # caption that holds a word of a test class. The test is ESC-50 {cite:p}`piczak2015esc`, with its fifty names such as
@@ -25,15 +25,14 @@ import matplotlib.pyplot as plt
 import pandas as pd
 from myst_nb import glue
 
-from clapleak import leakage
-from clapleak.config import find_root
-from clapleak.datasets import foley
+from clapleak import foley, leakage
+from clapleak.config import Foley, find_root
 
 pd.set_option("display.max_colwidth", None)  # captions stay whole
 
 # %% tags=["parameters"]
-seed = 0  # of the embedded world
-clips_per_class = 4  # sounds of one event, in the embedded world
+seed = 0  # of the synthetic sounds
+clips_per_class = 4  # synthetic sounds of one event
 scenes = 200  # sounds of two events
 top = 12  # words in the bar chart
 
@@ -47,12 +46,12 @@ counts, by_word, by_class, survivors, judgements = (
 COLOURS = {"word": "#E69F00", "phrase": "#999999", "ontology": "#0072B2", "both": "#56B4E9"}
 
 # %% [markdown]
-# ## Two doors
+# ## Two leak paths
 #
 # The model of the paper is trained twice. First its audio backbone learns to **tag** sounds with labels. Then the
-# whole model learns to match sounds with **captions**. The test names can come in at both.
+# whole model learns to match sounds with **captions**. The names of the test can stand among the labels, and in the captions.
 
-# %% mystnb={"figure": {"name": "leaks-doors", "caption": "Two doors for the names of the test classes: labels in the pre-training, captions in the cross-modal training. The paper's *clean* shuts a door by dropping every example that holds a word of a test class; *none* skips the pre-training."}, "image": {"alt": "Diagram. Boxes from left to right: pre-training with labels, cross-modal training with captions, zero-shot test. Below, the names of the test classes; two broken orange arrows lead from them to the two trainings, marked door 1 and door 2. A full arrow leads to the test, where they belong."}}
+# %% mystnb={"figure": {"name": "leaks-paths", "caption": "Two leak paths for the names of the test classes: through the pre-training labels, and through the captions of the cross-modal training. The paper's *clean* closes a path by dropping every example that holds a word of a test class; *none* skips the pre-training."}, "image": {"alt": "Diagram. Boxes from left to right: pre-training with labels, cross-modal training with captions, zero-shot test. Below, the names of the test classes; two broken orange arrows lead from them to the two trainings, marked labels and captions. A full arrow leads to the test, where they belong."}}
 fig, ax = plt.subplots(figsize=(7, 2.7))
 steps = ("pre-training\nwith labels", "cross-modal training\nwith captions", "zero-shot test")
 box, centred = {"boxstyle": "round,pad=0.4", "facecolor": "white"}, {"ha": "center", "va": "center"}
@@ -61,7 +60,7 @@ for x, name in zip((0, 2.2, 4.4), steps, strict=True):
 for x in (0.62, 3.08):
     ax.annotate("", (x + 0.62, 1), (x, 1), arrowprops={"arrowstyle": "->"})
 ax.text(3.3, -0.35, "names of the test classes", bbox=box | {"edgecolor": "#D55E00"}, fontsize=11, **centred)
-for x, name, style in ((0, "door 1", "--"), (2.2, "door 2", "--"), (4.4, "", "-")):
+for x, name, style in ((0, "labels", "--"), (2.2, "captions", "--"), (4.4, "", "-")):
     arrow = {"arrowstyle": "->", "color": "#D55E00" if name else "black", "linestyle": style, "lw": 1.6}
     ax.annotate("", (x, 0.68), (3.3 + (x - 3.3) * 0.25, -0.14), arrowprops=arrow)
     ax.text(x * 1.2, 0.4, name, color="#B04E00", fontsize=11, ha="left" if x else "center")
@@ -70,7 +69,7 @@ ax.axis("off")
 plt.show()
 
 # %% [markdown]
-# A third way in does not go through words at all: the *same recording* can stand in the training and in the test. We
+# A third leak path does not need words at all: the *same recording* can stand in the training and in the test. We
 # come back to it below.
 #
 # ## The rule
@@ -111,15 +110,13 @@ pd.concat([pd.Series(traps, name="text"), solution], axis=1)
 # %% [markdown]
 # ## The rule at work
 #
-# The [embedded world](world.ipynb) <span class="synthetic">synthetic</span> has sounds of all test classes and of many
-# others, with captions. Because we made it, we know which sounds are in each clip, whatever the caption says.
+# The [synthetic sounds](sounds.ipynb) <span class="synthetic">synthetic</span> are of all test classes and of many
+# others, with captions. Because we made them, we know which sounds are in each clip, whatever the caption says.
 
 # %%
-pairs = foley.corpus(
-    "pairs", seed=seed, clips_per_class=clips_per_class, scenes=scenes, duration=2.5, limit_classes=None
-)
+sizes = Foley(seed=seed, pretrain_clips=1, pair_clips=clips_per_class, test_clips=1, scenes=scenes, limit_classes=None)
+pairs = foley.corpus("pairs", sizes, duration=2.5)
 leaks = leakage.find_leaks(pairs.table["text"], targets)
-kept, removed = leakage.clean(pairs, targets, on="text")
 truth = pairs.table["labels"].map(lambda labels: not set(labels).isdisjoint(targets))
 pd.DataFrame(
     {"caption goes": (leaks["leaks"] & truth, leaks["leaks"] & ~truth),
@@ -130,15 +127,15 @@ pd.DataFrame(
 # %% tags=["remove-input"]
 glue("leaks_labels", len(targets), display=False)
 glue("leaks_words", len(words), display=False)
-glue("leaks_world_pairs", len(pairs), display=False)
-glue("leaks_world_removed", len(removed), display=False)
-glue("leaks_world_false", float((leaks["leaks"] & ~truth).sum()), display=False)
-glue("leaks_world_missed", float((~leaks["leaks"] & truth).sum()), display=False)
+glue("leaks_foley_pairs", len(pairs), display=False)
+glue("leaks_foley_removed", int(leaks["leaks"].sum()), display=False)
+glue("leaks_foley_false", float((leaks["leaks"] & ~truth).sum()), display=False)
+glue("leaks_foley_missed", float((~leaks["leaks"] & truth).sum()), display=False)
 
 # %% [markdown]
-# Of {glue:text}`leaks_world_pairs` captions the filter drops {glue:text}`leaks_world_removed`. In
-# {glue:text}`leaks_world_false:.0f` of these no test class sounds. And it keeps
-# {glue:text}`leaks_world_missed:.0f` where one does. (What is a test class goes by the world's list: there a dog that growls
+# Of {glue:text}`leaks_foley_pairs` captions the filter drops {glue:text}`leaks_foley_removed`. In
+# {glue:text}`leaks_foley_false:.0f` of these no test class sounds. And it keeps
+# {glue:text}`leaks_foley_missed:.0f` where one does. (What is a test class goes by the synthesiser's table: there a dog that growls
 # or a circular saw is a class of its own.) Some of each:
 
 # %%
@@ -158,7 +155,7 @@ both.droplevel(1)
 #
 # Texts of the real corpora are public, so the filter can be counted without a single sound
 # (`reference/count_leaks.py`). AudioCaps {cite:p}`kim2019audiocaps`, Clotho {cite:p}`drossos2020clotho` and FSD50K
-# {cite:p}`fonseca2022fsd50k` stand at door 2, AudioSet {cite:p}`gemmeke2017audioset` at door 1.
+# {cite:p}`fonseca2022fsd50k` are used for their captions, AudioSet {cite:p}`gemmeke2017audioset` for the pre-training labels.
 
 # %% mystnb={"figure": {"name": "leaks-corpora", "caption": "Share of each corpus that a rule removes. *Word* is the paper's rule. *Phrase* asks for the whole name of a class in a row. *Ontology* judges labels by their meaning, so it has no bar for captions; it comes further down."}, "image": {"alt": "Bar chart with a group of bars for each corpus. By word more than half of the captions of AudioCaps and Clotho go and most clips of Clotho; about a third of FSD50K, a quarter of AudioSet's segments and fewer of its labels. By phrase about half as much. By ontology fewer clips of FSD50K than by word, but more labels and segments of AudioSet."}}
 table = counts[counts["corpus"] != "ESC-50"].set_index(["corpus", "what", "rule"])
@@ -180,7 +177,8 @@ numbers = numbers.assign(of=table["total"].unstack()["word"]).loc[share.index].r
 numbers.map("{:.0f}".format).replace("nan", "–").rename_axis(None, axis=1)
 
 # %% [markdown]
-# *Phrase* keeps "birds can be heard", but also every car that is not a horn. Which words do the paper's work?
+# *Phrase* keeps "birds can be heard", but also "a car drives by", since only "car horn" is a whole name. Which words
+# make the paper's rule remove a text?
 
 # %% mystnb={"figure": {"name": "leaks-words", "caption": "Texts that each word removes, most frequent words first. The dark part has no other word of a test class: it would stay if that word were taken from the list."}, "image": {"alt": "Two bar charts of words, AudioCaps on the left and Clotho on the right. Everyday words such as engine, water, wind and birds stand on top."}}
 fig, axes = plt.subplots(1, 2, figsize=(6, 4.2), layout="constrained")
@@ -228,7 +226,7 @@ for rule in ("word", "ontology"):
     glue(f"audioset_{rule}", float(share[rule]["AudioSet", "balanced-train segments"]), display=False)
 
 # %% [markdown]
-# ## False hits and misses at door 1
+# ## False hits and misses among the pre-training labels
 #
 # For the labels of AudioSet we judged by hand; what the rule does with them is computed. **False hits** go although
 # they mean something else:
@@ -266,13 +264,13 @@ glue("leaks_most", most["class"].nunique(), display=False)
 # %% [markdown]
 # {glue:text}`leaks_forms` test classes keep a label that is only another form of their word, and for
 # {glue:text}`leaks_most` classes most segments of a missed label stay. So *clean* is cleaner than *dirty*, but not
-# clean: a filter to the letter leaks.
+# clean: a filter by whole words still leaves leaks.
 #
 # ## By meaning: the ontology rule
 #
 # AudioSet's labels are the nodes of an **ontology**: "Bark" and "Growling" lie below "Dog". FSD50K uses the same nodes.
 # So a second rule can ask for meaning. By hand we wrote down which nodes mean a test class
-# (`clapleak/datasets/esc50_audioset.csv`); a label leaks when it is one of them or lies below one.
+# (`clapleak/corpora/esc50_audioset.csv`); a label leaks when it is one of them or lies below one.
 
 # %%
 kinds = ["French horn", "Drum machine", "Cough", "Bark", "Bird", "Cowbell", "Hiss"]
@@ -332,7 +330,7 @@ glue("leaks_absent_audioset", int(absent["labels"]), display=False)
 glue("leaks_absent_fsd", int(absent["dev clips"]), display=False)
 
 # %% [markdown]
-# Meaning has its own holes. {glue:text}`leaks_absent_audioset` test classes have no label in AudioSet at all, such as
+# This rule misses some classes, too. {glue:text}`leaks_absent_audioset` test classes have no label in AudioSet at all, such as
 # "washing machine"; their sounds stand there under wider labels, and stay. In FSD50K, whose vocabulary is smaller,
 # there are {glue:text}`leaks_absent_fsd`: its pigs are "Livestock". And what lies below a class need not mean it:
 
@@ -341,7 +339,7 @@ below = judged[judged["judgement"] == "below"]
 below[["label", "class", "why"]].set_index("label")
 
 # %% [markdown]
-# ## A third way in: the same recording
+# ## A third leak path: the same recording
 #
 # ESC-50 and FSD50K both come from Freesound, and some recordings are in both.
 
@@ -370,11 +368,11 @@ for rule in ("word", "ontology"):
 # {glue:text}`leaks_recordings:.0f` of the {glue:text}`leaks_esc50` test clips are cut from a recording that can train
 # the model. A filter of labels removes such a recording only where its labels give it away:
 # {glue:text}`leaks_recordings_word:.0f` stay after the word rule, {glue:text}`leaks_recordings_ontology:.0f` after the
-# ontology rule. Only a join of the recordings' numbers shuts this door.
+# ontology rule. Only a comparison of the recordings' numbers finds all of them.
 #
 # ## What clean costs
 #
-# Shutting the doors costs data: by the word rule {glue:text}`audiocaps_captions:.0%` of the captions of AudioCaps,
+# Removing the leaks costs data: by the word rule {glue:text}`audiocaps_captions:.0%` of the captions of AudioCaps,
 # {glue:text}`clotho_captions:.0%` of Clotho's, {glue:text}`fsd_word:.0%` of the clips of FSD50K and
 # {glue:text}`audioset_word:.0%` of AudioSet's balanced segments; by the ontology rule {glue:text}`fsd_ontology:.0%` of
 # FSD50K and {glue:text}`audioset_ontology:.0%` of AudioSet. A model trained on clean data has thus lost the answers
@@ -383,10 +381,11 @@ for rule in ("word", "ontology"):
 #
 # ## What to notice
 #
-# - There are two doors, and the six setups are all combinations: door 1 open, shut or not there; door 2 open or shut.
+# - There are two leak paths through words, and the six setups are all combinations: pre-training labels with leaks,
+#   without them, or no pre-training; captions with leaks or without.
 # - The paper's rule is easy to state and easy to check, and wrong in both directions. A rule of meaning mends many of
 #   its false hits and misses and makes some of its own; it needs a judgement for every class and cannot read captions.
-# - The doors are judged differently: at door 2 a *pair* goes by its caption, at door 1 a *clip* goes when any of its
+# - The two are judged differently: a *pair* goes by its caption, a *clip* of the pre-training goes when any of its
 #   labels leaks.
 # - Anyone can run the rules on texts of their own: `clapleak leaks FILE --labels esc50`, with `--rule ontology` for
 #   labels of AudioSet or FSD50K.

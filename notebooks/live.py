@@ -13,11 +13,13 @@
 # %% [markdown]
 # # Turn the knobs yourself
 #
-# **Question:** what changes when you offer other labels, say something else, count more neighbours, or let less leak?
+# **Question:** what changes when you offer other labels, write other prompts, count more neighbours, or leave fewer leaks
+# in the captions?
 #
 # In the book you see still pictures: each shows the first position of its knobs. To turn them, open this page with the
 # rocket above, on Colab or Binder, or with `make live` on your own machine, and run all cells. The first, third and
-# fourth part work at once, from the results that are kept. The second asks a trained network; a button trains it.
+# fourth part work at once, from the results that are kept. The second asks a trained network: set `train = True` in the
+# cell of the parameters and run all cells again.
 
 # %%
 # %matplotlib inline
@@ -27,26 +29,32 @@ import pandas as pd
 from IPython.display import HTML
 from myst_nb import glue
 
-from clapleak import figures, live, metrics, pages, results
-from clapleak.config import DOSES, LEAKED, ClapleakError, load_profile
+from clapleak import metrics, results
+from clapleak import runs as conductor
+from clapleak.book import figures, live, site, tables
+from clapleak.config import ClapleakError, load_profile
+from clapleak.setups import FILTERS, SHARES, Setup
 
 # %% tags=["parameters"]
-profile = "mini"  # the embedded world
+profile = "mini"  # synthetic sounds
 seed = 0  # run that answers in the second and third part
+train = False  # train the networks of the second part in this kernel, where that is not done yet
+own = False  # show the runs of this machine (build/results) instead of the published ones
 
 # %%
-runs = results.read_runs(profile)
-table, dose = results.table(profile), figures.controls_or_note(profile, list(DOSES))
+folder = results.folder(profile, own=own)
+runs = tables.clouds_or_note(folder)
+table, shares = results.table(folder), tables.table_or_note(folder, SHARES)
 shown = {run.slug: run for run in runs if run.seed == seed}
 classes = [str(name) for name in runs[0].embeddings["classes"]]
 slugs = list(shown)
 wide, high = {"width": "min(100%, 26em)"}, {"width": "min(100%, 26em)", "height": "12em"}
-HTML(figures.origin(profile, table))
+HTML(tables.origin(folder, table))
 
 # %% [markdown]
 # ## Which labels may be answered?
 #
-# Zero-shot accuracy hangs on the labels that the model may choose from. Choose some (with Ctrl or Shift): only their
+# Zero-shot accuracy depends on the labels that the model may choose from. Choose some (with Ctrl or Shift): only their
 # clips are tested, and only they may be answered. It begins with ten animals.
 
 # %%
@@ -68,10 +76,10 @@ def label_set(chosen):
     if len(chosen) < 2:
         raise ClapleakError("choose two labels at least")
     found = [{"setup": run.slug, "accuracy": among(run, chosen), "chance": 1 / len(chosen)} for run in runs]
-    return figures.headline(pd.DataFrame(found), None, title=f"{len(chosen)} labels to choose from")
+    return figures.headline(pd.DataFrame(found), title=f"{len(chosen)} labels to choose from")
 
 
-# %% mystnb={"figure": {"name": "live-labels", "caption": "Accuracy of the six setups when only ten animals are offered: embedded world (synthetic). Not in the paper."}, "image": {"alt": "Bars of accuracy of the six setups among ten labels of animals, with a line for guessing."}}
+# %% mystnb={"figure": {"name": "live-labels", "caption": "Accuracy of the six setups when only ten animals are offered: synthetic sounds. Not in the paper."}, "image": {"alt": "Bars of accuracy of the six setups among ten labels of animals, with a line for guessing."}}
 first = [name for name in animals if name in classes]
 chosen = widgets.SelectMultiple(options=classes, value=first, description="labels", layout=high)
 live.interact(label_set, chosen=chosen)
@@ -79,10 +87,10 @@ live.interact(label_set, chosen=chosen)
 # %% [markdown]
 # ## Any sound, any prompt
 #
-# Two setups hear the same sound and compare it with the same prompts, one a line. The nearest prompt is their answer;
+# Two setups are given the same sound and compare it with the same prompts, one a line. The nearest prompt is their answer;
 # its bar has the colour of the setup. Test clips and labels are known already; your own words or your own sound need
-# the trained networks, which the button makes. From nothing that takes some minutes, most of them for the sounds that
-# the networks learn from. A bare label is put into the sentence of the test; all else is read as you write it.
+# the trained networks (`train = True` above). From nothing that takes some minutes, most of them for the sounds that the
+# networks learn from. A bare label is put into the sentence of the test; all else is read as you write it.
 #
 # A sound of your own, recorded or from a file, stays with the kernel that runs this page.
 
@@ -91,7 +99,7 @@ live.interact(label_set, chosen=chosen)
 def play(label, number, **_):
     """The test clip."""
     clips = shown[slugs[0]].embeddings["clips"][shown[slugs[0]].embeddings["labels"] == classes.index(label)]
-    return HTML(pages.player(str(clips[number % len(clips)]), title=f"test clip {number} of {label}"))
+    return HTML(site.player(str(clips[number % len(clips)]), title=f"test clip {number} of {label}"))
 
 
 heard = widgets.ToggleButtons(options=["test clip", "my sound"], description="hear", style={"button_width": "8em"})
@@ -123,9 +131,10 @@ right = widgets.Dropdown(options=slugs, value=slugs[-2], description="right", la
 prompts = widgets.Textarea("\n".join(first), description="prompts", continuous_update=False, layout=high)
 listeners = {slug: live.Listener(run) for slug, run in shown.items()}
 
-# %% mystnb={"figure": {"name": "live-prompts", "caption": "One test clip of the embedded world (synthetic) beside ten prompts, in a setup with leaks and in one without. The coloured bar of each is its answer."}, "image": {"alt": "Two panels of bars: the cosine of one sound with ten prompts, for two setups; the longest bar of each is coloured."}}
-button = live.train_button(profile, seed, left, right)
-live.interact(answers, button, left=left, right=right, prompts=prompts, elsewhere=source)
+# %% mystnb={"figure": {"name": "live-prompts", "caption": "One test clip of the synthetic sounds beside ten prompts, in a setup with leaks and in one without. The coloured bar of each is its answer."}, "image": {"alt": "Two panels of bars: the cosine of one sound with ten prompts, for two setups; the longest bar of each is coloured."}}
+for slug in (left.value, right.value) if train else ():
+    conductor.run(conductor.open_study(load_profile(profile)), Setup.parse(slug), seed=seed)
+live.interact(answers, left=left, right=right, prompts=prompts, elsewhere=source)
 
 # %% [markdown]
 # ## Slide $k$
@@ -147,7 +156,7 @@ def neighbours(setup, pair, k, with_itself):
     return figures.overlap({pair: tuple(points)}, k_max=k, include_self=with_itself)
 
 
-# %% mystnb={"figure": {"name": "live-overlap", "caption": "S_k of sound and text in the setup without leaks, with its chance line, the band of unrelated clouds, and the maximum up to the line: embedded world (synthetic)."}, "image": {"alt": "A curve of shared neighbours over k above a grey band of unrelated clouds; a vertical line marks the chosen k and a dot the maximum up to it. The title gives the values."}}
+# %% mystnb={"figure": {"name": "live-overlap", "caption": "S_k of sound and text in the setup without leaks, with its chance line, the band of unrelated clouds, and the maximum up to the line: synthetic sounds."}, "image": {"alt": "A curve of shared neighbours over k above a grey band of unrelated clouds; a vertical line marks the chosen k and a dot the maximum up to it. The title gives the values."}}
 setup = widgets.Dropdown(options=slugs, value=slugs[-2], description="setup", layout=wide)
 pair = widgets.Dropdown(options=list(spaces), description="spaces", layout=wide)
 usual, last = round(len(classes) ** 0.5), len(classes) - 1
@@ -156,15 +165,15 @@ with_itself = widgets.Checkbox(False, description="a class counts as its own nei
 live.interact(neighbours, setup=setup, pair=pair, k=k, with_itself=with_itself)
 
 # %% [markdown]
-# ## Slide the leak
+# ## Slide the share of the leaks
 #
-# Clean pre-training, and a share of the leaking captions put back: trained beforehand, three seeds each. The page
-# [Leakage, or just less data?](controls.ipynb) says what is in this curve besides leakage.
+# Clean pre-training, and a share of the leaking captions put back: trained beforehand, several seeds each. The page
+# [Leakage, or just less data?](controls.ipynb) says what else is in this curve besides leakage.
 
-# %% mystnb={"figure": {"name": "live-dose", "caption": "Accuracy with half of the leaking pairs in training, on the curve of all shares: clean pre-training, embedded world (synthetic). Not in the paper."}, "image": {"alt": "A curve of accuracy over the share of leaking pairs; the share of one half is marked and its accuracy stands in the title."}}
-options = [(f"{value:.0%}", value) for value in LEAKED.values()]
+# %% mystnb={"figure": {"name": "live-shares", "caption": "Accuracy with half of the leaking pairs in training, on the curve of all shares: clean pre-training, synthetic sounds. Not in the paper."}, "image": {"alt": "A curve of accuracy over the share of leaking pairs; the share of one half is marked and its accuracy stands in the title."}}
+options = [(f"{FILTERS[setup.training].share:.0%}", FILTERS[setup.training].share) for setup in SHARES]
 share = widgets.SelectionSlider(options=options, value=options[2][1], description="leaks", layout=wide)
-live.interact(lambda share: figures.doses(dose, share), share=share)
+live.interact(lambda share: figures.shares(shares, share), share=share)
 
 # %% tags=["remove-input"]
 few = pd.Series({slug: among(run, first) for slug, run in shown.items()})

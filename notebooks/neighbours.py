@@ -11,13 +11,13 @@
 # ---
 
 # %% [markdown]
-# # What the eye claims, counted
+# # Which classes lie close together, counted
 #
 # **Question:** the paper reads from its maps that some classes overlap. Do they, when one counts in all dimensions
 # instead of looking at two?
 #
 # The paper sees "airplane" and "wind", "cow" and "sheep", "crackling fire" and "mouse click" run into each other, and
-# finds "door wood knock" by "door wood creaks" and "clock alarm" by "clock tick" on the side of the text.
+# finds "door wood knock" by "door wood creaks" and "clock alarm" by "clock tick" among the texts.
 
 # %%
 # %matplotlib inline
@@ -27,14 +27,16 @@ from myst_nb import glue
 from scipy.cluster.hierarchy import leaves_list, linkage
 from scipy.spatial.distance import squareform
 
-from clapleak import figures, leakage, metrics, results
+from clapleak import leakage, results
+from clapleak.book import analysis, figures, tables
 
 # %% tags=["parameters"]
-profile = "mini"  # the embedded world
+profile = "mini"  # synthetic sounds
 real_profile = "esc50"  # real sounds
 k = 10  # neighbours of a clip that are counted
 close = 0.05  # a pair counts as close when it is among this share of all pairs
 shown = "clean-clean"  # setup of the large heat map
+own = False  # show the runs of this machine (build/results) instead of the published ones
 
 # %% [markdown]
 # ## How it is counted
@@ -45,36 +47,25 @@ shown = "clean-clean"  # setup of the large heat map
 #
 # **Labels (x_t, E_t).** One point a class leaves no clouds to mix, so a pair has its cosine.
 #
-# In both, the pair's **rank** tells how many pairs are closer: 1 is the closest of all. Values are means over seeds.
+# In both, the pair's **rank** tells how many pairs are closer: 1 is the closest of all. Values are means over the seeds
+# whose embeddings are kept.
 
 # %%
-def closeness(run, space):
-    """Of every pair of classes, (C, C): share of mixed neighbours of clips, or cosine of labels."""
-    cloud = run.embeddings[space].astype("float32")
-    if space in ("x_a", "E_a"):
-        return metrics.mixed_neighbours(cloud, run.embeddings["labels"].astype(int), k)
-    return metrics.unit(cloud) @ metrics.unit(cloud).T
+def clouds(runs):
+    """Setup and embeddings of each run."""
+    return [(run.slug, run.embeddings) for run in runs]
 
 
-# %%
-def pair_table(runs):
-    """Mean and spread over seeds of every pair's closeness, and its rank among all pairs of a space and setup."""
-    names, tables = ["space", "setup", "one", "other"], []
-    for run in runs:
-        classes = run.embeddings["classes"].astype(str)
-        one, other = np.triu_indices(len(classes), 1)
-        for space in {"x_a", "E_a", "x_t", "E_t"} & set(run.embeddings):
-            keys = dict(zip(names, (space, run.slug, classes[one], classes[other]), strict=True))
-            tables.append(pd.DataFrame({**keys, "value": closeness(run, space)[one, other]}))
-    found = pd.concat(tables) if tables else pd.DataFrame(columns=[*names, "value"])
-    table = found.astype({"value": float}).groupby(names)["value"].agg(["mean", "std"])
-    return table.assign(rank=table.groupby(["space", "setup"])["mean"].rank(ascending=False))
+def backbones(folder):
+    """Those of the pre-trained networks."""
+    return [run for run in results.read_backbones(folder) if run.has_clouds]
 
 
 # %%
-runs, real_runs = figures.runs_or_note(profile), figures.runs_or_note(real_profile)
-pairs = pair_table(runs + (results.read_backbones(profile) if runs else []))
-real_pairs = pair_table(real_runs + (results.read_backbones(real_profile) if real_runs else []))
+folder, real_folder = results.folder(profile, own=own), results.folder(real_profile, own=own)
+runs, real_runs = tables.clouds_or_note(folder), tables.clouds_or_note(real_folder)
+pairs = analysis.class_pairs(clouds(runs + (backbones(folder) if runs else [])), k)
+real_pairs = analysis.class_pairs(clouds(real_runs + (backbones(real_folder) if real_runs else [])), k)
 number = len(pairs.groupby(["one", "other"]))
 sizes = np.bincount(runs[0].embeddings["labels"]) if runs else np.array([np.nan])
 chance = sizes.mean() / (sizes.sum() - 1)
@@ -129,7 +120,7 @@ table
 # %%
 named = claims[["one", "other"]].drop_duplicates()
 for space in ("E_a", "E_t"):
-    wide = pairs.query("space == @space")["rank"].droplevel("space").unstack("setup").reindex(columns=figures.SLUGS)
+    wide = pairs.query("space == @space")["rank"].droplevel("space").unstack("setup").reindex(columns=tables.SLUGS)
     display(wide.reindex(pd.MultiIndex.from_frame(named)).apply(ranks).rename_axis(columns=space))
 
 # %% [markdown]
@@ -141,8 +132,8 @@ for space in ("E_a", "E_t"):
 def top(space, count=5):
     """Pairs that are among the closest of some setup, with their closeness in all; a dot marks where they are."""
     chosen = pairs[pairs.index.get_level_values("space") == space].droplevel("space")
-    best = chosen["rank"].unstack("setup").reindex(columns=figures.SLUGS) <= count
-    means = chosen["mean"].unstack("setup").reindex(columns=figures.SLUGS).loc[best.any(axis=1)]
+    best = chosen["rank"].unstack("setup").reindex(columns=tables.SLUGS) <= count
+    means = chosen["mean"].unstack("setup").reindex(columns=tables.SLUGS).loc[best.any(axis=1)]
     means = means.loc[means.mean(axis=1).sort_values(ascending=False).index]
     marks = best.loc[means.index].replace({True: "\u00a0•", False: ""})
     return means.map("{:.2f}".format) + marks
@@ -165,7 +156,7 @@ top("E_t")
 # %%
 def matrix(space):
     """Mean over seeds of the closeness in one space of the setup that is shown, (C, C)."""
-    chosen = [closeness(run, space) for run in runs if run.slug == shown]
+    chosen = [analysis.closeness(run.embeddings, space, k) for run in runs if run.slug == shown]
     return np.mean(chosen, axis=0) if chosen else np.full((len(classes), len(classes)), np.nan)
 
 
@@ -212,45 +203,32 @@ for name, order in orders.items():
 # the backbone before it met a caption, and those that are close in text.
 
 # %%
-def inherited(pairs):
-    """Correlation over pairs of the closeness in E_a with that in x_a and in E_t, one row a setup."""
-    wide, rows = pairs["mean"].unstack("space").reindex(columns=["x_a", "E_a", "E_t"]), {}
-    parts = {slug: part.droplevel("setup") for slug, part in wide.groupby("setup")}
-    for slug in set(figures.SLUGS) & set(parts):
-        before = parts.get(slug.split("-")[0])  # of the backbone; "none" has no pre-training
-        part = parts[slug].assign(before=np.nan if before is None else before["x_a"])
-        rows[slug] = part.corr("spearman")["E_a"]
-    table = pd.DataFrame(rows, index=["x_a", "before", "E_t"], dtype=float).T.reindex(figures.SLUGS)
-    return table.set_axis(["x_a", "x_a before training", "E_t"], axis=1)
-
-
-links = {f"{profile} (synthetic)": inherited(pairs), f"{real_profile} (real sounds)": inherited(real_pairs)}
+links = {"synthetic sounds": analysis.inherited(pairs), "real sounds": analysis.inherited(real_pairs)}
 pd.concat(links, axis=1).map("{:.2f}".format).replace("nan", "–")
 
 # %% [markdown]
-# ## The same pairs in real sounds
+# ## The same pairs on real sounds
 #
-# Real results exist for a part of the classes, in groups. For a fair comparison the embedded world is counted again with
+# Real results exist for a part of the classes, in groups. For a fair comparison the synthetic sounds are counted again with
 # the clips of the same classes alone.
 
 # %%
-def only(run, classes):
-    """The run with the clips of some classes alone."""
-    kept = np.isin(run.embeddings["classes"], classes)
-    labels = run.embeddings["labels"].astype(int)
+def only(embeddings, classes):
+    """x_a and E_a of the clips of some classes alone."""
+    kept = np.isin(embeddings["classes"], classes)
+    labels = embeddings["labels"].astype(int)
     mine = kept[labels]
-    part = {space: run.embeddings[space][mine] for space in ("x_a", "E_a")}
-    part |= {"labels": (np.cumsum(kept) - 1)[labels[mine]], "classes": run.embeddings["classes"][kept]}
-    return results.Run(**{**vars(run), "embeddings": part})
+    part = {space: embeddings[space][mine] for space in ("x_a", "E_a")}
+    return part | {"labels": (np.cumsum(kept) - 1)[labels[mine]], "classes": embeddings["classes"][kept]}
 
 
 groups = {run.group: run.embeddings["classes"] for run in real_runs}
-ours = [only(run, classes) for classes in groups.values() for run in runs if np.isin(classes, run.embeddings["classes"]).all()]
-beside = pd.DataFrame({"synthetic": pair_table(ours)["mean"], "real": real_pairs["mean"]}).query("space == 'E_a'")
+parts = [(slug, only(found, classes)) for classes in groups.values() for slug, found in clouds(runs) if np.isin(classes, found["classes"]).all()]
+beside = pd.DataFrame({"synthetic": analysis.class_pairs(parts, k)["mean"], "real": real_pairs["mean"]}).query("space == 'E_a'")
 
 # %%
 agree = {slug: part.corr("spearman").loc["synthetic", "real"] for slug, part in beside.dropna().groupby("setup")}
-agree = pd.Series(agree, dtype=float).reindex(figures.SLUGS)
+agree = pd.Series(agree, dtype=float).reindex(tables.SLUGS)
 best = beside.groupby(["one", "other"]).mean().nlargest(8, "real").round(2)
 display(best)
 agree.round(2).to_frame("agreement over pairs (Spearman)")
@@ -266,8 +244,8 @@ glue("sound_claims", int(sound.sum()), display=False)
 glue("text_close", int(here[1]), display=False)
 glue("text_claims", int((~sound).sum()), display=False)
 glue("chance", float(chance), display=False)
-glue("inherited", float(links[f"{profile} (synthetic)"]["x_a before training"].mean()), display=False)
-glue("from_text", float(links[f"{profile} (synthetic)"]["E_t"].mean()), display=False)
+glue("inherited", float(links["synthetic sounds"]["x_a before training"].mean()), display=False)
+glue("from_text", float(links["synthetic sounds"]["E_t"].mean()), display=False)
 glue("named_real", len(named_real), display=False)
 glue("agree", float(agree.mean()), display=False)
 
@@ -276,13 +254,13 @@ glue("agree", float(agree.mean()), display=False)
 #
 # - In sound, {glue:text}`sound_above` of the paper's {glue:text}`sound_claims` sightings mix more than chance here and
 #   {glue:text}`sound_close` are close; in text {glue:text}`text_close` of {glue:text}`text_claims` are. The text encoder
-#   reads real labels; our sounds are synthetic, so which of them are alike is a choice of [the world](world.ipynb).
+#   reads real labels; our sounds are synthetic, so which of them are alike is a choice of [the synthesiser](sounds.ipynb).
 # - What can carry over is the mechanism. Over all pairs, mixing in E_a follows mixing in the backbone before it met a
 #   caption with a correlation of {glue:text}`inherited:.2f`, and closeness in text with {glue:text}`from_text:.2f`
 #   (means over setups). The paper says that confusions come from the backbone; at 1 the
 #   pairs would stand in the same order before and after.
 # - {glue:text}`named_real` of the paper's pairs have both classes in one group of our real sounds, where the claims
-#   themselves could be checked. Over the pairs that both worlds have, the agreement is
+#   themselves could be checked. Over the pairs that both data sets have, the agreement is
 #   {glue:text}`agree:.2f`; at 1 the synthetic classes would mix in the order in which the real ones do.
 # - A share of {glue:text}`chance:.3f` is what chance gives. Two classes can touch on a map without a mixed neighbour,
 #   and mix without touching.
@@ -294,7 +272,7 @@ glue("agree", float(agree.mean()), display=False)
 
 # %% tags=["hide-cell"]
 first, second = sorted(["sheep", "cow"])
-pairs["rank"].unstack("setup").reindex(columns=figures.SLUGS).query("one == @first and other == @second")
+pairs["rank"].unstack("setup").reindex(columns=tables.SLUGS).query("one == @first and other == @second")
 
 # %% [markdown]
 # **2. Words or sounds?** Of the ten pairs that mix most in E_a of clean-clean, how many share a word in their names?

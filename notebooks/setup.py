@@ -21,13 +21,17 @@
 
 # %%
 # %matplotlib inline
+from html import escape
+
 import numpy as np
 import pandas as pd
 from IPython.display import HTML, display
 from myst_nb import glue
 
-from clapleak import figures, pages, results, train
-from clapleak.config import ClapleakError, Setup, load_profile
+from clapleak import results, runs
+from clapleak.book import figures, site, tables
+from clapleak.config import load_profile
+from clapleak.setups import Setup
 
 # %% tags=["parameters"]
 profile = "mini"  # name of a profile in profiles/
@@ -37,20 +41,25 @@ seed = 0  # of weights, batches and the validation split
 group = -1  # class group, for profiles that split the classes; -1: none
 data_root = ""  # folder of the real data; empty: CLAPLEAK_DATA
 allow_missing = False  # train without the clips that cannot be decoded
+train = False  # train again even where a finished run exists
+own = False  # show the runs of this machine (build/results) instead of the published ones
 
 # %% [markdown]
 # ## Training
 #
 # The recipe of section 2.1: the projections learn alone while both backbones are frozen, then they learn as well (of
 # the text encoder the layers that the profile frees) until the validation loss stops falling or the limit of epochs in
-# the profile is reached. A run that was interrupted goes on where it stopped.
+# the profile is reached. This page reads a finished run, and trains only where there is none; a training that was
+# interrupted goes on where it stopped.
 
 # %%
-run = train.run(
+run = runs.obtain(
     load_profile(profile),
     Setup(pretraining, training),
     seed=seed,
     group=None if group < 0 else group,
+    own=own,
+    train=train,
     data_root=data_root or None,
     allow_missing=allow_missing,
 )
@@ -62,8 +71,8 @@ names = {
     "pretrain_removed": "clips removed from pre-training", "missing_clips": "test corpus: clips missing",
 }  # fmt: skip
 counts = {text: run.metrics["data"][key] for key, text in names.items()}
-kind = "synthetic" if run.metrics["synthetic"] else "real sounds"
-display(HTML(f'<p><span class="{kind.split()[0]}">{kind}</span> profile {profile}, seed {seed}</p>'))
+this = pd.DataFrame({"setup": [run.slug], "synthetic": [run.metrics["synthetic"]]})
+display(HTML(tables.origin(run.path.parents[1], this)))
 pd.DataFrame({"number": counts})
 
 # %% tags=["hide-input"] mystnb={"figure": {"caption": "Loss over the epochs. The backbones are frozen to the left of the line."}, "image": {"alt": "Training and validation loss over the epochs of this setup."}}
@@ -79,10 +88,9 @@ figures.history(run)
 m = run.metrics
 ours = {"accuracy": m["accuracy"]} | {f"silhouette {k}": v for k, v in m["silhouette"].items()}
 ours |= {f"S({pair.replace('-', ',')})": found["value"] for pair, found in m["topology"].items()}
-table = pd.DataFrame({"ours, this run": ours})
-paper = results.paper()
-table["paper"] = paper[paper["column"] == run.slug].set_index("row")["value"]
-difference = (table["ours, this run"].round(2) - table["paper"]).map("{:+.2f}".format)  # of the values as shown
+table = pd.DataFrame({"this run": ours})
+table["paper"] = [tables.printed(row)[run.slug] for row in table.index]
+difference = tables.difference(table["this run"].round(2) - table["paper"])  # of the values as shown
 table.map("{:.2f}".format).assign(difference=difference)
 
 # %% [markdown]
@@ -100,7 +108,7 @@ figures.confusion(labels, answers, classes)
 # %% tags=["hide-input"]
 wrong = labels != answers
 pairs = pd.DataFrame({"class": [classes[i] for i in labels[wrong]], "answer": [classes[i] for i in answers[wrong]]})
-HTML(pairs.value_counts().head(8).rename("clips").reset_index().to_html(index=False))
+HTML(tables.html_table(pairs.value_counts().head(8).rename("clips").reset_index()))
 
 # %% [markdown]
 # ## Where the clips lie
@@ -120,7 +128,7 @@ figures.cloud(run.map["E_a"], labels, classes, title=f"E_a, {run.slug}")
 def sound(clip):
     """A control to play a synthesised clip; of a recording, the name of its file."""
     title = f"{clip['class']}, answered {clip['answer']}"
-    return pages.player(str(clip["clip"]), title=title) if run.metrics["synthetic"] else str(clip["clip"])
+    return site.player(str(clip["clip"]), title=title) if run.metrics["synthetic"] else escape(str(clip["clip"]))
 
 
 clips = pd.DataFrame({"": pd.Series(wrong).map({False: "hit", True: "miss"}), "clip": run.embeddings["clips"]})
@@ -129,7 +137,7 @@ clips["similarity"] = similarity.max(1)
 surest = clips.sort_values("similarity", ascending=False, kind="stable").drop_duplicates(["", "class"])
 shown = surest.groupby("").head(4).sort_values("", kind="stable")
 shown["sound"] = shown.apply(sound, axis=1)
-HTML(shown[["sound", "", "similarity", "class", "answer"]].to_html(escape=False, index=False, float_format="{:.2f}".format))
+HTML(tables.html_table(shown[["sound", "", "similarity", "class", "answer"]], markup=["sound"]))
 
 # %% [markdown]
 # ## The same setup on real ESC-50
@@ -138,15 +146,13 @@ HTML(shown[["sound", "", "similarity", "class", "answer"]].to_html(escape=False,
 # fewer answers than the one above, so its numbers compare with each other and with guessing, not with those above.
 
 # %%
-try:
-    real = results.table("esc50").query("setup == @run.slug")
+real = tables.table_or_note(results.folder("esc50", own=own)).query("setup == @run.slug")
+if len(real):
     columns = {"accuracy": "accuracy", "chance": "guessing"}
     columns |= {f"silhouette_{cloud}": f"silhouette {cloud}" for cloud in ("x_a", "E_a")}
     columns |= {f"S_{one}_{other}": f"S({one},{other})" for one, other in (("x_a", "E_a"), ("x_t", "E_t"), ("E_a", "E_t"))}
     shown = real[list(columns)].rename(columns=columns).agg(["mean", "std"]).T.map("{:.2f}".format)
-    display(HTML(f'<p><span class="real">real sounds</span> {len(real)} runs (groups and seeds)</p>'), shown)
-except ClapleakError as error:
-    print(error)
+    display(HTML(tables.origin(results.folder("esc50", own=own), real)), shown)
 
 # %% [markdown]
 # ## What to notice

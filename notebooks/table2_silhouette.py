@@ -11,7 +11,7 @@
 # ---
 
 # %% [markdown]
-# # Table 2: does accuracy follow the clusters of the audio side?
+# # Table 2: does accuracy follow the clusters of the audio embedding?
 #
 # **Question:** does a model name sounds well because text and sound agree, or because its audio clusters are good
 # already?
@@ -27,16 +27,19 @@ from IPython.display import HTML
 from myst_nb import glue
 from sklearn.metrics import silhouette_samples
 
-from clapleak import figures, metrics, results
+from clapleak import metrics, results
+from clapleak.book import analysis, figures, tables
 
 # %% tags=["parameters"]
-profile = "mini"  # the embedded world
+profile = "mini"  # synthetic sounds
 real_profile = "esc50"  # real sounds
+own = False  # show the runs of this machine (build/results) instead of the published ones
 
 # %%
-paper = results.paper()
-ours, real = figures.table_or_note(profile), figures.table_or_note(real_profile)
-rows = {"silhouette x_a": "silhouette_x_a", "silhouette E_a": "silhouette_E_a"}
+folder, real_folder = results.folder(profile, own=own), results.folder(real_profile, own=own)
+columns, real_columns = tables.columns(profile, own=own), tables.columns(real_profile, own=own)
+ours, real = next(iter(columns.values())), next(iter(real_columns.values()))
+printed = tables.printed
 
 # %% [markdown]
 # ## Ours beside the paper's
@@ -44,16 +47,16 @@ rows = {"silhouette x_a": "silhouette_x_a", "silhouette E_a": "silhouette_E_a"}
 # Mean and standard deviation over seeds.
 
 # %%
-display(HTML(figures.origin(profile, ours)))
-figures.beside_paper(ours, paper, rows)
+display(HTML(tables.origin(folder, ours)))
+tables.beside_paper(columns, ["silhouette x_a", "silhouette E_a"])
 
 # %% [markdown]
 # Real sounds: mean and standard deviation over groups and seeds. A group has fewer classes, and a silhouette depends on
 # how many classes lie around, so compare the order, not the height.
 
 # %%
-display(HTML(figures.origin(real_profile, real)))
-figures.beside_paper(real, paper, rows)
+display(HTML(tables.origin(real_folder, real)))
+tables.beside_paper(real_columns, ["silhouette x_a", "silhouette E_a"])
 
 # %% [markdown]
 # The three clean-training setups side by side, real sounds: what the pre-training alone does to x_a.
@@ -71,22 +74,17 @@ clean.groupby("pretraining", sort=False)["silhouette_x_a"].agg(["mean", "std", "
 # %%
 def both(table, column):
     """Six means of a silhouette and of accuracy."""
-    return figures.setup_means(table, column), figures.setup_means(table, "accuracy")
+    return tables.setup_means(table, column), tables.setup_means(table, "accuracy")
 
 
-def printed(row):
-    """The paper's six values."""
-    return paper[paper["row"] == row].set_index("column")["value"]
-
-
-# %% tags=["hide-input"] mystnb={"figure": {"name": "corr-silhouette", "caption": "Accuracy over the silhouette of E_a: the paper's printed values, ours on the embedded world (synthetic), ours on real ESC-50."}, "image": {"alt": "Three scatter plots of accuracy over the silhouette of E_a for the six setups; correlations stand in the titles."}}
+# %% tags=["hide-input"] mystnb={"figure": {"name": "corr-silhouette", "caption": "Accuracy over the silhouette of E_a: the paper's printed values, ours on the synthetic sounds, ours on real ESC-50."}, "image": {"alt": "Three scatter plots of accuracy over the silhouette of E_a for the six setups; correlations stand in the titles."}}
 points = {"paper": (printed("silhouette E_a"), printed("accuracy"))}
-points |= {"embedded world": both(ours, "silhouette_E_a"), "real ESC-50": both(real, "silhouette_E_a")}
+points |= {"synthetic sounds": both(ours, "silhouette_E_a"), "real ESC-50": both(real, "silhouette_E_a")}
 figures.correlation(points, x="silhouette of E_a", y="accuracy")
 
 # %% tags=["hide-input"] mystnb={"figure": {"name": "corr-silhouette-xa", "caption": "The same over the silhouette of x_a, before the projection."}, "image": {"alt": "Three scatter plots of accuracy over the silhouette of x_a for the six setups; correlations stand in the titles."}}
 points_x = {"paper": (printed("silhouette x_a"), printed("accuracy"))}
-points_x |= {"embedded world": both(ours, "silhouette_x_a"), "real ESC-50": both(real, "silhouette_x_a")}
+points_x |= {"synthetic sounds": both(ours, "silhouette_x_a"), "real ESC-50": both(real, "silhouette_x_a")}
 figures.correlation(points_x, x="silhouette of x_a", y="accuracy")
 
 # %% [markdown]
@@ -99,25 +97,25 @@ figures.correlation(points_x, x="silhouette of x_a", y="accuracy")
 def better(table):
     """Runs in which E_a has the higher silhouette, by setup."""
     higher = (table["silhouette_E_a"] > table["silhouette_x_a"]).groupby(table["setup"]).agg(["sum", "count"])
-    return [f"{n} of {total}" for n, total in higher.reindex(figures.SLUGS, fill_value=0).to_numpy()]
+    return [f"{n} of {total}" for n, total in higher.reindex(tables.SLUGS, fill_value=0).to_numpy()]
 
 
 change = printed("silhouette E_a") - printed("silhouette x_a")
-shown = pd.DataFrame({"paper, E_a minus x_a": change.loc[figures.SLUGS].map("{:+.2f}".format)})
-shown["embedded world: E_a higher in"] = better(ours)
+shown = pd.DataFrame({"paper, E_a minus x_a": change.loc[tables.SLUGS].map("{:+.2f}".format)})
+shown["synthetic sounds: E_a higher in"] = better(ours)
 shown["real ESC-50: E_a higher in"] = better(real)
 shown.rename_axis("setup")
 
 # %% tags=["remove-input"]
 for key, (x, y) in zip(("paper", "ours", "real"), points.values(), strict=True):
-    glue(f"r_{key}", figures.correlation_text(x, y), display=False)
-    r, p = figures.over_setups(x, y)
+    glue(f"r_{key}", analysis.correlation_text(x, y), display=False)
+    r, p = analysis.over_setups(x, y)
     glue(f"verdict_{key}", "holds" if r > 0 and p < 0.05 else "is not shown", display=False)
 
 # %% tags=["remove-input"]
-glue("s_paper", figures.correlation_text(printed("S(E_a,E_t)"), printed("accuracy")), display=False)
+glue("s_paper", analysis.correlation_text(printed("S(E_a,E_t)"), printed("accuracy")), display=False)
 for key, table in (("ours", ours), ("real", real)):
-    glue(f"s_{key}", figures.correlation_text(*both(table, "S_E_a_E_t")), display=False)
+    glue(f"s_{key}", analysis.correlation_text(*both(table, "S_E_a_E_t")), display=False)
 glue("paper_rises", int((change > 0).sum()), display=False)
 glue("ours_rises", int((ours["silhouette_E_a"] > ours["silhouette_x_a"]).sum()), display=False)
 glue("ours_runs", len(ours), display=False)
@@ -128,14 +126,14 @@ glue("real_runs", len(real), display=False)
 # ## What to notice
 #
 # - Accuracy and silhouette of E_a: {glue:text}`r_paper` in the paper's table, {glue:text}`r_ours` on the embedded
-#   world, {glue:text}`r_real` on real ESC-50. At the five per cent level the claim {glue:text}`verdict_ours` on the
-#   embedded world and {glue:text}`verdict_real` on real sounds.
-# - The answer to the question above hangs on the measure of "text and sound agree". With S(E_a,E_t) of
+#   sounds, {glue:text}`r_real` on real ESC-50. At the five per cent level the claim {glue:text}`verdict_ours` on the
+#   synthetic sounds and {glue:text}`verdict_real` on real sounds.
+# - The answer to the question above depends on the measure of "text and sound agree". With S(E_a,E_t) of
 #   [Table 3](table3_topology.ipynb) accuracy correlates at {glue:text}`s_paper` in the paper's table, {glue:text}`s_ours`
-#   on the embedded world and {glue:text}`s_real` on real ESC-50: compare with the silhouette's values above.
-#   [Which side does a leak move?](sides.ipynb) asks the same with an experiment in place of a correlation.
+#   on synthetic sounds and {glue:text}`s_real` on real ESC-50: compare with the silhouette's values above.
+#   [Which embedding does a leak move?](centroids.ipynb) asks the same with an experiment in place of a correlation.
 # - The silhouette rises from x_a to E_a in {glue:text}`paper_rises` setups of the paper's table and in
-#   {glue:text}`ours_rises` of {glue:text}`ours_runs` runs on the embedded world and {glue:text}`real_rises` of
+#   {glue:text}`ours_rises` of {glue:text}`ours_runs` runs on synthetic sounds and {glue:text}`real_rises` of
 #   {glue:text}`real_runs` on real sounds.
 # - Six points carry little. Look at the ranges without one setup before you believe a third digit.
 # - A correlation over setups does not tell which causes which: pre-training changes both.
@@ -146,11 +144,11 @@ glue("real_runs", len(real), display=False)
 
 # %% tags=["hide-cell"]
 r, p = metrics.pearson(ours["silhouette_E_a"], ours["accuracy"])
-print(f"{len(ours)} runs: r = {r:.2f}; six means: {figures.correlation_text(*points['embedded world'])}")
+print(f"{len(ours)} runs: r = {r:.2f}; six means: {analysis.correlation_text(*points['synthetic sounds'])}")
 
 # %% [markdown]
 # **2. The best of six.** A silhouette needs no text. Could one have picked the most accurate setup by the silhouette of
-# E_a alone: in the paper, in the embedded world, in real sounds?
+# E_a alone: in the paper, on synthetic sounds, on real sounds?
 
 # %% tags=["hide-cell"]
 for name, (silhouette, accuracy) in points.items():
@@ -162,7 +160,7 @@ for name, (silhouette, accuracy) in points.items():
 # fall when the others leave?
 
 # %% tags=["hide-cell"]
-run = next(r for r in results.read_runs(profile) if r.slug == "clean-clean")
+run = next(r for r in tables.clouds_or_note(folder) if r.slug == "clean-clean")
 E_a, labels = run.embeddings["E_a"].astype("float32"), run.embeddings["labels"].astype(int)
 few = labels < 10
 among_all = silhouette_samples(E_a, labels, metric="cosine")[few].mean()

@@ -1,5 +1,5 @@
 // The explorer: maps of E_a of six setups in which the same clip lights up, a map of E_t, and the sounds.
-// Data stand in the page (clapleak/explorer.py). Text of the data is only ever set as text, never read as HTML.
+// Data stand in the page (clapleak/book/explorer.py). Text of the data is only ever set as text, never read as HTML.
 "use strict";
 
 (() => {
@@ -43,9 +43,9 @@
   }
 
   class Explorer {
-    constructor(root, worlds) {
+    constructor(root, dataSets) {
       this.media = root.dataset.media;
-      this.worlds = worlds;
+      this.dataSets = dataSets;
       this.chosen = -1; // class that is singled out
       this.pinned = -1; // clip that was clicked or reached by keys
       this.hovered = -1; // clip under the pointer; shown instead while it is there
@@ -65,8 +65,8 @@
         field("Map of labels", this.side));
       const panel = make("div", { class: "explorer-panel" }, this.name, this.button, this.next, this.audio);
       root.replaceChildren(controls, this.found, panel, this.grid, this.text);
-      options(this.pick, worlds.map((world) => world.title), []);
-      this.pick.addEventListener("change", () => this.open(worlds[this.pick.value]));
+      options(this.pick, dataSets.map((dataSet) => dataSet.title), []);
+      this.pick.addEventListener("change", () => this.open(dataSets[this.pick.value]));
       this.classes.addEventListener("change", () => this.single(Number(this.classes.value)));
       this.search.addEventListener("input", () => this.look(this.search.value.trim().toLowerCase()));
       this.side.addEventListener("change", () => this.drawText());
@@ -75,22 +75,22 @@
       this.audio.addEventListener("error", () => {
         this.found.textContent = "This sound is not here: `clapleak book` makes the sounds beside the pages.";
       });
-      this.open(worlds[0]);
+      this.open(dataSets[0]);
     }
 
-    /** Draw another world from the start. */
-    open(world) {
-      this.world = world;
+    /** Draw another data set from the start. */
+    open(dataSet) {
+      this.dataSet = dataSet;
       this.chosen = this.pinned = this.hovered = -1;
       this.search.value = this.found.textContent = "";
-      options(this.classes, world.classes, [make("option", { value: -1 }, "all classes")]);
-      this.setups = world.setups.filter((setup) => setup.E_a);
+      options(this.classes, dataSet.classes, [make("option", { value: -1 }, "all classes")]);
+      this.setups = dataSet.setups.filter((setup) => setup.E_a);
       options(this.side, this.setups.map((setup) => setup.slug), []);
       this.side.value = Math.max(0, this.setups.findIndex((setup) => setup.slug === "clean-clean"));
       this.maps = this.setups.map((setup) => this.map(setup));
       const figures = Object.fromEntries(this.maps.map((map) => [map.setup.slug, map.figure]));
-      this.grid.replaceChildren(...world.setups.map((setup) => figures[setup.slug] || this.gap(setup)));
-      this.button.hidden = !world.synthetic;
+      this.grid.replaceChildren(...dataSet.setups.map((setup) => figures[setup.slug] || this.gap(setup)));
+      this.button.hidden = !dataSet.synthetic;
       this.drawText();
       this.show();
     }
@@ -101,9 +101,9 @@
 
     /** One map of clips: its dots, the ring that marks a clip, and the line of answers below. */
     map(setup) {
-      const dots = this.world.labels.map((label, i) => {
+      const dots = this.dataSet.labels.map((label, i) => {
         const [x, y] = at(setup.E_a, i);
-        return make("circle", { cx: x, cy: y, r: 11, style: `--own: ${this.world.colours[label]}` });
+        return make("circle", { cx: x, cy: y, r: 11, style: `--own: ${this.dataSet.colours[label]}` });
       });
       const ring = make("circle", { class: "ring", r: 30 });
       const size = 1000 + 2 * EDGE;
@@ -151,7 +151,7 @@
       const [x, y] = at(setup.E_a, Math.max(0, this.pinned));
       let least = Infinity;
       const from = this.pinned;
-      this.world.labels.forEach((label, i) => {
+      this.dataSet.labels.forEach((label, i) => {
         const [u, v] = at(setup.E_a, i);
         const ahead = (u - x) * dx + (v - y) * dy;
         const aside = Math.abs((u - x) * dy) + Math.abs((v - y) * dx);
@@ -162,7 +162,7 @@
 
     /** Pin the next clip of the class that is singled out, else of the pinned clip's own. */
     another() {
-      const { labels } = this.world;
+      const { labels } = this.dataSet;
       const own = this.chosen >= 0 ? this.chosen : labels[Math.max(0, this.pinned)];
       const clips = labels.flatMap((label, i) => (label === own ? [i] : []));
       this.pinned = clips.find((i) => i > this.pinned) ?? clips[0];
@@ -170,10 +170,10 @@
     }
 
     play(clip) {
-      if (!this.world.synthetic || clip < 0) return;
+      if (!this.dataSet.synthetic || clip < 0) return;
       this.found.textContent = "";
       // the build names files so: every sign of the path that is no letter or digit becomes a hyphen
-      this.audio.src = this.media + this.world.clips[clip].replace(/[^\p{L}\p{N}]/gu, "-") + ".mp3";
+      this.audio.src = this.media + this.dataSet.clips[clip].replace(/[^\p{L}\p{N}]/gu, "-") + ".mp3";
       this.audio.play().catch(() => {}); // a broken sound speaks through its error event
     }
 
@@ -185,7 +185,7 @@
 
     /** Single out the first class that fits some text, or pin the first clip whose name holds it. */
     look(text) {
-      const { classes, clips } = this.world;
+      const { classes, clips } = this.dataSet;
       let hit = text ? classes.findIndex((name) => name.startsWith(text)) : -1;
       if (text && hit < 0) hit = classes.findIndex((name) => name.includes(text));
       const clip = text && hit < 0 ? clips.findIndex((name) => name.toLowerCase().includes(text)) : -1;
@@ -197,7 +197,7 @@
 
     /** Names of the clip and of where its sound comes from. */
     describe(clip) {
-      const { classes, clips, labels, synthetic } = this.world;
+      const { classes, clips, labels, synthetic } = this.dataSet;
       const [file, strong] = [clips[clip].split("/").pop(), make("strong", {}, classes[labels[clip]])];
       if (synthetic) return [strong, ` clip ${file}`];
       const recording = file.split("-")[1]; // ESC-50: fold, Freesound's number, take, target
@@ -209,7 +209,7 @@
     /** Labels nearest to a clip in one setup, with the cosine of each. */
     nearest(setup, clip) {
       const flat = setup.nearest;
-      const count = flat.length / this.world.labels.length / 2;
+      const count = flat.length / this.dataSet.labels.length / 2;
       return [...Array(count).keys()].map((j) => flat.slice(2 * (clip * count + j), 2 * (clip * count + j) + 2));
     }
 
@@ -221,15 +221,15 @@
       this.button.disabled = this.pinned < 0;
       this.grid.classList.toggle("single", this.chosen >= 0);
       for (const { setup, dots, ring, answers } of this.maps) {
-        dots.forEach((dot, i) => dot.classList.toggle("on", this.world.labels[i] === this.chosen));
+        dots.forEach((dot, i) => dot.classList.toggle("on", this.dataSet.labels[i] === this.chosen));
         ring.classList.toggle("lit", clip >= 0);
         answers.replaceChildren();
         if (clip < 0) continue;
-        ring.dataset.clip = this.world.clips[clip];
+        ring.dataset.clip = this.dataSet.clips[clip];
         [ring.cx.baseVal.value, ring.cy.baseVal.value] = at(setup.E_a, clip);
         for (const [label, hundredths] of this.nearest(setup, clip)) {
-          const right = label === this.world.labels[clip];
-          const words = `${right ? "✓ " : ""}${this.world.classes[label]} ${(hundredths / 100).toFixed(2)}`;
+          const right = label === this.dataSet.labels[clip];
+          const words = `${right ? "✓ " : ""}${this.dataSet.classes[label]} ${(hundredths / 100).toFixed(2)}`;
           answers.append(make("span", right ? { class: "right" } : {}, words), " ");
         }
       }
@@ -239,11 +239,11 @@
     /** The map of labels of one setup, Figure 3 of the paper. */
     drawText() {
       const setup = this.setups[this.side.value];
-      const dots = this.world.classes.map((_, i) => {
+      const dots = this.dataSet.classes.map((_, i) => {
         const [x, y] = at(setup.E_t, i);
         return make("circle", { cx: x, cy: y, r: 11 });
       });
-      const names = this.world.classes.map((name, i) => {
+      const names = this.dataSet.classes.map((name, i) => {
         const [x, y] = at(setup.E_t, i);
         return make("text", { x: x < 500 ? x + 18 : x - 18, y: y + 10, "text-anchor": x < 500 ? "start" : "end" }, name);
       });
@@ -264,7 +264,7 @@
 
     nameLabels(clip) {
       const { setup, dots, names, under: pointed } = this.labels;
-      const own = clip < 0 ? this.chosen : this.world.labels[clip];
+      const own = clip < 0 ? this.chosen : this.dataSet.labels[clip];
       const near = clip < 0 ? [] : this.nearest(setup, clip).map(([label]) => label);
       dots.forEach((dot, i) => {
         const named = i === own || i === pointed || i === this.chosen || near.includes(i);

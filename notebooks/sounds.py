@@ -11,7 +11,7 @@
 # ---
 
 # %% [markdown]
-# # The embedded world: sounds to learn from, made on the spot
+# # The synthetic sounds of this book
 #
 # **Question:** what do the sounds of the default profile consist of, and are they as hard to tell apart as real ones?
 #
@@ -25,25 +25,26 @@ import pandas as pd
 from IPython.display import HTML
 from myst_nb import glue
 
-from clapleak import figures, leakage, pages, results
-from clapleak.datasets import foley
+from clapleak import foley, leakage
+from clapleak.book import figures, site, tables
+from clapleak.config import Foley, load_profile
 
 pd.set_option("display.max_colwidth", None)  # captions stay whole
 
 # %% tags=["parameters"]
 example = "dog"  # class whose row is shown
 index = 2000000  # number of the clip of each class that is played; the first of the test
-seconds = 2.5  # length of a clip
+profile = "mini"  # whose front end the spectrograms show
 
 # %%
-classes = foley.classes()
+classes, audio = foley.classes(), load_profile(profile).audio
 targets = sorted(classes.index[classes["target"]])
 glue("classes", len(classes), display=False)
 glue("targets", len(targets), display=False)
 
 # %% [markdown]
-# The world has {glue:text}`classes` classes. {glue:text}`targets` of them carry the names of ESC-50 and are the test;
-# the others are their cousins and strangers.
+# The data set has {glue:text}`classes` classes. {glue:text}`targets` of them carry the names of ESC-50 and are the test;
+# the others are related to them in meaning or in sound, or are not.
 #
 # ## From a row to a sound
 #
@@ -53,18 +54,18 @@ glue("targets", len(targets), display=False)
 row = classes.loc[[example]].T.rename_axis("parameter")
 row[(row[example] != 0) & (row[example] != "")]
 
-# %% tags=["hide-input"] mystnb={"figure": {"name": "world-example", "caption": "Log-mel spectrograms of four clips of one class: pitch, tempo, timbre, room and background change from clip to clip."}, "image": {"alt": "Four log-mel spectrograms of one synthetic class."}}
+# %% tags=["hide-input"] mystnb={"figure": {"name": "sounds-example", "caption": "Log-mel spectrograms of four clips of one class: pitch, tempo, timbre, room and background change from clip to clip."}, "image": {"alt": "Four log-mel spectrograms of one synthetic class."}}
 figures.spectrograms(
     [f"foley@0/{example}/{index + i}" for i in range(4)],
     [f"{example}, clip {i + 1}" for i in range(4)],
-    seconds=seconds,
+    audio,
 )
 
 # %% [markdown]
 # ## The fifty targets
 
-# %% tags=["hide-input"] mystnb={"figure": {"name": "world-targets", "caption": "One clip of each of the fifty target classes, as log-mel spectrograms (time to the right, frequency upwards)."}, "image": {"alt": "Fifty small log-mel spectrograms, one a target class."}}
-figures.spectrograms([f"foley@0/{name}/{index}" for name in targets], targets, seconds=seconds)
+# %% tags=["hide-input"] mystnb={"figure": {"name": "sounds-targets", "caption": "One clip of each of the fifty target classes, as log-mel spectrograms (time to the right, frequency upwards)."}, "image": {"alt": "Fifty small log-mel spectrograms, one a target class."}}
+figures.spectrograms([f"foley@0/{name}/{index}" for name in targets], targets, audio)
 
 # %% [markdown]
 # ## Listen
@@ -74,7 +75,7 @@ figures.spectrograms([f"foley@0/{name}/{index}" for name in targets], targets, s
 # %%
 names = [*targets, *sorted(set(classes.index) - set(targets))]
 cells = [
-    f"<figure><figcaption>{name}</figcaption>{pages.player(f'foley@0/{name}/{index}', title=name)}</figure>"
+    f"<figure><figcaption>{name}</figcaption>{site.player(f'foley@0/{name}/{index}', title=name)}</figure>"
     for name in names
 ]
 HTML('<div class="sounds">' + "".join(cells) + "</div>")
@@ -85,18 +86,19 @@ HTML('<div class="sounds">' + "".join(cells) + "</div>")
 # Captions come from many templates; scenes join two events.
 
 # %%
-corpus = foley.corpus("pairs", seed=0, clips_per_class=2, scenes=100, duration=seconds, limit_classes=None)
+sizes = Foley(seed=0, pretrain_clips=1, pair_clips=2, test_clips=1, scenes=100, limit_classes=None)
+corpus = foley.corpus("pairs", sizes, audio.segment)
 corpus.table[["labels", "text"]].sample(12, random_state=0).style.hide(axis="index")
 
 # %% [markdown]
 # ## As hard as real sounds?
 #
-# The same small network learns the same classes from the same number of clips, once from this world and once from real
+# The same small network learns the same classes from the same number of clips, once from these sounds and once from real
 # ESC-50 clips: silhouette of x_a and accuracy on held-out clips. The spreads within a class were set once by this
-# comparison, and not by any result of the paper. `clapleak hardness --data-root DIR` repeats it.
+# comparison, and not by any result of the paper. `python benchmarks/hardness.py` repeats it.
 
 # %%
-hardness = results.hardness()
+hardness = tables.hardness()
 hardness.round(2).convert_dtypes()  # counts without a point
 
 # %% tags=["remove-input"]
@@ -109,8 +111,8 @@ glue("hardness", verdict.get(int(easier), "harder than real sounds in both measu
 #
 # - Classes near in meaning need not sound alike ("clock alarm", "clock tick"), and strangers may ("can opening", "glass breaking"):
 #   [What the eye claims, counted](neighbours.ipynb) ranks all pairs.
-# - By this comparison the embedded world is {glue:text}`hardness`.
-# - A synthetic world shows a mechanism. How large an effect is on real sounds, only real sounds can tell.
+# - By this comparison synthetic sounds are {glue:text}`hardness`.
+# - Synthetic sounds show a mechanism. How large an effect is on real sounds, only real sounds can tell.
 #
 # ## Exercises
 #
@@ -119,7 +121,7 @@ glue("hardness", verdict.get(int(easier), "harder than real sounds in both measu
 
 # %%
 quiz = [names[number] for number in np.random.default_rng(7).choice(len(targets), 3, replace=False)]
-sounds = [pages.player(f"foley@0/{name}/{index + 1}", title=f"sound {i}") for i, name in enumerate(quiz, 1)]
+sounds = [site.player(f"foley@0/{name}/{index + 1}", title=f"sound {i}") for i, name in enumerate(quiz, 1)]
 HTML("".join(f"<p>{i}: {sound}</p>" for i, sound in enumerate(sounds, 1)))
 
 # %% tags=["hide-cell"]

@@ -1,0 +1,86 @@
+# ---
+# jupyter:
+#   jupytext:
+#     text_representation:
+#       extension: .py
+#       format_name: percent
+#   kernelspec:
+#     display_name: Python 3
+#     language: python
+#     name: python3
+# ---
+
+# %% [markdown]
+# # Your run and ours
+#
+# **Question:** does a run on your machine give the numbers of this book?
+#
+# Equal settings do not give equal numbers everywhere: another processor adds up in another order, and training carries
+# such differences on. So the question is whether your numbers lie where the published seeds lie.
+
+# %% tags=["hide-input"]
+import pandas as pd
+from IPython.display import HTML
+from myst_nb import glue
+
+from clapleak import results
+from clapleak.book import tables
+
+# %% tags=["parameters"]
+profile = "mini"  # synthetic sounds
+real_profile = "esc50"  # real sounds
+long_profile = "mini-long"  # synthetic sounds, trained to the end
+own = False  # show the runs of this machine (build/results) instead of the published ones
+
+# %%
+yours, absent = {}, []
+for name in (profile, real_profile, long_profile):
+    folder, published = results.folder(name, own=own), results.folder(name)
+    if tables.is_own(folder):
+        yours[name] = tables.beside_published(tables.table_or_note(folder), tables.table_or_note(published))
+    else:
+        absent.append(name)
+
+# %% [markdown]
+# ## Setup by setup
+#
+# Mean ± standard deviation over seeds (of the means over groups, where there are groups), the difference of the means,
+# and the range of the published seeds. Your mean is *within* when it lies in that range.
+
+# %% tags=["hide-input"]
+for name, table in yours.items():
+    display(HTML(f"<p>profile {name}</p>"), table)
+if absent:
+    display(HTML(f"<p>No run of yours is shown for {', '.join(absent)}: the pages of this book show the published results.</p>"))
+if not yours:
+    display(HTML("<p><code>make book</code> makes your own run of mini and a book that shows it beside the published one, in build/.</p>"))
+
+# %% tags=["remove-input"]
+words = pd.concat([table["yours is"] for table in yours.values()]) if yours else pd.Series(dtype=object)
+counts = words.value_counts()
+within, outside = (int(counts.get(word, 0)) for word in ("within", "outside"))
+glue("yours", f"{within} of {within + outside} means within the published range" if yours else "none is shown here", display=False)
+
+# %% [markdown]
+# ## What to notice
+#
+# - Your run: {glue:text}`yours`.
+# - A range of few seeds is narrow, so some means lie outside although nothing is wrong: exercise 1. A mean far outside, or
+#   all differences with the same sign, is worth a look at the versions: exercise 2.
+#
+# ## Exercises
+#
+# **1. Outside by chance.** A new seed is as likely to have any rank among the published seeds. In what share of the lines
+# would one seed of yours lie outside their range although everything is the same?
+
+# %% tags=["hide-cell"]
+seeds = tables.table_or_note(results.folder(profile))["seed"].nunique()
+print(f"It is the lowest or the highest of {seeds + 1} seeds in 2 of {seeds + 1} cases: {2 / (seeds + 1):.0%} of the lines.")
+
+# %% [markdown]
+# **2. Versions.** Name two things that can differ between two machines which have the same code and settings. Then look
+# at what each run has written down.
+
+# %% tags=["hide-cell"]
+folders = {"published": results.folder(profile), "shown in this book": results.folder(profile, own=own)}
+pd.DataFrame({name: results.read_runs(folder)[0].metrics["provenance"] for name, folder in folders.items()})
