@@ -17,18 +17,13 @@ LEAKING = ["a dog barks", "rain falls on a roof", "a clock ticks", "somebody ope
 HARMLESS = ["a man speaks", "a violin is played", "people cheer", "a kettle boils", "music plays softly"]
 PLACES = ["in a hall", "outside", "nearby", "far away", "in a kitchen", "on a square", "at night", "for a while"]
 LABELS = [  # mid, AudioSet's display name, FSD50K's label; the first of each pair holds a word of an ESC-50 name
-    ("/m/0bt9lr", "Dog", "Dog"),
-    ("/m/09x0r", "Speech", "Speech"),
-    ("/m/06mb1", "Rain", "Rain"),
-    ("/m/07y_7", "Violin, fiddle", "Bowed_string_instrument"),
-    ("/m/03w41f", "Church bell", "Church_bell"),
-    ("/m/05r5c", "Piano", "Piano"),
-    ("/m/07jdr", "Train", "Train"),
-    ("/m/015lz1", "Singing", "Singing"),
-    ("/m/02mk9", "Engine", "Engine"),
-    ("/m/07r04", "Truck", "Truck"),
+    ("/m/0bt9lr", "Dog", "Dog"), ("/m/09x0r", "Speech", "Speech"),
+    ("/m/06mb1", "Rain", "Rain"), ("/m/07y_7", "Violin, fiddle", "Bowed_string_instrument"),
+    ("/m/03w41f", "Church bell", "Church_bell"), ("/m/05r5c", "Piano", "Piano"),
+    ("/m/07jdr", "Train", "Train"), ("/m/015lz1", "Singing", "Singing"),
+    ("/m/02mk9", "Engine", "Engine"), ("/m/07r04", "Truck", "Truck"),
     ("/m/081rb", "Writing", "Writing"),  # no partner: an odd number, so that all labels meet
-]
+]  # fmt: skip
 ESC50 = (
     "dog rooster pig cow frog cat hen insects sheep crow rain sea_waves crackling_fire crickets chirping_birds "
     "water_drops wind pouring_water toilet_flush thunderstorm crying_baby sneezing clapping breathing coughing "
@@ -42,15 +37,14 @@ NOISE = np.random.default_rng(0).normal(0, 0.1, 16 * 44100).astype(np.float32)
 def caption(number: int) -> str:
     """Caption of a running number: even ones leak, eighty are different."""
     events = LEAKING if number % 2 == 0 else HARMLESS
-    place = PLACES[number // (2 * len(events)) % len(PLACES)]
-    return f"{events[number // 2 % len(events)].capitalize()} {place}"
+    return f"{events[number // 2 % len(events)].capitalize()} {PLACES[number // (2 * len(events)) % len(PLACES)]}"
 
 
 def labels(number: int) -> list[tuple[str, str, str]]:
     """One or two of LABELS for a running number: even ones leak, odd ones do not."""
     pool = LABELS[:10:2] if number % 2 == 0 else [*LABELS[1:10:2], LABELS[10]]
     chosen = pool[number // 2 % len(pool)]
-    return [chosen] if number % 3 == 0 else [chosen, *([pool[-1]] if pool[-1] != chosen else [])]
+    return [chosen] if number % 3 == 0 or chosen == pool[-1] else [chosen, pool[-1]]
 
 
 def clip(path: Path, number: int, seconds: tuple[float, float] = (1, 12), rate: int = 16000) -> None:
@@ -58,15 +52,14 @@ def clip(path: Path, number: int, seconds: tuple[float, float] = (1, 12), rate: 
     path.parent.mkdir(parents=True, exist_ok=True)
     rng = np.random.default_rng(number)
     start, length = int(rng.integers(1000)), round(rng.uniform(*seconds) * rate)
-    wave = np.resize(NOISE[start:], length) * rng.uniform(0.2, 1)
-    soundfile.write(path, wave, rate)
+    soundfile.write(path, np.resize(NOISE[start:], length) * rng.uniform(0.2, 1), rate)
 
 
-def table(path: Path, columns: list[str], rows: list, encoding: str = "utf-8", delimiter: str = ",") -> None:
-    """A CSV file with a header."""
+def table(path: Path, columns: str, rows: list, encoding: str = "utf-8") -> None:
+    """A CSV file, with a header where `columns` names them."""
     path.parent.mkdir(parents=True, exist_ok=True)
     with path.open("w", encoding=encoding, newline="") as file:
-        csv.writer(file, delimiter=delimiter).writerows([columns, *rows])
+        csv.writer(file).writerows([columns.split(), *rows] if columns else rows)
 
 
 def esc50(data: Path, clips: int = 50, **sound) -> Path:
@@ -77,7 +70,7 @@ def esc50(data: Path, clips: int = 50, **sound) -> Path:
         name = f"{fold}-{source}-A-{target}.wav"
         clip(root / "audio" / name, i, **{"seconds": (5, 5), **sound})
         rows.append((name, fold, target, ESC50[target], target in (0, 1, 10, 11, 12, 20, 21, 38, 40, 41), source, "A"))
-    table(root / "meta" / "esc50.csv", ["filename", "fold", "target", "category", "esc10", "src_file", "take"], rows)
+    table(root / "meta" / "esc50.csv", "filename fold target category esc10 src_file take", rows)
     return root
 
 
@@ -93,10 +86,10 @@ def clotho(data: Path, clips: int = 8, **sound) -> Path:
             texts.append((name, *(caption(number * 5 + k) for k in range(5))))
             link = f"https://freesound.org/people/x/sounds/{7000 + number}"
             metadata.append((name, "noise;café", 7000 + number, link, "[0, 1]", "maker", "http://creativecommons.org/"))
-        captions = [f"caption_{k}" for k in range(1, 6)]
-        table(root / "clotho_csv_files" / f"clotho_captions_{split}.csv", ["file_name", *captions], texts)
-        columns = ["file_name", "keywords", "sound_id", "sound_link", "start_end_samples", "manufacturer", "license"]
-        table(root / "clotho_csv_files" / f"clotho_metadata_{split}.csv", columns, metadata, "iso-8859-1")
+        columns, folder = "file_name caption_1 caption_2 caption_3 caption_4 caption_5", root / "clotho_csv_files"
+        table(folder / f"clotho_captions_{split}.csv", columns, texts)
+        columns = "file_name keywords sound_id sound_link start_end_samples manufacturer license"
+        table(folder / f"clotho_metadata_{split}.csv", columns, metadata, "iso-8859-1")
     return root
 
 
@@ -110,29 +103,20 @@ def audiocaps(data: Path, clips: int = 40, **sound) -> Path:
             clip(root / "audio_32000Hz" / split / f"{name}_{10 * i}.flac", number, **sound)
             rows += [(number * 5 + k, name, 10 * i, caption(number + k)) for k in range(captions)]
             number += 1
-        table(root / "csv_files_v1" / f"{split}.csv", ["audiocap_id", "youtube_id", "start_time", "caption"], rows)
+        table(root / "csv_files_v1" / f"{split}.csv", "audiocap_id youtube_id start_time caption", rows)
     return root
 
 
 def macs(data: Path, clips: int = 12, **sound) -> Path:
-    """MACS: `clips` TAU files with two to five captions and tags each, and the competences of the annotators."""
+    """MACS: `clips` TAU files with two to five captions and tags each."""
     root, files = data / "MACS", []
     for i in range(clips):
         name = f"airport-lisbon-{1000 + i}-{i}-a.wav"
         clip(root / "audio" / name, i, **sound)
-        annotations = [
-            {
-                "annotator_id": 10 + k,
-                "sentence": caption(i * 5 + k),
-                "tags": ["footsteps", "adults talking"][: k % 2 + 1],
-            }
-            for k in range(2 + i % 4)
-        ]
+        said = [(10 + k, caption(i * 5 + k), ["footsteps", "adults talking"][: k % 2 + 1]) for k in range(2 + i % 4)]
+        annotations = [dict(zip(("annotator_id", "sentence", "tags"), values, strict=True)) for values in said]
         files.append({"filename": name, "annotations": annotations})
     (root / "MACS.yaml").write_text(yaml.safe_dump({"files": files}, sort_keys=False))
-    table(
-        root / "MACS_competence.csv", ["annotator_id", "competence"], [(10 + k, 0.9) for k in range(5)], delimiter="\t"
-    )
     return root
 
 
@@ -144,34 +128,25 @@ def fsd50k(data: Path, clips: int = 40, **sound) -> Path:
         for i in range(count):
             fname = 100000 * (part == "eval") + 10 + i
             clip(root / f"FSD50K.{part}_audio" / f"{fname}.wav", fname, **sound)
-            found = labels(i)
-            row = (fname, ",".join(n for _, _, n in found), ",".join(mid for mid, _, _ in found))
-            rows.append((*row, "val" if i % 5 == 4 else "train") if part == "dev" else row)
-            titled = i % 4 != 3
-            info[str(fname)] = {
-                "title": f"take_{i}.wav" if titled else "",
-                "description": f'{caption(i)}.\n<a href="https://example.org">more</a>' if titled else "",
-                "tags": ["noise"],
-                "license": "http://creativecommons.org/",
-                "uploader": "x",
-            }
-        columns = ["fname", "labels", "mids", *(["split"] if part == "dev" else [])]
-        table(root / "FSD50K.ground_truth" / f"{part}.csv", columns, rows)
+            names, mids = (",".join(label[k] for label in labels(i)) for k in (2, 0))
+            rows.append((fname, names, mids, *(["val" if i % 5 == 4 else "train"] if part == "dev" else [])))
+            text = f'{caption(i)}.\n<a href="https://example.org">more</a>'
+            title, text = (f"take_{i}.wav", text) if i % 4 != 3 else ("", "")
+            link = "http://creativecommons.org/"
+            info[fname] = {"title": title, "description": text, "tags": ["noise"], "license": link, "uploader": "x"}
+        table(root / "FSD50K.ground_truth" / f"{part}.csv", "fname labels mids" + " split" * (part == "dev"), rows)
         (root / "FSD50K.metadata").mkdir(exist_ok=True)
         (root / "FSD50K.metadata" / f"{part}_clips_info_FSD50K.json").write_text(json.dumps(info))
     vocabulary = [(i, name, mid) for i, (mid, _, name) in enumerate(LABELS)]
-    table(root / "FSD50K.ground_truth" / "vocabulary.csv", *vocabulary[:1], vocabulary[1:])  # it has no header
+    table(root / "FSD50K.ground_truth" / "vocabulary.csv", "", vocabulary)
     return root
 
 
 def audioset(data: Path, clips: int = 40, **sound) -> Path:
     """AudioSet: `clips` segments in each of two training splits, half as many in eval; the three usual file names."""
     root = data / "AUDIOSET"
-    table(
-        root / "class_labels_indices.csv",
-        ["index", "mid", "display_name"],
-        [(i, mid, name) for i, (mid, name, _) in enumerate(LABELS)],
-    )
+    classes = [(i, mid, name) for i, (mid, name, _) in enumerate(LABELS)]
+    table(root / "class_labels_indices.csv", "index mid display_name", classes)
     for part, split in enumerate(("balanced_train", "unbalanced_train", "eval")):
         lines, count = [], -(-clips // 2) if split == "eval" else clips
         for i in range(count):
@@ -179,11 +154,7 @@ def audioset(data: Path, clips: int = 40, **sound) -> Path:
             name = (f"{ytid}.wav", f"{ytid}.flac", f"Y{ytid}.wav")[i % 3]
             clip(root / "audio" / split / name, part * clips + i, **sound)
             lines.append(f'{ytid}, {start:.3f}, {start + 10:.3f}, "{mids}"')
-        header = (
-            "# Segments csv created Sun Mar  5 10:54:31 2017",
-            f"# num_ytids={count}, num_segs={count}, num_unique_labels={len(LABELS)}, num_positive_labels=0",
-            "# YTID, start_seconds, end_seconds, positive_labels",
-        )
+        header = [f"# num_ytids={count}, num_segs={count}", "# YTID, start_seconds, end_seconds, positive_labels"]
         (root / f"{split}_segments.csv").write_text("\n".join([*header, *lines]) + "\n")
     return root
 

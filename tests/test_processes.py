@@ -13,7 +13,10 @@ import torch
 
 from clapleak.config import find_root
 
-pytestmark = pytest.mark.skipif(importlib.util.find_spec("accelerate") is None, reason="accelerate is not installed")
+pytestmark = [
+    pytest.mark.slow,
+    pytest.mark.skipif(importlib.util.find_spec("accelerate") is None, reason="accelerate is not installed"),
+]
 
 
 def torchrun(processes: int, *words: object, cwd: Path) -> None:
@@ -39,11 +42,10 @@ def test_two_processes_give_loss_and_gradients_of_the_whole_batch(tmp_path):
     assert one.abs().min() < one.abs().max()
 
 
-@pytest.mark.slow
 def test_a_setup_trains_in_two_processes(tmp_path):
     shutil.copytree(find_root() / "profiles", tmp_path / "profiles")
     torchrun(2, "-m", "clapleak", "train", "--profile", "smoke", "--setup", "clean-clean", cwd=tmp_path)
-    folder = tmp_path / "results" / "smoke" / "clean-clean" / "seed0"
+    folder = tmp_path / "build" / "results" / "smoke" / "clean-clean" / "seed0"
     found = json.loads((folder / "metrics.json").read_text())
     assert 0 <= found["accuracy"] <= 1 and found["data"]["test_clips"] == 24
     assert not (tmp_path / "build" / "smoke" / "clean-clean" / "seed0" / "checkpoint.pt").exists()

@@ -1,116 +1,127 @@
-"""Results are read whole or refused with the command that makes them."""
+"""Results are read whole or refused with the command that makes them; own ones stand beside the published ones."""
 
 import json
+import os
+import shutil
 
 import numpy as np
 import pandas as pd
 import pytest
+from helpers import files
 
 from clapleak import results
-from clapleak.config import MATCHED, SETUPS, ClapleakError
+from clapleak.config import ClapleakError
+from clapleak.setups import MATCHED, SETUPS
+
+AGAIN = "run `clapleak reproduce --profile mini`"
 
 
-def make_run(root, setup=SETUPS[0], seed=0, group=None) -> results.Run:
-    topology = {
-        name: {"value": 0.5, "k": 2, "curve": [0.5], "chance": [0.1], "corrected": 0.4} for name in results.MEASURES
-    }
+@pytest.fixture
+def root(tmp_path, monkeypatch):
+    """An empty project as the working directory."""
+    (tmp_path / "profiles").mkdir()
+    monkeypatch.chdir(tmp_path)
+    return tmp_path
+
+
+def write(base, setup=SETUPS[0], seed=0, group=None, family="f") -> results.Run:
+    """One run below the results folder of a profile; a backbone where the setup is a word."""
+    topology = {name: {"value": 0.5, "k": 2, "corrected": 0.4} for name in results.MEASURES}
+    pretraining, training = (setup, None) if isinstance(setup, str) else (setup.pretraining, setup.training)
     metrics = {
-        "schema": results.SCHEMA, "profile": "mini", "pretraining": setup.pretraining, "training": setup.training,
+        "schema": results.SCHEMA, "profile": "mini", "pretraining": pretraining, "training": training,
         "seed": seed, "group": group, "synthetic": True, "chance": 0.5, "data": {"pairs": 9}, "accuracy": 0.25 + seed,
-        "silhouette": {"x_a": 0.1, "E_a": 0.2}, "topology": topology, "provenance": {"fingerprint": "abc"},
+        "silhouette": {"x_a": 0.1, "E_a": 0.2}, "centroid_accuracy": {"x_a": 0.1, "E_a": 0.2}, "topology": topology,
+        "provenance": {}, "ids": {"family": family, "measurement": f"m{seed}"},
     }  # fmt: skip
-    rng = np.random.default_rng(0)
-    clouds = {name: rng.random((4, 3), np.float32) for name in ("x_a", "E_a", "x_t", "E_t")}
-    clouds |= {"labels": np.array([0, 1, 0, 1]), "clips": np.array(list("abcd")), "classes": np.array(["x", "y"])}
-    plane = {"E_a": rng.random((4, 2)), "E_t": rng.random((4, 2))}
-    folder = results.run_folder("mini", setup.slug, seed, group, root)
-    names = ("mini", setup.pretraining, setup.training, seed, group)
-    history = pd.DataFrame({"phase": ["frozen"] + ["unfrozen"] * 3, "epoch": [0, 0, 1, 2]})
-    return results.Run(*names, metrics, history, clouds, plane, folder)
+    clouds = {name: np.random.default_rng(0).random((4, 3), np.float32) for name in ("x_a", "E_a", "x_t", "E_t")}
+    history = pd.DataFrame({"phase": ["frozen"] + ["unfrozen"] * 3, "epoch": [0, 0, 1, 2], "val_loss": 1.0})
+    path = base / (f"backbone/{setup}" if training is None else setup.slug) / results.run_name(seed, group)
+    run = results.write_run(path, metrics, history, clouds | {"clips": np.array(list("abcd"))})
+    results.write_map(run, {"E_a": clouds["E_a"][:, :2], "E_t": clouds["E_t"][:, :2]})
+    return run
 
 
-def test_what_is_written_is_read_back(tmp_path):
-    run = make_run(tmp_path)
-    results.write_run(run)
-    back = results.read_run(run.path)
-    assert back.metrics == run.metrics and back.slug == "dirty-dirty"
-    assert back.embeddings["x_a"].dtype == np.float16
-    np.testing.assert_allclose(back.embeddings["x_a"], run.embeddings["x_a"], atol=1e-3)
-    assert back.embeddings["clips"].tolist() == list("abcd")
-    assert results.finished(run.path, "abc") and not results.finished(run.path, "other")
+def test_what_is_written_is_read_back(root):
+    run = write(root / "results" / "mini", group=1)
+    assert run.path == root / "results" / "mini" / "dirty-dirty" / "group1-seed0"
+    assert (run.slug, run.group, run.metrics["accuracy"]) == ("dirty-dirty", 1, 0.25)
+    assert run.embeddings["clips"].tolist() == list("abcd") and run.history["epoch"].tolist() == [0, 0, 1, 2]
+    np.testing.assert_allclose(run.embeddings["x_a"], np.random.default_rng(0).random((4, 3), np.float32), atol=1e-3)
+    assert results.finished(run.path, "m0") and not results.finished(run.path, "other")
 
 
-def test_table_is_in_the_paper_s_order_with_one_row_a_run(tmp_path):
-    for setup in (SETUPS[5], SETUPS[0]):
-        for seed in (1, 0):
-            results.write_run(make_run(tmp_path, setup, seed))
-    found = results.table("mini", tmp_path)
-    assert found["setup"].tolist() == ["dirty-dirty"] * 2 + ["none-clean"] * 2
-    assert found["accuracy"].tolist() == [0.25, 1.25] * 2
-    assert {"silhouette_x_a", "S_E_a_E_t", "S_x_t_E_t_corrected"} <= set(found.columns)
-    assert found["epochs"].tolist() == [3] * 4  # those of the second phase
+def test_table_is_in_the_paper_s_order_with_one_row_a_run(root):
+    base = root / "results" / "mini"
+    for setup in (SETUPS[5], SETUPS[0], MATCHED[0]):
+        for seed in (10, 0, 2):
+            write(base, setup, seed)
+    found = results.table(base, [SETUPS[0], SETUPS[5], MATCHED[0]])
+    assert found["setup"].tolist() == ["dirty-dirty"] * 3 + ["none-clean"] * 3 + ["dirty-matched"] * 3
+    assert found["seed"].tolist() == [0, 2, 10] * 3 and found["accuracy"].tolist() == [0.25, 2.25, 10.25] * 3
+    assert {"silhouette_x_a", "centroid_E_a", "S_E_a_E_t", "S_x_t_E_t_corrected"} <= set(found.columns)
+    assert found["epochs"].eq(3).all()  # those of the second phase
+    with pytest.raises(ClapleakError, match=rf"no results of clean-dirty, .*; {AGAIN}, with --controls"):
+        results.table(base)
+    with pytest.raises(ClapleakError, match="no such results; make them with `clapleak reproduce --profile mini`"):
+        results.read_backbones(base)
 
 
-def test_controls_need_no_embeddings_and_name_the_command(tmp_path):
-    for setup in (SETUPS[0], MATCHED[0]):
-        run = make_run(tmp_path, setup)
-        results.write_run(run)
-        for name in ("embeddings.npz", "map.npz"):
-            (run.path / name).unlink()
-    found = results.controls("mini", [SETUPS[0], MATCHED[0]], tmp_path)
-    assert found["training"].tolist() == ["dirty", "matched"] and found["epochs"].tolist() == [3, 3]
-    with pytest.raises(ClapleakError, match="`clapleak reproduce --profile mini`$"):
-        results.controls("mini", SETUPS, tmp_path)
-    with pytest.raises(ClapleakError, match="--controls matched --controls doses`$"):
-        results.controls("mini", MATCHED, tmp_path)
-    (run.path / "history.csv").unlink()
-    with pytest.raises(ClapleakError, match=r"dirty-matched/seed0: not readable .*history.csv.* again"):
-        results.controls("mini", MATCHED[:1], tmp_path)
+def test_neither_what_a_kill_left_nor_runs_of_another_family_are_read(root):
+    base = root / "build" / "results" / "mini"
+    old = write(base, SETUPS[0], family="old")
+    for left in (".seed0.k1ll3d", ".seed1.k1ll3d"):
+        shutil.copytree(old.path, old.path.with_name(left))
+    assert [run.path.name for run in results.read_runs(base, ["dirty-dirty"])] == ["seed0"]
+    write(base, SETUPS[0], family="old")
+    assert sorted(path.name for path in old.path.parent.iterdir()) == [".seed1.k1ll3d", "seed0"]
+    os.utime(old.path / "metrics.json", (1, 1))
+    write(base, SETUPS[1], family="new")
+    with pytest.raises(
+        ClapleakError, match=f"1 runs .* than clean-dirty, which is newer.*: delete {old.path}, or {AGAIN}"
+    ):
+        results.read_runs(base)
 
 
-def test_groups_have_folders_of_their_own(tmp_path):
-    results.write_run(make_run(tmp_path, group=1))
-    assert (tmp_path / "results" / "mini" / "dirty-dirty" / "group1-seed0" / "metrics.json").is_file()
-    assert results.read_runs("mini", tmp_path)[0].group == 1
-
-
-@pytest.mark.parametrize("name", ["metrics.json", "history.csv", "embeddings.npz", "map.npz"])
-def test_a_missing_file_is_named_with_the_command(tmp_path, name):
-    run = make_run(tmp_path)
-    results.write_run(run)
+@pytest.mark.parametrize(
+    ("name", "content", "message"),
+    [
+        ("metrics.json", None, "not readable"), ("metrics.json", "{", "not readable"),
+        ("metrics.json", "3", "fields missing: schema, profile"),
+        ("metrics.json", {"silhouette": None}, "fields missing: silhouette"),
+        ("metrics.json", {"schema": 99}, f"schema 99, not {results.SCHEMA}"),
+        ("history.csv", None, "not readable"), ("history.csv", "", "not readable"), ("map.npz", "", "not readable"),
+        ("embeddings.npz", None, "not readable"), ("embeddings.npz", "PK broken", "not readable"),
+    ],
+)  # fmt: skip
+def test_what_is_missing_or_damaged_is_named_with_the_command(root, name, content, message):
+    run = write(root / "results" / "mini")
     (run.path / name).unlink()
-    with pytest.raises(ClapleakError, match=rf"{name} missing; run `clapleak reproduce --profile mini`"):
-        results.read_run(run.path)
+    if isinstance(content, dict):
+        content = json.dumps({k: v for k, v in {**run.metrics, **content}.items() if v is not None} | {"group": None})
+    if content is not None:
+        (run.path / name).write_text(content)
+    with pytest.raises(ClapleakError, match=rf"{run.path / name}: {message}.*; {AGAIN} again"):
+        again = results.read_run(run.path)
+        _ = again.history, again.embeddings, again.map
+    assert results.finished(run.path, "m0") == (name == "map.npz")  # a map is drawn again
 
 
-def test_other_schema_missing_field_and_damage_are_refused(tmp_path):
-    run = make_run(tmp_path)
-    for change, message in ({"schema": 99}, "schema 99, not 1"), ({"silhouette": None}, "fields missing: silhouette"):
-        results.write_run(run)
-        metrics = {k: v for k, v in {**run.metrics, **change}.items() if v is not None or k in ("group",)}
-        (run.path / "metrics.json").write_text(json.dumps(metrics))
-        with pytest.raises(ClapleakError, match=message):
-            results.read_run(run.path)
-    results.write_run(run)
-    (run.path / "embeddings.npz").write_bytes(b"PK broken")
-    with pytest.raises(ClapleakError, match="not readable"):
-        results.read_run(run.path)
-
-
-def test_no_results_names_the_command(tmp_path):
-    with pytest.raises(ClapleakError, match="clapleak reproduce --profile mini"):
-        results.read_runs("mini", tmp_path)
-
-
-def test_a_failed_write_leaves_the_old_results(tmp_path, monkeypatch):
-    run = make_run(tmp_path)
-    results.write_run(run)
-
-    def full(*args, **kwargs):
-        raise OSError(28, "No space left on device")
-
-    monkeypatch.setattr(results.np, "savez_compressed", full)
-    with pytest.raises(OSError):
-        results.write_run(make_run(tmp_path))
-    assert results.read_run(run.path).metrics == run.metrics
-    assert [p.name for p in run.path.parent.iterdir()] == [run.path.name]
+def test_own_results_are_shown_where_they_are_wanted_and_published_whole_or_not_at_all(root):
+    own, published = root / "build" / "results" / "mini", root / "results" / "mini"
+    assert results.folder("mini", own=True) == results.folder("mini") == published
+    write(published, SETUPS[0], seed=7)
+    for setup in SETUPS[:-1]:
+        write(results.own_folder("mini"), setup)
+    assert results.folder("mini", own=True) == own and results.folder("mini") == published
+    with pytest.raises(ClapleakError, match="no results of none-clean"):  # incomplete: nothing changes
+        results.publish("mini")
+    assert (published / "dirty-dirty" / "seed7").is_dir()
+    for setup, seed in ((SETUPS[5], 0), (SETUPS[5], 1), (SETUPS[0], 1), (MATCHED[0], 0), ("dirty", 0), ("dirty", 1)):
+        write(own, setup, seed)
+    assert results.publish("mini") == published
+    clouds = {name.removesuffix("/embeddings.npz") for name in files(published) if name.endswith("embeddings.npz")}
+    assert clouds == {f"{s.slug}/seed0" for s in SETUPS} | {"backbone/dirty/seed0"}  # of seed 0 alone
+    others = {f"{name}/seed1" for name in ("dirty-dirty", "none-clean", "backbone/dirty")} | {"dirty-matched/seed0"}
+    assert {name.rpartition("/")[0] for name in files(published)} == clouds | others
+    assert results.table(published)["accuracy"].tolist() == results.table(own)["accuracy"].tolist()

@@ -5,10 +5,9 @@ import sys
 import numpy as np
 import torch
 
-from clapleak.compute import average_gradients, gather, pick_device, rank_and_size
 from clapleak.config import load_profile
-from clapleak.models import Clap, contrastive_loss
-from clapleak.models.text import load_text_encoder
+from clapleak.models import Clap, contrastive_loss, load_text_encoder
+from clapleak.parallel import average_gradients, gather, pick_device, rank_and_size
 from clapleak.pretrain import new_backbone
 
 BATCH = 128

@@ -1,0 +1,117 @@
+"""Clips decoded once: what is decoded again, what is not, and several processes on one store."""
+
+import multiprocessing
+import pickle
+
+import numpy as np
+import pytest
+import soundfile
+import torch
+from helpers import SMALL, corpus, noise
+from test_audio import broken
+
+from clapleak import audio
+from clapleak.clipstore import ClipStore, open_store
+from clapleak.config import ClapleakError
+from clapleak.corpora import Corpus
+
+LONG, SHORT = float("nan"), 0.5  # of unknown length: kept as samples; no longer than a segment: as log-mel
+
+
+@pytest.fixture
+def decoded(monkeypatch):
+    """Names of the files that are decoded from now on."""
+    names, read = [], audio.read
+    monkeypatch.setattr(audio, "read", lambda path, *rest: names.append(path.name) or read(path, *rest))
+    return names
+
+
+def test_every_unusable_clip_is_listed_with_its_reason(tmp_path):
+    reasons = broken(tmp_path)
+    noise(tmp_path, {"good.wav": 0.5})
+    store = open_store([corpus(["good.wav", *reasons], tmp_path)], SMALL, tmp_path / "store")
+    assert dict(zip(store.problems["path"], store.problems["reason"], strict=True)) == reasons
+    assert store.rows == {"good.wav": 0} and store.batch(np.array([0])).shape == (1, 1, 51, 16)
+    alone = open_store([corpus(["gone.wav"], tmp_path)], SMALL, tmp_path / "alone")
+    assert not alone.rows and list(alone.problems["reason"]) == ["missing"]
+
+
+@pytest.mark.parametrize("duration", [SHORT, LONG])
+def test_a_file_that_changes_or_turns_up_is_decoded_again_and_no_other(tmp_path, decoded, duration):
+    names = ["a.wav", "b.wav", "c.wav"]
+    noise(tmp_path, dict.fromkeys(names, 0.5))
+    clips = corpus([*names, "late.wav"], tmp_path, duration=duration)
+    first = open_store([clips], SMALL, tmp_path / "store")
+    assert open_store([clips], SMALL, tmp_path / "store").id == first.id and decoded == [*names, "late.wav"]
+    before = first.batch(np.arange(3))
+    soundfile.write(tmp_path / "b.wav", np.random.default_rng(9).normal(0, 0.1, 4001), 8000)
+    noise(tmp_path, {"late.wav": 0.5})
+    again = open_store([clips], SMALL, tmp_path / "store")
+    assert decoded[4:] == ["b.wav", "late.wav"] and again.id != first.id and not len(again.problems)
+    assert again.rows == {"a.wav": 0, "b.wav": 1, "c.wav": 2, "late.wav": 3}
+    differ = [not torch.equal(x, y) for x, y in zip(again.batch(np.arange(3)), before, strict=True)]
+    assert differ == [False, True, False]
+
+
+@pytest.mark.parametrize("duration", [SHORT, LONG])
+@pytest.mark.parametrize("bins", [16, 8])
+def test_what_is_stored_is_what_is_decoded_for_every_front_end(tmp_path, duration, bins):
+    noise(tmp_path, {"a.wav": 0.3, "b.wav": 0.5})
+    clips, front = corpus(["a.wav", "b.wav"], tmp_path, duration=duration), SMALL.model_copy(update={"mel_bins": bins})
+    open_store([clips], SMALL, tmp_path / "store")
+    store = open_store([clips], front, tmp_path / "store")
+    waves = [audio.fit(torch.from_numpy(audio.read(tmp_path / name, 8000)), 4000) for name in ("b.wav", "a.wav")]
+    expected = torch.stack([audio.log_mel(audio.standardise(wave)[None], front) for wave in waves])
+    torch.testing.assert_close(store.batch(store.index(["b.wav", "a.wav"])), expected, atol=0.1, rtol=1e-3)
+
+
+def test_parts_of_one_file_are_clips_of_their_own(tmp_path):
+    ramp = np.linspace(-0.5, 0.5, 16000)
+    soundfile.write(tmp_path / "ramp.wav", ramp, 8000, subtype="FLOAT")
+    columns = {"path": "ramp.wav", "offset": [0.0, 0.57, 1.9], "duration": [0.7, 0.5, 0.5]}
+    found = open_store([corpus(["a", "b", "c"], tmp_path, **columns)], SMALL, tmp_path / "store").segments(np.arange(3))
+    for segment, (first, last) in zip(found.numpy(), ((0, 4000), (4560, 8560), (15200, 16000)), strict=True):
+        assert np.abs(segment[: last - first] - ramp[first:last]).max() < 1e-4
+        assert not segment[last - first :].any()  # the file ends there
+
+
+def test_long_recordings_give_random_segments(tmp_path):
+    noise(tmp_path, {"a.wav": 2, "b.wav": 0.3})
+    store, rows = open_store([corpus(["a.wav", "b.wav"], tmp_path, duration=LONG)], SMALL, tmp_path / "s"), np.arange(2)
+    assert torch.equal(store.batch(rows), store.batch(rows))  # without a generator: the first segment
+    draws = [store.batch(rows, torch.Generator().manual_seed(seed)) for seed in (1, 2, 1)]
+    assert torch.equal(draws[0], draws[2]) and not torch.equal(draws[0][0], draws[1][0])
+    assert torch.equal(draws[0][1], draws[1][1])  # too short to have a choice
+
+
+def test_the_disk_need_of_clips_of_unknown_length_is_told_beforehand(tmp_path, monkeypatch, capsys):
+    noise(tmp_path, {"a.wav": 100.0, "b.wav": 150.0})
+    clips = corpus(["a.wav", "b.wav", "gone.wav"], tmp_path, duration=LONG)
+    monkeypatch.setattr("shutil.disk_usage", lambda folder: type("Usage", (), {"free": 2 * 250 * 8000 - 1})())
+    with pytest.raises(ClapleakError, match="store: .*needs 0.0 GB, the disk has 0.0 GB left"):
+        open_store([clips], SMALL, tmp_path / "store")
+    assert "3 clips to decode, 4 MB in" in capsys.readouterr().err
+
+
+def read(store: ClipStore) -> torch.Tensor:
+    return store.batch(np.arange(40), torch.Generator().manual_seed(0))
+
+
+def build(clips: Corpus, folder) -> torch.Tensor:
+    return read(open_store([clips], SMALL, folder))
+
+
+@pytest.mark.slow
+def test_processes_build_and_read_side_by_side(tmp_path):
+    names = [f"{i}.wav" for i in range(40)]
+    noise(tmp_path, {name: 0.4 + i / 20 for i, name in enumerate(names)})
+    clips = corpus(names, tmp_path, duration=LONG)
+    with multiprocessing.get_context("spawn").Pool(2) as pool:
+        both = pool.starmap(build, [(clips, tmp_path / "store")] * 2, chunksize=1)
+        store = open_store([clips], SMALL, tmp_path / "store")
+        expected = read(store)
+        sent = pool.map(read, [store] * 2, chunksize=1)
+    with multiprocessing.get_context("fork").Pool(2) as pool:  # as the readers ahead of a training
+        sent += pool.map(read, [store] * 2, chunksize=1)
+    assert all(torch.equal(found, expected) for found in (*both, *sent))
+    assert len(store.arrays) == 40 and len(pickle.dumps(store)) < 20_000  # the recordings stay on disk

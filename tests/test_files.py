@@ -1,0 +1,80 @@
+"""What is written whole or not at all, locks, checkpoints, devices and signals."""
+
+import errno
+import os
+import signal
+import subprocess
+import sys
+
+import pytest
+import torch
+from helpers import files
+
+from clapleak.checkpoints import load_checkpoint, save_checkpoint
+from clapleak.config import ClapleakError, load_profile
+from clapleak.files import atomic_file, atomic_folder, locked
+from clapleak.parallel import StopRequest, pick_device
+
+
+def test_files_and_folders_appear_whole_or_not_at_all(tmp_path):
+    (tmp_path / ".seed0.k1ll3d").mkdir()  # what a kill left
+    with atomic_file(tmp_path / "deep" / "file") as file, atomic_folder(tmp_path / "seed0") as temporary:
+        file.write(b"first")
+        (temporary / "a").write_bytes(b"1")
+        assert not (tmp_path / "deep" / "file").exists() and not (tmp_path / "seed0").exists()
+    with pytest.raises(PermissionError), atomic_file(tmp_path / "deep" / "file") as file:
+        file.write(b"half")
+        raise PermissionError(errno.EACCES, "not the disk: keeps its name")
+    with pytest.raises(KeyError), atomic_folder(tmp_path / "seed0") as temporary:
+        (temporary / "a").write_bytes(b"2")
+        raise KeyError
+    assert files(tmp_path) == {"deep/file": b"first", "seed0/a": b"1"} and len(list(tmp_path.iterdir())) == 2
+
+
+@pytest.mark.parametrize("number", [errno.ENOSPC, errno.EDQUOT])
+def test_a_full_disk_is_named_and_the_old_checkpoint_stays(tmp_path, monkeypatch, number):
+    path = tmp_path / "checkpoint.pt"
+    save_checkpoint(path, {"id": "ours", "weight": torch.arange(3.0)})
+
+    def full(handle):
+        raise OSError(number, os.strerror(number))
+
+    with monkeypatch.context() as patch, pytest.raises(ClapleakError, match="checkpoint.pt: the disk is full; .*same"):
+        patch.setattr("clapleak.files.os.fsync", full)
+        save_checkpoint(path, {"id": "ours", "weight": torch.ones(3)})
+    assert load_checkpoint(path, "ours")["weight"].tolist() == [0, 1, 2]
+    assert load_checkpoint(path, "theirs") is None  # a checkpoint of another training
+    assert list(files(tmp_path)) == ["checkpoint.pt"]
+
+
+def test_a_lock_keeps_others_out_names_its_process_and_ends_with_it(tmp_path):
+    code = "import pathlib, sys; from clapleak.files import locked as lock\n"
+    code += "with lock(pathlib.Path(sys.argv[1])): print(), input()"
+    holder = subprocess.Popen([sys.executable, "-uc", code, tmp_path / "lock"], stdin=subprocess.PIPE,
+                              stdout=subprocess.PIPE)  # fmt: skip
+    holder.stdout.readline()
+    with pytest.raises(ClapleakError, match=f"{tmp_path}: process {holder.pid} is at work here"):
+        with locked(tmp_path / "lock", wait=False):
+            pass
+    holder.kill()
+    holder.communicate()
+    with locked(tmp_path / "lock", wait=False):
+        assert (tmp_path / "lock").read_text() == str(os.getpid())
+
+
+def test_a_gpu_that_is_asked_for_and_absent_is_refused(monkeypatch):
+    compute = load_profile("smoke").compute
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: False)
+    assert pick_device(compute.model_copy(update={"device": "auto"})).type == "cpu"
+    with pytest.raises(ClapleakError, match="compute.device is cuda"):
+        pick_device(compute.model_copy(update={"device": "cuda"}))
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGUSR1])
+def test_a_signal_is_noticed_and_the_handlers_come_back(number):
+    before = signal.getsignal(number)
+    with StopRequest() as stop:
+        assert not stop.asked()
+        os.kill(os.getpid(), number)
+        assert stop.asked()
+    assert signal.getsignal(number) is before

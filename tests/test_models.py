@@ -1,0 +1,116 @@
+"""The networks: CNN14 against the published class, the loss by hand, the text encoder in two parts."""
+
+import math
+
+import numpy as np
+import pytest
+import torch
+import torch.nn.functional as F
+from helpers import changed
+
+from clapleak.captions import open_captions
+from clapleak.config import AudioEncoder, ClapleakError, SpecAugment, load_profile
+from clapleak.models import Clap, Cnn14, Projection, contrastive_loss, load_text_encoder, settle_batch_norm
+from clapleak.models.cnn14 import spec_augment
+
+NO_MASK = SpecAugment(time_stripes=0, time_width=0, mel_stripes=0, mel_width=0)
+PAPER = AudioEncoder(width=64, blocks=6, stem_stride=1, dropout=0.2, head_dropout=0.5, spec_augment=NO_MASK)
+
+
+@pytest.mark.slow  # the published class takes long to import
+def test_same_embedding_as_the_published_class(panns):
+    for module in panns.modules():  # statistics and scales away from 0 and 1, so that a forgotten batch norm shows
+        if isinstance(module, torch.nn.BatchNorm2d):
+            module.running_mean.uniform_(-0.5, 0.5), module.running_var.uniform_(0.5, 2)
+            module.weight.data.uniform_(0.5, 1.5), module.bias.data.uniform_(-0.2, 0.2)
+    ours, wave = Cnn14(64, 527, PAPER).eval(), torch.randn(2, 32000)
+    state = {k: v for k, v in panns.eval().state_dict().items() if not k.startswith(("spectrogram", "logmel"))}
+    ours.load_state_dict(state)  # strict: every name and shape is the checkpoint's
+    with torch.no_grad():
+        x_a, expected = ours(panns.logmel_extractor(panns.spectrogram_extractor(wave))), panns(wave)
+        tags = ours.tag(x_a).sigmoid()
+    assert x_a.shape == (2, 2048)
+    torch.testing.assert_close(x_a, expected["embedding"], atol=1e-5, rtol=1e-5)
+    torch.testing.assert_close(tags, expected["clipwise_output"], atol=1e-5, rtol=1e-5)
+
+
+@pytest.mark.parametrize(("width", "blocks", "dim"), [(4, 6, 128), (2, 3, 8)])
+def test_width_and_blocks_scale_the_network_which_draws_in_training_alone(width, blocks, dim):
+    small, x = Cnn14(64, 10, PAPER.model_copy(update={"width": width, "blocks": blocks})), torch.randn(2, 1, 64, 64)
+    assert small(x).shape == (2, dim) and not torch.equal(small(x), small(x))
+    assert small.conv_block3.conv2.weight.shape == (4 * width, 4 * width, 3, 3)
+    small.eval()
+    assert torch.equal(small(x), small(x))
+
+
+def test_a_random_network_gets_the_statistics_of_its_batches():
+    model, x = Cnn14(64, 10, PAPER.model_copy(update={"width": 2})), 9 + 3 * torch.randn(16, 1, 32, 64)
+    momentum = model.bn0.momentum
+    settle_batch_norm(model, [x[:8], x[8:]])
+    torch.testing.assert_close(model.bn0.running_mean, x.mean((0, 1, 2)), atol=0.01, rtol=0)
+    assert model.bn0.momentum == momentum
+
+
+def test_spec_augment_masks_stripes_of_each_clip_alone():
+    torch.manual_seed(1)
+    masks = SpecAugment(time_stripes=1, time_width=20, mel_stripes=1, mel_width=8)
+    x = spec_augment(torch.ones(8, 1, 100, 64), masks)
+    frames = (x.sum(3) == 0).squeeze(1)  # (B, T): wholly masked
+    assert len({tuple(row.tolist()) for row in frames}) > 1 and 0 < frames.sum(1).max() < 20
+    assert 0 < ((x.sum(2) == 0).squeeze(1).sum(1)).max() < 8
+
+
+@pytest.mark.parametrize(
+    ("order", "scale", "expected"),
+    [
+        # C has 1 on the diagonal and 0 elsewhere, so every softmax gives e / (e + 3)
+        ([0, 1, 2, 3], 0.0, -math.log(math.e / (math.e + 3))),
+        # two texts swapped: rows 0 and 1 pay log(e + 3), the others log((e + 3) / e)
+        ([1, 0, 2, 3], 0.0, math.log(math.e + 3) - 1 / 2),
+        # a huge scale is limited to 100: two rows pay 100, the others nothing
+        ([1, 0, 2, 3], 20.0, 50.0),
+    ],
+)
+def test_loss_of_hand_worked_batches_of_four(order, scale, expected):
+    found = contrastive_loss(torch.eye(4), torch.eye(4)[order], torch.tensor(scale), max_logit=100.0)
+    assert found.item() == pytest.approx(expected, abs=1e-4)
+
+
+def test_loss_is_the_plain_formula_and_does_not_see_the_order_of_pairs():
+    torch.manual_seed(0)
+    a, t = (F.normalize(torch.randn(6, 5), dim=-1) for _ in range(2))
+    C, s, order = math.exp(1.3) * a @ t.T, torch.tensor(1.3), torch.tensor([3, 1, 5, 0, 2, 4])
+    parts = [torch.logsumexp(C[i], 0) - C[i, i] + torch.logsumexp(C[:, i], 0) - C[i, i] for i in range(6)]
+    loss = contrastive_loss(a, t, s).item()
+    assert loss == pytest.approx(sum(parts).item() / 12, abs=1e-5)
+    assert contrastive_loss(a[order], t[order], s).item() == pytest.approx(loss, abs=1e-6)
+    assert contrastive_loss(a[order], t, s).item() != pytest.approx(loss, abs=1e-3)
+    assert contrastive_loss(a[:1].expand(6, 5), t[:1].expand(6, 5), s).item() == pytest.approx(math.log(6), abs=1e-5)
+    assert torch.allclose(Projection(7, 5, 0.5)(torch.randn(3, 7)).norm(dim=1), torch.ones(3), atol=1e-6)
+
+
+@pytest.mark.parametrize("pooling", ["mean", "cls"])
+@pytest.mark.parametrize("layers", [0, 1, "all"])
+def test_frozen_and_learning_part_together_are_the_whole_encoder(tmp_path, layers, pooling):
+    profile = changed(load_profile("smoke"), text_encoder={"trainable_layers": layers, "pooling": pooling})
+    encoder, texts = load_text_encoder(profile.text_encoder), ["a dog barks", "rain", "a very long caption about a dog"]
+    ids, mask = encoder.tokenise(texts)
+    whole = encoder.bert(input_ids=ids, attention_mask=mask).last_hidden_state
+    expected = (whole * mask[..., None]).sum(1) / mask.sum(1, keepdim=True) if pooling == "mean" else whole[:, 0]
+    torch.testing.assert_close(encoder(texts), expected, atol=1e-5, rtol=1e-5)
+    torch.testing.assert_close(encoder(texts[1:2])[0], expected[1], atol=1e-5, rtol=1e-5)  # padding does not count
+    kept = open_captions(texts * 2, encoder, profile.compute, tmp_path / "captions")
+    rows = np.array([kept.rows[text] for text in texts])
+    torch.testing.assert_close(encoder.upper(*kept.batch(rows)), expected, atol=5e-3, rtol=5e-3)  # kept in 16 bits
+    learns = {name for name, p in encoder.named_parameters() if p.requires_grad}
+    assert bool(learns) == (layers != 0) and any("embeddings" in name for name in learns) == (layers == "all")
+
+
+def test_learnt_state_leaves_out_the_frozen_text_layers():
+    profile = load_profile("smoke")
+    kept = Clap(Cnn14(64, 3, profile.audio_encoder), load_text_encoder(profile.text_encoder), profile).learnt_state()
+    assert any(name.startswith("text.bert.encoder.layer.1.") for name in kept)
+    assert not any(name.startswith(("text.bert.encoder.layer.0.", "text.bert.embeddings.")) for name in kept)
+    assert "logit_scale" in kept and "audio.bn0.running_mean" in kept
+    with pytest.raises(ClapleakError, match="text_encoder.trainable_layers is 9"):
+        load_text_encoder(changed(profile, text_encoder={"trainable_layers": 9}).text_encoder)

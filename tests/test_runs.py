@@ -1,0 +1,142 @@
+"""The conductor on the smoke profile: what is made once, made again or goes on, and that nothing but pairs teaches."""
+
+import os
+import shutil
+import signal
+from dataclasses import replace
+
+import numpy as np
+import pytest
+from helpers import call, changed
+
+from clapleak import embed, experiment, loop, pretrain, results, runs, train
+from clapleak.config import ClapleakError, load_profile
+from clapleak.corpora import Corpus
+from clapleak.setups import Setup
+
+CLEAN, RUN = Setup("clean", "clean"), "build/results/smoke/clean-clean/seed0"
+SMOKE = load_profile("smoke")
+
+
+def measures(run: results.Run) -> dict:
+    return {name: run.metrics[name] for name in ("accuracy", "silhouette", "topology", "centroid_accuracy", "ids")}
+
+
+def times(place) -> dict[str, int]:
+    """When each set of weights and each result was written."""
+    kept = [*place.glob("build/**/model.safetensors"), *place.glob("build/**/metrics.json")]
+    return {path.relative_to(place).as_posix(): path.stat().st_mtime_ns for path in kept}
+
+
+@pytest.fixture(scope="module")
+def whole(built, tmp_path_factory):
+    """A folder with a finished run, and its measures."""
+    folder = tmp_path_factory.mktemp("whole") / "place"
+    shutil.copytree(built, folder)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.chdir(folder)
+        return folder, measures(runs.run(runs.open_study(SMOKE), CLEAN))
+
+
+@pytest.fixture
+def finished(whole, tmp_path, monkeypatch):
+    """A copy of that folder as the working directory."""
+    shutil.copytree(whole[0], tmp_path / "place")
+    monkeypatch.chdir(tmp_path / "place")
+    return tmp_path / "place"
+
+
+def test_a_run_is_made_once_and_what_does_not_change_its_numbers_does_not_make_it_again(finished, whole):
+    made = times(finished)
+    assert len(made) == 4 and not list(finished.rglob("checkpoint.pt"))
+    other = changed(SMOKE, seeds=5, measures={"perplexity": 3.0}, compute={"workers": 2})
+    assert measures(runs.run(runs.open_study(other), CLEAN)) == whole[1] and times(finished) == made
+    slower = runs.run(runs.open_study(changed(SMOKE, recipe={"learning_rate": 1e-4})), CLEAN)
+    assert slower.metrics["ids"]["clips"] == whole[1]["ids"]["clips"]
+    assert all(times(finished)[name] > time for name, time in made.items())
+
+
+def test_a_corrected_test_label_is_measured_again_without_any_training(finished, whole):
+    study, made = runs.open_study(SMOKE), times(finished)
+    table = study.sources.test.table.copy()
+    table.loc[0, "text"] = table["text"].iloc[-1]
+    sources = replace(study.sources, test=Corpus("foley", None, table))
+    again, now = measures(runs.run(replace(study, sources=sources), CLEAN)), times(finished)
+    assert {name for name, value in again["ids"].items() if whole[1]["ids"][name] != value} == {"measurement"}
+    assert again["silhouette"] != whole[1]["silhouette"]
+    assert {name for name in made if now[name] > made[name]} == {name for name in made if name.endswith(".json")}
+
+
+def test_a_finished_run_is_shown_and_trained_only_when_it_is_asked_for(finished, whole):
+    (finished / "results").mkdir()
+    os.rename(finished / "build" / "results" / "smoke", finished / "results" / "smoke")  # as published
+    assert runs.obtain(SMOKE, CLEAN).path == finished / "results" / "smoke" / "clean-clean" / "seed0"
+    assert not (finished / "build" / "results" / "smoke").exists()
+    again = runs.obtain(SMOKE, CLEAN, train=True)
+    assert again.path == finished / RUN and measures(again) == whole[1] and again.has_map
+    assert runs.load_trained(again).audio.dim == again.embeddings["x_a"].shape[1]
+    runs.weights(again).unlink()
+    with pytest.raises(ClapleakError, match="no weights of this very training.*clapleak train --profile smoke"):
+        runs.load_trained(again)
+
+
+@pytest.mark.parametrize("phase", ["pretrain", "frozen", "unfrozen"])
+def test_ctrl_c_is_one_line_and_the_same_command_goes_on_with_the_same_numbers(place, whole, monkeypatch, phase):
+    words, steps = ("train", "--profile", "smoke", "--setup", "clean-clean"), []
+
+    def learn(self, loss, original=loop.Phase.step):
+        original(self, loss)
+        steps.append(self.name)
+        if steps.count(phase) == 2:
+            os.kill(os.getpid(), signal.SIGINT)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(loop.Phase, "step", learn)
+        done = call(*words)
+    last, [checkpoint] = done.stderr.splitlines()[-1], place.rglob("checkpoint.pt")
+    assert done.exit_code in (2, 130) and steps.count(phase) == 2
+    assert last.startswith("clapleak: ") and f"the same command goes on from {checkpoint}" in last
+    assert call(*words).exit_code == 0 and not checkpoint.exists()
+    assert measures(results.read_run(place / RUN)) == whole[1]
+
+
+SLOW = [pytest.param(text, marks=pytest.mark.slow, id=text[:7] or "empty") for text in ("rubbish, no store\n" * 9, "")]
+
+
+@pytest.mark.parametrize("damage", ["cut", *SLOW])
+@pytest.mark.parametrize(
+    "name",
+    [
+        "build/smoke/store/data.mdb", "build/smoke/captions/data.mdb", "build/smoke/clean-clean/seed0/checkpoint.pt",
+        "build/smoke/backbone/clean/seed0/model.safetensors", "build/smoke/clean-clean/seed0/model.safetensors",
+        f"{RUN}/metrics.json", "build/results/smoke/backbone/clean/seed0/metrics.json",
+        f"{RUN}/embeddings.npz", f"{RUN}/history.csv",
+    ],
+)  # fmt: skip
+def test_what_is_damaged_is_made_again_with_the_same_numbers(finished, capfd, whole, name, damage):
+    path = finished / name
+    if path.name == "checkpoint.pt":
+        path.with_name("model.safetensors").rename(path)
+    content = path.read_bytes()
+    path.write_bytes(content[: len(content) // 2] if damage == "cut" else damage.encode())
+    if "results" not in name:
+        (finished / RUN / "metrics.json").write_text("{")  # so that all is needed again
+    again = runs.run(runs.open_study(SMOKE), CLEAN)
+    assert measures(again) == whole[1] and len(again.history) == 5 and "E_a" in again.embeddings
+    said = capfd.readouterr().err
+    assert f"{path.parent if path.suffix == '.mdb' else path}: damaged" in said or "results" in name or damage == ""
+
+
+def test_shuffled_captions_give_chance(study, tmp_path):
+    """The sounds of the test say nothing about labels that were never paired with their sounds."""
+    prepared, hits = experiment.prepare(study.sources, SMOKE, Setup("none", "dirty"), None, study.store), []
+    for seed in range(8):
+        texts = np.random.default_rng(seed).permutation(prepared.pairs.table["text"].to_numpy())
+        shuffled = replace(prepared, pairs=Corpus("foley", None, prepared.pairs.table.assign(text=texts)))
+        model, _ = train.trained(
+            SMOKE, pretrain.new_backbone(SMOKE, seed), study.text, study.captions, shuffled, tmp_path / str(seed),
+            "shuffled", seed=seed, random_backbone=True,
+        )  # fmt: skip
+        hits.append(embed.measure(embed.test_clouds(model, shuffled, SMOKE), SMOKE.measures)["accuracy"])
+    # clips of a class answer together, so the 4 classes of a seed count, not its 24 clips: 32 draws of 1 in 4
+    assert abs(np.mean(hits) - 0.25) < 3 * np.sqrt(0.25 * 0.75 / 32)
