@@ -1,9 +1,9 @@
-# make book   environment, the six setups of the mini profile, every page, the HTML
+# make book   environment, the six setups of the mini profile, every page, the HTML, all below build/
 # make test   environment, lint, unit tests, the smoke workflow, the strict build of the book
-# make html   the HTML from the committed pages alone
-# make pdf    the HTML as one PDF; needs Chromium
+# make html   the published book from the committed pages alone
+# make pdf    the published book as one PDF; needs Chromium
 # make live   copies of the pages in JupyterLab, the one with knobs first
-# make clean  everything that the others made, except results and pages
+# make clean  everything that the others made, except your results in build/results
 PYTHON ?= python3
 VENV ?= .venv
 SEEDS ?= 3
@@ -33,7 +33,8 @@ test: $(VENV)/test.stamp
 	$(BIN)/pytest --numprocesses $(CORES) --dist loadgroup
 
 clean:
-	rm -rf build _build .snakemake .pytest_cache .ruff_cache .mypy_cache
+	[ ! -d build ] || find build -mindepth 1 -maxdepth 1 ! -name results -exec rm -rf {} +
+	rm -rf _build .snakemake .pytest_cache .ruff_cache .mypy_cache
 
 $(BIN)/python:
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || \

@@ -22,10 +22,11 @@ import pandas as pd
 import soundfile
 import torch
 
-from clapleak.audio import ClipStore, open_store, read
+from clapleak import foley
+from clapleak.audio import read
+from clapleak.clipstore import ClipStore, open_store
 from clapleak.config import Audio
-from clapleak.datasets import foley
-from clapleak.datasets.corpus import Corpus
+from clapleak.corpora import Corpus
 
 CLIPS, BATCH = 32, 16
 
@@ -39,14 +40,14 @@ def front_end(sample_rate: int) -> Audio:
 
 
 def recordings(folder: Path, suffix: str, rate: int, seconds: float) -> Corpus:
-    """Files of the embedded world, and their corpus with lengths left open, so that 16-bit samples are kept."""
+    """Files of synthetic sounds, and their corpus with lengths left open, so that 16-bit samples are kept."""
     classes = list(foley.classes().index)
     paths = [f"{i}.{suffix}" for i in range(CLIPS)]
     for i, path in enumerate(paths):
         sound = foley.synthesise(f"foley@0/{classes[i]}/0", sample_rate=rate, duration=5.0)
         soundfile.write(folder / path, np.tile(sound, round(seconds / 5)), rate)
     columns = {"clip": paths, "path": paths, "offset": 0.0, "duration": np.nan, "text": "", "recording": paths}
-    return Corpus(suffix, folder, pd.DataFrame({**columns, "labels": [[]] * CLIPS, "split": ""}))
+    return Corpus(suffix, folder, pd.DataFrame({**columns, "labels": [[]] * CLIPS, "sounds": None, "split": ""}))
 
 
 def from_store(store: ClipStore, order: np.ndarray) -> float:

@@ -32,12 +32,12 @@ AUDIO = Audio(
     keep_checkpoint_frontend=False,
 )  # fmt: skip
 MASKS = SpecAugment(time_stripes=2, time_width=64, mel_stripes=2, mel_width=8)
-PAPER = AudioEncoder(width=64, stem_stride=1, dropout=0.2, head_dropout=0.5, spec_augment=MASKS)
+PAPER = AudioEncoder(width=64, blocks=6, stem_stride=1, dropout=0.2, head_dropout=0.5, spec_augment=MASKS)
 CLASSES = 527
 
 
 def machine() -> str:
-    """What the numbers hang on."""
+    """The processor, the versions and the arithmetic behind the numbers."""
     able = torch.ops.mkldnn._is_mkldnn_bf16_supported()
     return f"{torch.get_num_threads()} threads, torch {torch.__version__}, bf16 arithmetic: {'yes' if able else 'no'}"
 

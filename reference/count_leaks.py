@@ -15,6 +15,7 @@ from pathlib import Path
 import pandas as pd
 
 from clapleak import leakage
+from clapleak.texts import read_texts
 
 HERE = Path(__file__).parent
 LABELS = ("FSD50K", "AudioSet")  # corpora of labels, which the rule "ontology" can judge
@@ -30,13 +31,13 @@ def balanced_segments(folder: Path) -> pd.DataFrame:
 
 def corpora(metadata: Path) -> dict[tuple[str, str], pd.DataFrame]:
     """Corpus and unit of counting -> columns `row`, the unit, and `text`, one of its texts."""
-    clips = leakage.read_texts(metadata / "clotho" / "clotho_captions_development.csv")
+    clips = read_texts(metadata / "clotho" / "clotho_captions_development.csv")
     return {
-        ("AudioCaps", "train captions"): leakage.read_texts(metadata / "audiocaps" / "train.csv"),
+        ("AudioCaps", "train captions"): read_texts(metadata / "audiocaps" / "train.csv"),
         ("Clotho", "development captions"): clips.assign(row=range(len(clips))),
         ("Clotho", "development clips"): clips,
-        ("FSD50K", "dev clips"): leakage.read_texts(metadata / "fsd50k" / "dev.csv"),
-        ("AudioSet", "labels"): leakage.read_texts(metadata / "audioset" / "class_labels_indices.csv"),
+        ("FSD50K", "dev clips"): read_texts(metadata / "fsd50k" / "dev.csv"),
+        ("AudioSet", "labels"): read_texts(metadata / "audioset" / "class_labels_indices.csv"),
         ("AudioSet", "balanced-train segments"): balanced_segments(metadata / "audioset"),
     }
 
@@ -99,7 +100,7 @@ def recordings(metadata: Path) -> list[tuple]:
         rows.append((f"{what} eval", "recording", test.isin(pd.read_csv(other)["fname"]).sum(), len(test)))
     else:
         rows += pd.read_csv(HERE / "leak_counts.csv").query(f"what == '{what} eval'").iloc[:, 1:].values.tolist()
-    texts = leakage.read_texts(metadata / "fsd50k" / "dev.csv")
+    texts = read_texts(metadata / "fsd50k" / "dev.csv")
     for rule in leakage.RULES:
         gone = texts.loc[leaks_of(texts["text"], rule)["leaks"], "row"].unique() - 1
         rows.append(("clips shared with FSD50K dev", rule, shared.isin(dev.iloc[gone]).sum(), len(shared)))
