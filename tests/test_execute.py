@@ -93,3 +93,19 @@ def test_the_page_of_a_finished_setup_imports_no_torch_and_escapes_what_comes_fr
     html = "".join(output.get("data", {}).get("text/html", "") for output in outputs)
     assert hostile not in html and "<td>&lt;script&gt;alert(1)&lt;/script&gt;</td>" in html  # a class
     assert re.search(r"<td>&lt;script&gt;alert\(1\)&lt;/script&gt;\d+</td>", html)  # a clip, where there is no player
+
+
+def test_a_kernel_that_does_not_answer_is_started_again(monkeypatch):
+    answers = [RuntimeError("Kernel didn't respond in 60 seconds")] * 2 + ["page"]
+
+    def start(*args, **kwargs):
+        answer = answers.pop(0)
+        if isinstance(answer, Exception):
+            raise answer
+        return answer
+
+    monkeypatch.setattr(execute.papermill, "execute_notebook", start)
+    assert execute._run(None, {}) == "page"
+    answers += [RuntimeError("Kernel died")]
+    with pytest.raises(RuntimeError, match="died"):
+        execute._run(None, {})

@@ -92,9 +92,7 @@ def _draft(notebook: Path, parameters: dict[str, Any], root: Path) -> nbformat.N
 def _execute(draft: nbformat.NotebookNode, job: Job, root: Path) -> None:
     notebook, output, parameters = job
     try:
-        page = papermill.execute_notebook(
-            draft, None, parameters, kernel_name="python3", progress_bar=False, stderr_file=sys.stderr
-        )
+        page = _run(draft, parameters)
     except papermill.PapermillExecutionError as error:
         raise ClapleakError(
             f"page {output.stem}: cell {error.exec_count} of {notebook} failed: {error.ename}: {error.evalue}"
@@ -105,6 +103,18 @@ def _execute(draft: nbformat.NotebookNode, job: Job, root: Path) -> None:
     with atomic_file(output) as file:
         file.write(nbformat.writes(page).encode())
     say(f"page: {output.stem}")
+
+
+def _run(draft: nbformat.NotebookNode, parameters: dict[str, Any], tries: int = 3) -> nbformat.NotebookNode:
+    """The executed notebook. Kernels that start at the same time may choose one port; the loser starts again."""
+    try:
+        return papermill.execute_notebook(
+            draft, None, parameters, kernel_name="python3", progress_bar=False, stderr_file=sys.stderr
+        )
+    except RuntimeError as error:
+        if tries == 1 or "respond" not in str(error):
+            raise
+        return _run(draft, parameters, tries - 1)
 
 
 @contextmanager
