@@ -69,9 +69,8 @@ def run(study: Study, setup: Setup, *, seed: int = 0, group: int | None = None) 
             return _drawn(results.read_run(path), profile)
         backbone = run_backbone(study, setup.pretraining, prepared, seed=seed, group=group)
         model, history = train.trained(
-            profile, backbone, study.text, study.captions, prepared, work, ids["training"], seed=seed,
-            random_backbone=setup.pretraining == "none",
-        )  # fmt: skip
+            profile, backbone, study.text, study.captions, prepared, work, ids["training"], seed=seed
+        )
         clouds = embed.test_clouds(model, prepared, profile)
         numbers = results.header(profile, setup.pretraining, setup.training, seed, group, prepared.counts)
         return _write(path, profile, numbers | embed.measure(clouds, profile.measures), ids, history, clouds)
@@ -120,10 +119,12 @@ def _write(path: Path, profile: Profile, metrics: dict, ids: dict, history: Data
 
 def _drawn(run: results.Run, profile: Profile, *, always: bool = False) -> results.Run:
     """The run with its map, a slow picture that pages show of the first seed alone."""
+    own = results.own_folder(run.profile) in run.path.parents
+    if run.has_map or not own or not (run.seed == 0 or always):
+        return run
     from clapleak import embed, parallel
 
-    own = results.own_folder(run.profile) in run.path.parents
-    if own and (run.seed == 0 or always) and not run.has_map and parallel.rank_and_size()[0] == 0:
+    if parallel.rank_and_size()[0] == 0:
         spaces = ("x_a", "x_t") if run.training is None else ("E_a", "E_t")
         maps = {space: embed.tsne(run.embeddings[space], profile.measures.perplexity, run.seed) for space in spaces}
         results.write_map(run, maps)

@@ -37,7 +37,7 @@ class Pairs:
 
 def trained(
     profile: Profile, backbone: Cnn14, text: TextEncoder, captions: Captions, experiment: Experiment, folder: Path,
-    training_id: str, *, seed: int, random_backbone: bool,
+    training_id: str, *, seed: int,
 ) -> tuple[Clap, pd.DataFrame]:  # fmt: skip
     """The trained model of a setup and its history.
 
@@ -46,7 +46,6 @@ def trained(
     profile, seed, experiment, captions : what is learnt from; states of every caption of the profile
     backbone, text : as pre-training left it; the text encoder is copied, since other runs start from it too
     folder, training_id : where weights of that id are kept, see `loop.kept_or_trained`
-    random_backbone : whether the backbone never heard a sound, see `models.settle_batch_norm`
     """
     device = pick_device(profile.compute)
     torch.manual_seed(stable_seed("projections", seed))
@@ -57,7 +56,7 @@ def trained(
         text_rows = np.array([captions.rows[caption] for caption in table["text"]])
         pairs = Pairs(store, captions, store.index(table["clip"]), text_rows)
         learnt, held_out = (pairs.choose(numbers) for numbers in split_validation(table, profile.recipe, seed))
-        if random_backbone:
+        if experiment.pretrain is None:  # a random backbone
             torch.manual_seed(stable_seed("batch norm", seed))
             chosen = torch.randperm(len(learnt.clip_rows)).split(64)[:8]
             settle_batch_norm(model.audio, (store.batch(learnt.clip_rows[n.numpy()]).to(device) for n in chosen))

@@ -368,7 +368,7 @@ def spectrograms(paths: Sequence[str], titles: Sequence[str], audio: Audio) -> F
     import torch  # slow to import, and no other figure needs it
 
     from clapleak import foley
-    from clapleak.audio import log_mel, standardise
+    from clapleak.audio import segment_log_mel
 
     figure, axes = _new(9, 1.35 * -(-len(paths) // 4), nrows=-(-len(paths) // 4), ncols=4)
     figure.set_dpi(72)  # noise does not compress, and a page has to load
@@ -376,7 +376,7 @@ def spectrograms(paths: Sequence[str], titles: Sequence[str], audio: Audio) -> F
         ax.set_axis_off()
     for ax, path, title in zip(axes.flat, paths, titles, strict=False):
         wave = foley.synthesise(path, sample_rate=audio.sample_rate, duration=audio.segment)
-        mel = log_mel(standardise(torch.from_numpy(wave)[None]), audio)[0].T.numpy()
+        mel = segment_log_mel(torch.from_numpy(wave), audio).T.numpy()
         ax.imshow(mel, origin="lower", aspect="auto", cmap="magma")
         ax.set_title(title, fontsize=10)
     return figure

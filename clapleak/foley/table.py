@@ -1,7 +1,6 @@
 """The tables of sound classes and of templates, virtual paths, and random generators that follow from names alone."""
 
 import re
-import zlib
 from functools import cache
 from pathlib import Path
 
@@ -9,6 +8,7 @@ import numpy as np
 import pandas as pd
 
 from clapleak.config import ClapleakError
+from clapleak.identity import stable_seed
 
 _PATH = re.compile(r"foley(?:@(\d+))?/([^/]+)/(\d+)")
 
@@ -50,4 +50,4 @@ def parse(path: str) -> tuple[int, list[str], int]:
 
 def generator(*parts: object) -> np.random.Generator:
     """A random generator that follows from names and numbers; hash() would change from process to process."""
-    return np.random.default_rng(zlib.crc32("/".join(map(str, parts)).encode()))
+    return np.random.default_rng(stable_seed(*parts))
