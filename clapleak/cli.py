@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import errno
 import functools
+import itertools
 import json
 import os
 import shutil
@@ -27,9 +28,10 @@ BOOK_PROFILES = ("mini", "mini-long", "esc50")  # whose results the pages of the
 PATH, POSITIVE = click.Path(path_type=Path), click.IntRange(1)
 OPTION = functools.partial(click.option, show_default=True)
 CORES = functools.partial(OPTION, "--cores", type=POSITIVE, default=os.cpu_count())
+MANY = "may be repeated."
 PROFILE = OPTION("--profile", default="mini", help="Name in profiles/ or path of a YAML file.")
-SEED = OPTION("--seed", default=0, type=click.IntRange(0), help="Seed of the run.")
-GROUP = OPTION("--group", type=int, help="Class group, for profiles that split the classes (esc50).")
+SEED = OPTION("--seed", "seeds", default=(0,), multiple=True, type=click.IntRange(0), help=f"Seed of the run; {MANY}")
+GROUP = OPTION("--group", "groups", multiple=True, type=int, help=f"Class group, where the profile has some; {MANY}")
 OWN = OPTION("--own", is_flag=True, help="Of the results of this machine, in build/, not of the published ones.")
 MISSING = OPTION("--allow-missing", is_flag=True, help="Train without clips that cannot be decoded; they are counted.")
 SETUP = "Pre-training first, training second, such as clean-dirty; may be repeated."
@@ -46,10 +48,14 @@ def training_options(command: Callable) -> Callable:
     return command
 
 
-def _open_study(profile: str, group: int | None, data_root: Path | None, allow_missing: bool) -> runs.Study:
+def _open_study(
+    profile: str, groups: tuple[int, ...], pretrainings: set[str], data_root: Path | None, allow_missing: bool
+) -> tuple[runs.Study, tuple[int | None, ...]]:
     settings = load_profile(profile)
-    settings.refuse_group(group)
-    return runs.open_study(settings, data_root=data_root, allow_missing=allow_missing)
+    for group in groups or (None,):
+        settings.refuse_group(group)
+    study = runs.open_study(settings, pretrainings, data_root=data_root, allow_missing=allow_missing)
+    return study, groups or (None,)
 
 
 class _OneLineErrors(click.Group):
@@ -161,29 +167,29 @@ def _runnable(workflow_profile: Path) -> Path:
 @main.command()
 @OPTION("--setup", "slugs", multiple=True, required=True, help=SETUP)
 @training_options
-def train(slugs: tuple[str, ...], seed: int, **where) -> None:
+def train(slugs: tuple[str, ...], seeds: tuple[int, ...], **where) -> None:
     """Train setups, one after the other, and write their results.
 
     A killed run goes on from its last epoch when the same command is given again.
     """
-    setups, study = [Setup.parse(slug) for slug in slugs], _open_study(**where)
-    for setup in setups:
-        run = runs.run(study, setup, seed=seed, group=where["group"])
+    setups = [Setup.parse(slug) for slug in slugs]
+    study, groups = _open_study(pretrainings={setup.pretraining for setup in setups}, **where)
+    for seed, group, setup in itertools.product(seeds, groups, setups):
+        run = runs.run(study, setup, seed=seed, group=group)
         click.echo(f"{run.path}: accuracy {run.metrics['accuracy']:.3f}, chance {run.metrics['chance']:.3f}")
 
 
 @main.command()
 @OPTION("--pretraining", type=click.Choice(PRETRAININGS[:2]), required=True, help="What the labels may hold.")
 @training_options
-def pretrain(pretraining: str, seed: int, group: int | None, **where) -> None:
+def pretrain(pretraining: str, seeds: tuple[int, ...], **where) -> None:
     """Train one audio encoder on labels, dirty or clean."""
-    from clapleak import experiment
-
-    study, setup = _open_study(group=group, **where), Setup(pretraining, "dirty")
-    prepared = experiment.prepare(study.sources, study.profile, setup, group, study.store, seed=seed)
-    runs.run_backbone(study, pretraining, prepared, seed=seed, group=group)
+    study, groups = _open_study(pretrainings={pretraining}, **where)
     folder = results.own_folder(study.profile.name) / "backbone" / pretraining
-    click.echo(folder / results.run_name(seed, group))
+    for seed, group in itertools.product(seeds, groups):
+        prepared = study.experiment(Setup(pretraining, "dirty"), group, seed)
+        runs.run_backbone(study, pretraining, prepared, seed=seed, group=group)
+        click.echo(folder / results.run_name(seed, group))
 
 
 @main.command()

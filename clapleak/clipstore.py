@@ -9,6 +9,7 @@ import shutil
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
+from typing import Self
 
 import numpy as np
 import pandas as pd
@@ -38,6 +39,19 @@ class ClipStore:
     contents: list[int]  # (N,) checksum of the source file
     rows: dict[str, int]  # clip id -> row of the store, 0 to N - 1 in this order
     problems: pd.DataFrame  # clip, path and reason of the clips that could not be decoded
+
+    @classmethod
+    def of(
+        cls, clips: pd.DataFrame, audio: Audio, arrays: ArrayStore, deterministic: bool, keys: list[bytes],
+        notes: list[str],
+    ) -> Self:  # fmt: skip
+        """The store of some clips, of which each note holds the checksum of the source, a tab, and the problem."""
+        contents, reasons = zip(*(note.split("\t") for note in notes), strict=True)
+        usable = [i for i, reason in enumerate(reasons) if not reason]
+        problems = clips[["clip", "path"]].assign(reason=reasons).drop(index=usable).reset_index(drop=True)
+        rows = {clip: row for row, clip in enumerate(clips["clip"].iloc[usable])}
+        keys, contents = [keys[i] for i in usable], [int(contents[i]) for i in usable]
+        return cls(audio, arrays, deterministic, keys, contents, rows, problems)
 
     @cached_property
     def id(self) -> str:
@@ -97,12 +111,7 @@ def open_store(corpora: list[Corpus], audio: Audio, folder: Path, *, cores: int 
             if lacking:  # else another process has decoded them meanwhile
                 _fill(arrays, clips.iloc[lacking], [keys[i] for i in lacking], audio, whole, cores)
         notes = arrays.notes(keys)
-    contents, reasons = zip(*(note.split("\t") for note in notes), strict=True)
-    usable = [i for i, reason in enumerate(reasons) if not reason]
-    problems = clips[["clip", "path"]].assign(reason=reasons).drop(index=usable).reset_index(drop=True)
-    rows = {clip: row for row, clip in enumerate(clips["clip"].iloc[usable])}
-    keys, contents = [keys[i] for i in usable], [int(contents[i]) for i in usable]
-    return ClipStore(audio, arrays, whole, keys, contents, rows, problems)
+    return ClipStore.of(clips, audio, arrays, whole, keys, notes)
 
 
 def _source(clip: str, path: str, offset: float, duration: float, root: Path | None) -> object:

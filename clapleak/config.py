@@ -42,7 +42,9 @@ class ClassGroups(_Section):
 
     size: int = Field(gt=1)
     test_folds: list[int]
+    captions: Literal["templates", "titles"] = "templates"  # of the label, or what the recordist wrote on Freesound
     captions_per_clip: PositiveInt
+    all_classes: bool = False  # the test asks among all classes as well, so that no clip of its folds is learnt from
 
 
 class Data(_Section):
@@ -130,6 +132,15 @@ class Pretrain(_Section):
     mixup: float = Field(ge=0)  # alpha of the Beta distribution; 0 switches it off
 
 
+class Networks(_Section):
+    """Networks that others trained, in place of pre-training; names as in `clapleak.models.networks`."""
+
+    dirty: str  # saw the labels of the test classes
+    clean: str  # heard as many sounds, and saw no label
+    none: str  # random weights
+    others: list[str]  # each under its own name
+
+
 class Recipe(_Section):
     batch_size: int = Field(gt=1)
     validation_share: float = Field(gt=0, lt=1)
@@ -178,6 +189,11 @@ class Profile(_Section):
     recipe: Recipe  # section 2.1 (a) to (j)
     measures: Measures
     compute: Compute
+    networks: Networks | None = None  # then pretrain, audio and audio_encoder are not used
+
+    def network(self, pretraining: str) -> str | None:
+        """The network that stands for a pre-training; None where the profile trains its own."""
+        return self.networks and getattr(self.networks, pretraining, pretraining)
 
     @property
     def synthetic(self) -> bool:

@@ -9,18 +9,19 @@ from sklearn.manifold import TSNE
 from clapleak import metrics
 from clapleak.clipstore import ClipStore
 from clapleak.config import Measures, Profile
+from clapleak.corpora import Corpus
 from clapleak.experiment import Experiment
 from clapleak.identity import stable_seed
-from clapleak.models import Clap, Cnn14, TextEncoder
-from clapleak.parallel import autocast
+from clapleak.models import AudioEncoder, Clap, TextEncoder
+from clapleak.parallel import autocast, pick_device
 
 _BATCH = 64
 
 
 @torch.no_grad()
-def audio_embeddings(audio: Cnn14, store: ClipStore, rows: np.ndarray, profile: Profile) -> torch.Tensor:
+def audio_embeddings(audio: AudioEncoder, store: ClipStore, rows: np.ndarray, profile: Profile) -> torch.Tensor:
     """x_a, (N, dim) float32, of rows of the store; deterministic: no dropout, no masks, first segment."""
-    device = next(audio.parameters()).device
+    device = pick_device(profile.compute)
     audio.eval()
     parts = []
     for start in range(0, len(rows), _BATCH):
@@ -41,21 +42,46 @@ def test_clouds(model: Clap, experiment: Experiment, profile: Profile) -> dict[s
 
 
 @torch.no_grad()
-def backbone_clouds(audio: Cnn14, text: TextEncoder, experiment: Experiment, profile: Profile) -> dict[str, np.ndarray]:
+def backbone_clouds(
+    audio: AudioEncoder, text: TextEncoder, experiment: Experiment, profile: Profile
+) -> dict[str, np.ndarray]:
     """The same before cross-modal training: x_a and x_t alone (the paper's Figure 4)."""
-    test, targets = experiment.test.table, experiment.targets
+    test, classes = experiment.test.table, [*experiment.targets, *experiment.others]
     text.eval()
-    return {
+    clouds = {}
+    if experiment.others:  # the first classes are the targets
+        clouds = {"recordings": test["recording"].to_numpy(dtype=str), "targets": np.array(len(experiment.targets))}
+    return clouds | {
         "x_a": audio_embeddings(audio, experiment.store, experiment.store.index(test["clip"]), profile).cpu().numpy(),
-        "x_t": text(profile.data.prompts(targets)).cpu().numpy(),
-        "labels": test["text"].map(targets.index).to_numpy().astype(np.int16),
+        "x_t": text(profile.data.prompts(classes)).cpu().numpy(),
+        "labels": test["text"].map(classes.index).to_numpy().astype(np.int16),
         "clips": test["clip"].to_numpy(dtype=str),
-        "classes": np.array(targets, dtype=str),
+        "classes": np.array(classes, dtype=str),
     }
 
 
 def measure(clouds: dict[str, np.ndarray], measures: Measures) -> dict:
-    """Accuracy, silhouettes and topological similarities of Tables 1 to 3."""
+    """Accuracy, silhouettes and topological similarities of Tables 1 to 3, of the target classes alone.
+
+    Where the test has further classes, "all_classes" holds the same of all of them, and what becomes of the clips of
+    the targets ("unseen") and of the others ("seen") when every class is an answer: generalised zero-shot.
+    """
+    labels, targets = clouds["labels"].astype(int), int(clouds.get("targets", len(clouds["E_t"])))
+    own = labels < targets
+    by_clip = [name for name in ("x_a", "E_a", "labels", "recordings") if name in clouds]
+    alone = {name: clouds[name][own] for name in by_clip}
+    numbers = _measured(alone | {name: clouds[name][:targets] for name in ("x_t", "E_t")}, measures)
+    if not own.all():
+        unseen, seen = (
+            metrics.zero_shot_accuracy(clouds["E_a"][part], clouds["E_t"], labels[part]) for part in (own, ~own)
+        )
+        harmonic = 2 * unseen * seen / (unseen + seen) if unseen + seen else 0.0
+        whole = _measured(clouds, measures)
+        numbers["all_classes"] = whole | {"unseen": unseen, "seen": seen, "harmonic": harmonic}
+    return numbers
+
+
+def _measured(clouds: dict[str, np.ndarray], measures: Measures) -> dict:
     labels, topology = clouds["labels"].astype(int), {}
     means = {space: metrics.class_means(clouds[space], labels) for space in ("x_a", "E_a")}
     points = {**means, "x_t": clouds["x_t"], "E_t": clouds["E_t"]}  # one for each class
@@ -65,12 +91,29 @@ def measure(clouds: dict[str, np.ndarray], measures: Measures) -> dict:
         )
         topology[f"{p}-{q}"] = {name: np.asarray(value).tolist() for name, value in asdict(similarity).items()}
     return {
-        "chance": 1 / len(clouds["classes"]),
+        "chance": 1 / len(clouds["E_t"]),
         "accuracy": metrics.zero_shot_accuracy(clouds["E_a"], clouds["E_t"], labels),
         "silhouette": {space: metrics.silhouette(clouds[space], labels) for space in means},
-        "centroid_accuracy": {space: metrics.centroid_accuracy(clouds[space], labels) for space in means},
+        "centroid_accuracy": {
+            space: metrics.centroid_accuracy(clouds[space], labels, clouds.get("recordings")) for space in means
+        },
         "topology": topology,
     }
+
+
+def linear_probes(experiment: Experiment, corpus: Corpus) -> dict[str, float]:
+    """What x_a knows about all classes of a test: accuracy of linear classifiers on its test clips.
+
+    They learn from the clips outside the test whose recordings it does not hold: from x_a whole, and from its first
+    principal components, so that networks of other sizes compare.
+    """
+    table, test = corpus.table, experiment.test.table
+    known = table["clip"].isin(experiment.store.rows.keys()) & ~table["recording"].isin(test["recording"])
+    learnt, tested = (
+        (experiment.store.batch(experiment.store.index(part["clip"])).numpy(), part["text"])
+        for part in (table[known], test)
+    )
+    return {str(dims or "all"): metrics.probe_accuracy(*learnt, *tested, dims) for dims in (None, 128)}
 
 
 def tsne(cloud: np.ndarray, perplexity: float, seed: int) -> np.ndarray:

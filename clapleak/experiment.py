@@ -10,6 +10,7 @@ from clapleak import corpora
 from clapleak.clipstore import ClipStore
 from clapleak.config import ClapleakError, Profile
 from clapleak.corpora import Corpus, esc50, join
+from clapleak.features import Features
 from clapleak.identity import run_ids, stable_seed
 from clapleak.leakage import filtered
 from clapleak.setups import Setup
@@ -53,11 +54,13 @@ class Experiment:
     targets: list[str]
     store: ClipStore
     counts: dict[str, int]
+    others: list[str]  # further classes of the test, which the model has met; the paper's measures leave them out
+    network: str | None  # id of the network that others trained, in place of pre-training
 
     def ids(self, profile: Profile, seed: int, *, backbone: bool = False) -> dict[str, str]:
         """What determines the numbers of its run, or those of its pre-trained backbone; see `clapleak.identity`."""
         pretrain, pairs = (None if c is None else c.table for c in (self.pretrain, None if backbone else self.pairs))
-        return run_ids(self.store.id, profile, seed, pretrain, pairs, self.test.table, self.targets)
+        return run_ids(self.store.id, profile, seed, self.network or pretrain, pairs, self.test.table, self.targets)
 
 
 def read_sources(profile: Profile, data_root: Path | None = None) -> Sources:
@@ -72,7 +75,9 @@ def read_sources(profile: Profile, data_root: Path | None = None) -> Sources:
     complete = sorted(per_class.index[per_class == esc50.CLIPS_PER_CLASS])
     if data.class_groups is not None:
         groups = class_groups(complete, data.class_groups.size)
-        parts["pairs"] = label_captions(parts["pairs"], data.class_groups.captions_per_clip)
+        templates = data.class_groups.captions == "templates"
+        per_clip = data.class_groups.captions_per_clip
+        parts["pairs"] = label_captions(parts["pairs"], per_clip) if templates else esc50.titled(parts["pairs"])
     return Sources(**parts, groups=groups, expected_clips=esc50.CLIPS, complete_classes=len(complete))
 
 
@@ -125,6 +130,7 @@ def prepare(
     if sources.groups is not None and group not in range(len(sources.groups)):
         raise ClapleakError(f"profile {profile.name} has class groups 0 to {len(sources.groups) - 1}; group is {group}")
     profile.refuse_group(group)
+    others: list[str] = []
     pretrain, pairs, test, tagging_test = (
         None if corpus is None else corpus.keep(corpus.table["clip"].isin(store.rows.keys()))
         for corpus in (sources.pretrain, sources.pairs, sources.test, sources.tagging_test)
@@ -135,10 +141,16 @@ def prepare(
     else:
         targets = names = sources.groups[group]
         folds = [str(fold) for fold in profile.data.class_groups.test_folds]
-        test = test.keep(test.table["text"].isin(targets) & test.table["split"].isin(folds))
+        held_out = test.table["split"].isin(folds)
+        if profile.data.class_groups.all_classes:
+            others = sorted(set(test.table["text"]) - set(targets))
+        else:
+            held_out &= test.table["text"].isin(targets)
+        test = test.keep(held_out)
         pretrain, pairs = (c.keep(~c.table["clip"].isin(test.table["clip"])) for c in (pretrain, pairs))
+    network = store.network if isinstance(store, Features) else None
     kept_pairs, kept_pretrain = filtered(pairs, names, setup.training, on="text", seed=seed), None
-    if setup.pretraining != "none":
+    if setup.pretraining != "none" and network is None:
         rule = profile.data.label_rule
         kept_pretrain = filtered(pretrain, names, setup.pretraining, on="labels", rule=rule, seed=seed)
         if not len(kept_pretrain):
@@ -152,4 +164,4 @@ def prepare(
     counts |= {"pretrain_clips": left, "pretrain_removed": all_clips - left, "expected_clips": sources.expected_clips}
     counts["missing_clips"] = sources.expected_clips - int(sources.test.table["clip"].isin(store.rows.keys()).sum())
     counts["complete_classes"] = sources.complete_classes
-    return Experiment(kept_pretrain, kept_pairs, test, tagging_test, targets, store, counts)
+    return Experiment(kept_pretrain, kept_pairs, test, tagging_test, targets, store, counts, others, network)

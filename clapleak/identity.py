@@ -60,9 +60,14 @@ def family_id(clips: str, profile: Profile) -> str:
     return digest(FORMATS["training"], clips, numbers, arithmetic, profile.data.label_rule)
 
 
-def backbone_id(family: str, pretrain: pd.DataFrame | None, seed: int) -> str:
-    """Id of an audio network before cross-modal training; `pretrain` holds the clips that it learns from, if any."""
-    return digest(family, pretrain if pretrain is None else rows_id(pretrain, ["clip", "labels"]), seed)
+def backbone_id(family: str, pretrain: pd.DataFrame | str | None, seed: int) -> str:
+    """Id of an audio network before cross-modal training.
+
+    `pretrain` holds the clips that it learns from, the id of a network that others trained, or is None.
+    """
+    return digest(
+        family, rows_id(pretrain, ["clip", "labels"]) if isinstance(pretrain, pd.DataFrame) else pretrain, seed
+    )
 
 
 def training_id(backbone: str, pairs: pd.DataFrame, seed: int) -> str:
@@ -78,7 +83,7 @@ def measurement_id(training: str, test: pd.DataFrame, targets: list[str], profil
 
 
 def run_ids(
-    clips: str, profile: Profile, seed: int, pretrain: pd.DataFrame | None, pairs: pd.DataFrame | None,
+    clips: str, profile: Profile, seed: int, pretrain: pd.DataFrame | str | None, pairs: pd.DataFrame | None,
     test: pd.DataFrame, targets: list[str],
 ) -> dict[str, str]:  # fmt: skip
     """All five ids of a run, by their names; without `pairs` those of a backbone, trained before any caption."""

@@ -67,6 +67,27 @@ def centroid_accuracy(emb: ArrayLike, labels: ArrayLike, recordings: ArrayLike |
     return float(np.mean((np.argmax(cosines, axis=1) == y) & ~alone))
 
 
+def probe_accuracy(
+    learnt: ArrayLike, learnt_labels: ArrayLike, test: ArrayLike, test_labels: ArrayLike, dims: int | None = None
+) -> float:
+    """Accuracy of a linear classifier: what an embedding knows about classes, however it is clustered. From 0 to 1.
+
+    Logistic regression on standardised dimensions, or on `dims` principal components of them. Embeddings are (N, D) and
+    (M, D), labels (N,) and (M,); no test clip may share its recording with a learnt one.
+    """
+    from sklearn.decomposition import PCA  # slow to import
+    from sklearn.linear_model import LogisticRegression
+    from sklearn.pipeline import make_pipeline
+    from sklearn.preprocessing import StandardScaler
+
+    steps = [
+        StandardScaler(),
+        *([] if dims is None else [PCA(dims, random_state=0)]),
+        LogisticRegression(max_iter=1000),
+    ]
+    return float(make_pipeline(*steps).fit(cloud(learnt), learnt_labels).score(cloud(test), test_labels))
+
+
 def class_means(emb: ArrayLike, labels: ArrayLike) -> np.ndarray:
     """Label-wise mean vectors (C, D) of (N, D) embeddings (section 3.2); every class 0..C-1 needs a point."""
     points, y = labelled(emb, labels, every_class=True)

@@ -17,7 +17,7 @@ from clapleak.corpora import Corpus
 from clapleak.experiment import Experiment
 from clapleak.identity import stable_seed
 from clapleak.loop import Data, Phase, Training, kept_or_trained
-from clapleak.models import Cnn14, load_panns
+from clapleak.models import AudioEncoder, Cnn14, KeptEncoder, load_panns
 from clapleak.parallel import autocast, pick_device
 
 HISTORY = ("phase", "epoch", "learning_rate", "train_loss", "val_loss", "seconds")  # columns of history.csv
@@ -36,11 +36,13 @@ def vocabulary(pretrain: Corpus) -> list[str]:
 
 def pretrained(
     profile: Profile, pretraining: str, experiment: Experiment, folder: Path, backbone_id: str, *, seed: int
-) -> tuple[Cnn14, pd.DataFrame]:
-    """The audio network of a setup and its history: random, read from PANNs' checkpoint, or trained on labels.
+) -> tuple[AudioEncoder, pd.DataFrame]:
+    """The audio network of a setup and its history: random, made by others, or trained on labels.
 
     Weights of that id are kept in the folder, see `loop.kept_or_trained`; setups with one pre-training share them.
     """
+    if experiment.network is not None:
+        return KeptEncoder(experiment.store.dim), pd.DataFrame(columns=HISTORY)
     if pretraining == "none":
         return new_backbone(profile, seed), pd.DataFrame(columns=HISTORY)
     if pretraining == "dirty" and profile.pretrain.checkpoint is not None:

@@ -19,11 +19,12 @@ import numpy as np
 import pandas as pd
 
 from clapleak import __version__
-from clapleak.config import ClapleakError, Profile, find_root
+from clapleak.config import ClapleakError, Profile, find_root, load_profile
 from clapleak.files import atomic_file, atomic_folder
-from clapleak.setups import SETUPS, Setup
+from clapleak.setups import NETWORK_SETUPS, PRETRAININGS, SETUPS, TRAININGS, Setup
 
 SCHEMA = 2
+RUNS = "runs.csv"  # the table of a profile with too many published runs for a folder each
 PUBLISHED, OWN = "results", "build/results"
 MEASURES = {"x_a-E_a": "S_x_a_E_a", "x_t-E_t": "S_x_t_E_t", "E_a-E_t": "S_E_a_E_t"}
 _KEYS = ("profile", "pretraining", "training", "seed", "group")
@@ -103,6 +104,11 @@ def run_name(seed: int, group: int | None) -> str:
     return f"seed{seed}" if group is None else f"group{group}-seed{seed}"
 
 
+def own_run(profile: str, slug: str, seed: int, group: int | None) -> Path:
+    """Folder of one of a user's runs."""
+    return own_folder(profile) / slug / run_name(seed, group)
+
+
 def header(
     profile: Profile, pretraining: str, training: str | None, seed: int, group: int | None, counts: dict[str, int]
 ) -> dict[str, Any]:
@@ -120,7 +126,8 @@ def finished(path: Path, measurement: str) -> bool:
     """Whether a folder holds the results of just this measurement, whole and readable."""
     try:
         run = read_run(path)
-        whole = bool(run.embeddings) and len(run.history.get("epoch", ())) == run.metrics.get("epochs")
+        whole = not run.metrics.get("clouds", True) or bool(run.embeddings)
+        whole &= len(run.history.get("epoch", ())) == run.metrics.get("epochs")
         return whole and run.metrics["ids"]["measurement"] == measurement
     except ClapleakError:  # absent, damaged or of another schema: it is made again
         return False
@@ -129,11 +136,12 @@ def finished(path: Path, measurement: str) -> bool:
 def write_run(path: Path, metrics: dict[str, Any], history: pd.DataFrame, clouds: dict[str, np.ndarray]) -> Run:
     """Write a run's folder: whole or not at all; the folder of an earlier run is replaced at the end."""
     with atomic_folder(path) as temporary:
-        metrics = {**metrics, "epochs": len(history)}
+        metrics = {**metrics, "epochs": len(history)} | ({} if clouds else {"clouds": False})
         (temporary / "metrics.json").write_text(json.dumps(metrics, indent=1, allow_nan=False) + "\n")
         history.to_csv(temporary / "history.csv", index=False, float_format="%.6g")
-        half = {k: v.astype(np.float16) if v.dtype.kind == "f" else v for k, v in clouds.items()}
-        np.savez_compressed(temporary / "embeddings.npz", **half)
+        if clouds:
+            half = {k: v.astype(np.float16) if v.dtype.kind == "f" else v for k, v in clouds.items()}
+            np.savez_compressed(temporary / "embeddings.npz", **half)
     return read_run(path)
 
 
@@ -185,21 +193,37 @@ def table(base: Path, setups: Sequence[Setup] = SETUPS) -> pd.DataFrame:
 
     ClapleakError as `read_runs`, and where a setup has no run at all: a control is never shown without its partner.
     """
-    runs = read_runs(base, [setup.slug for setup in setups])
-    if absent := [setup.slug for setup in setups if setup.slug not in {run.slug for run in runs}]:
+    slugs = [setup.slug for setup in setups]
+    if (kept := base / RUNS).is_file():
+        rows = _readable(kept, pd.read_csv)
+        rows = rows[rows["setup"].isin(slugs)].reset_index(drop=True)
+    else:
+        rows = pd.DataFrame([_row(run) for run in read_runs(base, slugs)])
+    if absent := [slug for slug in slugs if slug not in set(rows["setup"])]:
         remedy = f"run `clapleak reproduce --profile {base.name}`, with --controls for what is not in the paper"
         raise ClapleakError(f"{base}: no results of {', '.join(absent)}; {remedy}")
-    rows = []
-    for run in runs:
-        m = run.metrics
-        row = {k: m[k] for k in ("pretraining", "training", "seed", "group", "accuracy", "chance", "synthetic")}
-        row |= {"pairs": m["data"]["pairs"], "epochs": int((run.history["phase"] == "unfrozen").sum())}
-        row |= {f"silhouette_{space}": m["silhouette"][space] for space in ("x_a", "E_a")}
-        row |= {f"centroid_{space}": m.get("centroid_accuracy", {}).get(space) for space in ("x_a", "E_a")}
-        for pair, column in MEASURES.items():
-            row |= {column: m["topology"][pair]["value"], f"{column}_corrected": m["topology"][pair]["corrected"]}
-        rows.append({"setup": run.slug, **row})
-    return pd.DataFrame(rows)
+    return rows
+
+
+def _row(run: Run) -> dict[str, Any]:
+    m = run.metrics
+    row = {k: m[k] for k in ("pretraining", "training", "seed", "group", "synthetic")}
+    row |= {"pairs": m["data"]["pairs"], "epochs": int((run.history["phase"] == "unfrozen").sum())}
+    row |= _measures(m)
+    if "all_classes" in m:
+        everything = m["all_classes"]
+        row |= {f"all_{name}": value for name, value in _measures(everything).items()}
+        row |= {name: everything[name] for name in ("unseen", "seen", "harmonic")}
+    return {"setup": run.slug, **row}
+
+
+def _measures(m: dict[str, Any]) -> dict[str, float]:
+    row = {"accuracy": m["accuracy"], "chance": m["chance"]}
+    row |= {f"silhouette_{space}": m["silhouette"][space] for space in ("x_a", "E_a")}
+    row |= {f"centroid_{space}": m.get("centroid_accuracy", {}).get(space) for space in ("x_a", "E_a")}
+    for pair, column in MEASURES.items():
+        row |= {column: m["topology"][pair]["value"], f"{column}_corrected": m["topology"][pair]["corrected"]}
+    return row
 
 
 def publish(profile: str) -> Path:
@@ -209,10 +233,17 @@ def publish(profile: str) -> Path:
     """
     source, target = own_folder(profile), find_root() / PUBLISHED / profile
     table(source)  # all six setups, of one family, or nothing is published
+    many = load_profile(profile).networks is not None
     with atomic_folder(target) as temporary:
+        if many:
+            every = [setup for setup in NETWORK_SETUPS if (source / setup.slug).is_dir()]
+            table(source, every).to_csv(temporary / RUNS, index=False, float_format="%.5g")
         for path in sorted(source.rglob("metrics.json")):
             run = read_run(path.parent)
-            shown = run.seed == 0 and (run.training is None or Setup(run.pretraining, run.training) in SETUPS)
+            paper = run.pretraining in PRETRAININGS and run.training in (None, *TRAININGS)
+            shown = paper and run.seed == 0 and (run.has_clouds or not many)
+            if many and run.training is not None and not shown:
+                continue
             left_out = shutil.ignore_patterns(".*", *(() if shown else ("embeddings.npz", "map.npz")))
             shutil.copytree(run.path, temporary / run.path.relative_to(source), ignore=left_out)
     return target

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from clapleak import results
 from clapleak.config import ClapleakError, Profile, find_root, load_profile
-from clapleak.setups import Setup
+from clapleak.setups import PRETRAININGS, Setup
 
 if TYPE_CHECKING:  # torch is slow to import, and who reads a finished run needs none of it
     from pandas import DataFrame
@@ -16,7 +17,7 @@ if TYPE_CHECKING:  # torch is slow to import, and who reads a finished run needs
     from clapleak.captions import Captions
     from clapleak.clipstore import ClipStore
     from clapleak.experiment import Experiment, Sources
-    from clapleak.models import Clap, Cnn14, TextEncoder
+    from clapleak.models import AudioEncoder, Clap, TextEncoder
 
 
 @dataclass(frozen=True)
@@ -25,31 +26,51 @@ class Study:
 
     profile: Profile
     sources: Sources
-    store: ClipStore
+    stores: dict[str | None, ClipStore]  # by network; None: the log-mel that the profile's own network learns from
     text: TextEncoder
     captions: Captions
 
+    @property
+    def store(self) -> ClipStore:
+        """The clips, as the first of its pre-trainings needs them."""
+        return next(iter(self.stores.values()))
+
+    def experiment(self, setup: Setup, group: int | None, seed: int) -> Experiment:
+        """What a setup learns from and is tested on; ClapleakError as `experiment.prepare`."""
+        from clapleak import experiment
+
+        store = self.stores[self.profile.network(setup.pretraining)]
+        return experiment.prepare(self.sources, self.profile, setup, group, store, seed=seed)
+
 
 def open_study(
-    profile: Profile, *, data_root: str | Path | None = None, allow_missing: bool = False, cores: int = 1
-) -> Study:
+    profile: Profile, pretrainings: Iterable[str] = PRETRAININGS, *, data_root: str | Path | None = None,
+    allow_missing: bool = False, cores: int = 1,
+) -> Study:  # fmt: skip
     """Read the corpora of a profile; decode their clips and embed their captions where that is not done yet.
 
-    The real data lie below `data_root`, or CLAPLEAK_DATA; `cores` processes decode. ClapleakError for clips that cannot
-    be decoded, unless `allow_missing` lets the runs count them instead.
+    The real data lie below `data_root`, or CLAPLEAK_DATA; `cores` processes decode. Of a profile with `networks`, the
+    clips pass those that stand for `pretrainings`. ClapleakError for clips that cannot be decoded, unless
+    `allow_missing` lets the runs count them instead.
     """
-    from clapleak import captions, clipstore, corpora, experiment, models, parallel
+    from clapleak import captions, clipstore, corpora, experiment, features, models, parallel
 
     build, device = find_root() / "build" / profile.name, parallel.pick_device(profile.compute)
     sources = experiment.read_sources(profile, corpora.data_root(data_root))
     with parallel.first_process_first():
-        store = clipstore.open_store(sources.corpora(), profile.audio, build / "store", cores=cores)
-        if not allow_missing:
-            experiment.refuse_unusable(store)
+        stores = {}
+        for name in sorted({profile.network(pretraining) for pretraining in pretrainings}, key=str):
+            if name is None:
+                stores[name] = clipstore.open_store(sources.corpora(), profile.audio, build / "store", cores=cores)
+            else:
+                place = find_root() / "build" / "x_a" / name  # of all profiles
+                stores[name] = features.open_features(sources.corpora(), name, profile.audio, place, cores=cores)
+            if not allow_missing:
+                experiment.refuse_unusable(stores[name])
         text = models.load_text_encoder(profile.text_encoder).to(device)
         texts = list(sources.pairs.table["text"])  # of all pairs, so that every setup shares them
         embedded = captions.open_captions(texts, text, profile.compute, build / "captions")
-    return Study(profile, sources, store, text, embedded)
+    return Study(profile, sources, stores, text, embedded)
 
 
 def run(study: Study, setup: Setup, *, seed: int = 0, group: int | None = None) -> results.Run:
@@ -59,11 +80,11 @@ def run(study: Study, setup: Setup, *, seed: int = 0, group: int | None = None) 
     on from its last epoch and ends with the same numbers. ClapleakError as `experiment.prepare`, and for a loss that is
     not finite.
     """
-    from clapleak import embed, experiment, parallel, train
+    from clapleak import embed, parallel, train
 
-    profile = study.profile
-    prepared = experiment.prepare(study.sources, profile, setup, group, study.store, seed=seed)
-    ids, (work, path) = prepared.ids(profile, seed), _folders(profile.name, setup.slug, seed, group)
+    profile, prepared = study.profile, study.experiment(setup, group, seed)
+    ids, path = prepared.ids(profile, seed), results.own_run(profile.name, setup.slug, seed, group)
+    work = _work(profile, setup.slug, seed, group, ids["training"])
     with parallel.alone(work / "lock"):  # a second process waits, and then finds the run finished
         if parallel.agreed(results.finished(path, ids["measurement"])):
             return _drawn(results.read_run(path), profile)
@@ -73,38 +94,49 @@ def run(study: Study, setup: Setup, *, seed: int = 0, group: int | None = None) 
         )
         clouds = embed.test_clouds(model, prepared, profile)
         numbers = results.header(profile, setup.pretraining, setup.training, seed, group, prepared.counts)
-        return _write(path, profile, numbers | embed.measure(clouds, profile.measures), ids, history, clouds)
+        numbers |= embed.measure(clouds, profile.measures)
+        if prepared.network is not None:  # thousands of runs of seconds: the first is shown, x_a with the backbone
+            clouds = {} if seed or group else {name: clouds[name] for name in clouds if name not in ("x_a", "x_t")}
+        return _write(path, profile, numbers, ids, history, clouds)
 
 
 def run_backbone(
     study: Study, pretraining: str, prepared: Experiment, *, seed: int = 0, group: int | None = None
-) -> Cnn14:
+) -> AudioEncoder:
     """The audio network of a setup, pre-trained where that is not done yet, with its own results.
 
     `prepared` may be the experiment of any setup with this pre-training.
     """
     from clapleak import embed, metrics, parallel, pretrain
 
-    profile, ids = study.profile, prepared.ids(study.profile, seed, backbone=True)
-    work, path = _folders(profile.name, f"backbone/{pretraining}", seed, group)
+    profile, ids, slug = study.profile, prepared.ids(study.profile, seed, backbone=True), f"backbone/{pretraining}"
+    work, path = _work(profile, slug, seed, group), results.own_run(profile.name, slug, seed, group)
+    kept = prepared.network is not None
+    shown = not (seed or group) if kept else pretraining != "none"  # a network of others is the same in every run
     with parallel.alone(work / "lock"):
         backbone, history = pretrain.pretrained(profile, pretraining, prepared, work, ids["backbone"], seed=seed)
         backbone.to(parallel.pick_device(profile.compute))
-        if pretraining != "none" and not parallel.agreed(results.finished(path, ids["measurement"])):
+        if shown and not parallel.agreed(results.finished(path, ids["measurement"])):
             clouds = embed.backbone_clouds(backbone, study.text, prepared, profile)
             counts = {name: count for name, count in prepared.counts.items() if not name.startswith("pairs")}
             numbers = results.header(profile, pretraining, None, seed, group, counts)
             if prepared.tagging_test is not None and len(history):
                 numbers["mean_average_precision"] = pretrain.mean_average_precision(backbone, prepared, profile)
-            numbers["silhouette"] = {"x_a": metrics.silhouette(clouds["x_a"], clouds["labels"].astype(int))}
+            labels = clouds["labels"].astype(int)
+            numbers["silhouette"] = {"x_a": metrics.silhouette(clouds["x_a"], labels)}
+            if kept:
+                numbers["centroid_accuracy"] = {
+                    "x_a": metrics.centroid_accuracy(clouds["x_a"], labels, clouds["recordings"])
+                }
+                numbers["linear_probe"] = embed.linear_probes(prepared, study.sources.test)
             _write(path, profile, numbers, ids, history, clouds)
     return backbone
 
 
-def _folders(profile: str, slug: str, seed: int, group: int | None) -> tuple[Path, Path]:
-    """Where the weights and the checkpoint of a run lie, and where its results go."""
-    name = results.run_name(seed, group)
-    return find_root() / "build" / profile / slug / name, results.own_folder(profile) / slug / name
+def _work(profile: Profile, slug: str, seed: int, group: int | None, training_id: str = "") -> Path:
+    """Where the weights and the checkpoint of a run lie; with `networks`, groups that train alike share them."""
+    shared = f"trained/{training_id}" if profile.networks and training_id else f"{slug}/{results.run_name(seed, group)}"
+    return find_root() / "build" / profile.name / shared
 
 
 def _write(path: Path, profile: Profile, metrics: dict, ids: dict, history: DataFrame, clouds: dict) -> results.Run:
@@ -120,7 +152,7 @@ def _write(path: Path, profile: Profile, metrics: dict, ids: dict, history: Data
 def _drawn(run: results.Run, profile: Profile, *, always: bool = False) -> results.Run:
     """The run with its map, a slow picture that pages show of the first seed alone."""
     own = results.own_folder(run.profile) in run.path.parents
-    if run.has_map or not own or not (run.seed == 0 or always):
+    if run.has_map or not run.has_clouds or not own or not (run.seed == 0 or always):
         return run
     from clapleak import embed, parallel
 
@@ -146,13 +178,14 @@ def obtain(
                 return _drawn(kept, profile, always=True) if own else kept
         except ClapleakError:
             pass  # absent or of another schema: it is made below
-    study = open_study(profile, data_root=data_root, allow_missing=allow_missing)
+    study = open_study(profile, [setup.pretraining], data_root=data_root, allow_missing=allow_missing)
     return _drawn(run(study, setup, seed=seed, group=group), profile, always=True)
 
 
 def weights(run: results.Run) -> Path:
     """The file that training leaves beside its results; it does not travel with them."""
-    return _folders(run.profile, run.slug, run.seed, run.group)[0] / "model.safetensors"
+    ids, slug = run.metrics["ids"], run.slug if run.training is not None else f"backbone/{run.slug}"
+    return _work(load_profile(run.profile), slug, run.seed, run.group, ids["training"]) / "model.safetensors"
 
 
 def load_trained(run: results.Run) -> Clap:

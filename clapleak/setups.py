@@ -28,7 +28,7 @@ FILTERS = {
 
 @dataclass(frozen=True)
 class Setup:
-    """One experiment: two names in `FILTERS`; `pretraining` may also be "none", a network with random weights."""
+    """One experiment: two names in `FILTERS`; `pretraining` may also be "none" or one of `OTHER_NETWORKS`."""
 
     pretraining: str
     training: str
@@ -46,17 +46,24 @@ class Setup:
     @classmethod
     def parse(cls, slug: str) -> Self:
         """Setup of a slug such as "dirty-clean"; ClapleakError for any other word."""
-        known = {f"{p}-{t}": cls(p, t) for t in FILTERS for p in ("none", *FILTERS)}
+        known = {f"{p}-{t}": cls(p, t) for t in FILTERS for p in ("none", *FILTERS, *OTHER_NETWORKS)}
         if slug not in known:
             listed = f"{nearest(slug, known)}; the paper's are {', '.join(setup.slug for setup in SETUPS)}"
             raise ClapleakError(f"unknown setup '{slug}'{listed}")
         return known[slug]
 
 
+# audio encoders of others beside dirty, clean and none (not in paper); see `clapleak.models.networks`
+OTHER_NETWORKS = ("aisfx", "soundnet", "random_byola", "random_aisfx", "random_soundnet")
 PRETRAININGS = ("dirty", "clean", "none")
 TRAININGS = ("dirty", "clean")
 SETUPS = tuple(Setup(p, t) for t in TRAININGS for p in PRETRAININGS)  # the paper's order, Figure 2a-f
 MATCHED = tuple(Setup(p, "matched") for p in PRETRAININGS)
 SHARES = tuple(Setup("clean", t) for t in ("clean", "leak25", "leak50", "leak75", "dirty"))
 CLEANER = tuple(Setup(p, t) for p in PRETRAININGS for t in ("clean_by_clip", "truly_clean", "truly_clean_by_clip"))
+LEAK_SHARES = ("clean", "leak25", "leak50", "leak75", "dirty")
+SURFACE = tuple(Setup(p, t) for p in LEAK_SHARES for t in LEAK_SHARES)
+NETWORK_SETUPS = tuple(Setup(p, t) for p in (*PRETRAININGS, *OTHER_NETWORKS) for t in ("dirty", "clean", "truly_clean"))
 CONTROLS = {"matched": MATCHED, "shares": SHARES[1:-1], "cleaner": CLEANER}  # not in paper
+CONTROLS |= {"surface": tuple(setup for setup in SURFACE if setup not in (*SETUPS, *SHARES))}
+CONTROLS |= {"networks": tuple(setup for setup in NETWORK_SETUPS if setup not in SETUPS)}

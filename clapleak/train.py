@@ -56,7 +56,7 @@ def trained(
         text_rows = np.array([captions.rows[caption] for caption in table["text"]])
         pairs = Pairs(store, captions, store.index(table["clip"]), text_rows)
         learnt, held_out = (pairs.choose(numbers) for numbers in split_validation(table, profile.recipe, seed))
-        if experiment.pretrain is None:  # a random backbone
+        if experiment.pretrain is None and experiment.network is None:  # a random backbone
             torch.manual_seed(stable_seed("batch norm", seed))
             chosen = torch.randperm(len(learnt.clip_rows)).split(64)[:8]
             settle_batch_norm(model.audio, (store.batch(learnt.clip_rows[n.numpy()]).to(device) for n in chosen))
@@ -92,15 +92,19 @@ class PairTraining(Training):
         self.x_t: Tensor | None = None  # by row of the captions, while the text encoder is frozen
 
     def begin(self, phase: str) -> Phase:
-        recipe, frozen = self.recipe, phase == "frozen"
+        recipe, frozen = self.recipe, self.is_frozen(phase)
         parameters = self.model.heads() + ([] if frozen else self.model.backbones())
-        rate = recipe.frozen_learning_rate if frozen else recipe.learning_rate  # (c), (e)
+        rate = recipe.frozen_learning_rate if phase == "frozen" else recipe.learning_rate  # (c), (e)
         optimizer = torch.optim.Adam(parameters, rate, fused=True)
         schedule = torch.optim.lr_scheduler.ReduceLROnPlateau(
             optimizer, factor=recipe.plateau_factor, patience=recipe.plateau_patience
         )  # (h)
         self.x_a, self.x_t = (self.frozen_audio(), self.frozen_texts()) if frozen else (None, None)
         return Phase(phase, parameters, optimizer, schedule, recipe.max_gradient)  # (f)
+
+    def is_frozen(self, phase: str) -> bool:
+        """Whether the projections alone learn: in the frozen phase, and where no backbone can learn at all."""
+        return phase == "frozen" or not self.model.backbones()
 
     def batches(self, phase: str, epoch: int) -> list[np.ndarray]:
         draw = np.random.default_rng(stable_seed("order", self.seed, phase, epoch))
@@ -116,7 +120,7 @@ class PairTraining(Training):
 
     def set_mode(self, phase: str) -> None:
         self.model.train()
-        if phase == "frozen":  # also: batch norm keeps its statistics, no dropout below the projections
+        if self.is_frozen(phase):  # also: batch norm keeps its statistics, no dropout below the projections
             self.model.audio.eval()
             self.model.text.eval()
 
@@ -126,7 +130,7 @@ class PairTraining(Training):
     def _loss(self, pairs: Pairs, data: Data) -> Tensor:
         """Each process embeds its own pairs, and all get the loss of the whole batch."""
         log_mel, states, owner = data
-        learns = self.x_t is None and torch.is_grad_enabled()  # in the unfrozen phase
+        learns = self.x_t is None and torch.is_grad_enabled()  # where the backbones are not frozen
         with autocast(self.device, self.compute):
             with torch.set_grad_enabled(learns):
                 x_a = self.model.audio(log_mel) if self.x_a is None else self.x_a[pairs.clip_rows]

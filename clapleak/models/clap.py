@@ -9,6 +9,20 @@ from clapleak.models.cnn14 import Cnn14
 from clapleak.models.text import TextEncoder
 
 
+class KeptEncoder(nn.Module):
+    """In place of an audio network that does not learn: what it is given is x_a already, (B, dim)."""
+
+    def __init__(self, dim: int) -> None:
+        super().__init__()
+        self.dim, self.fc_audioset = dim, nn.Identity()
+
+    def forward(self, x_a: Tensor) -> Tensor:
+        return x_a
+
+
+AudioEncoder = Cnn14 | KeptEncoder
+
+
 class Projection(nn.Module):
     """The projector of MS-CLAP 2022: e = L1 x, then LayerNorm(e + Dropout(L2 GELU(e))), then unit length."""
 
@@ -40,7 +54,7 @@ def contrastive_loss(E_a: Tensor, E_t: Tensor, logit_scale: Tensor, max_logit: f
 class Clap(nn.Module):
     """The whole model; of the profile it takes the sections `projection` and `loss`."""
 
-    def __init__(self, audio: Cnn14, text: TextEncoder, profile: Profile) -> None:
+    def __init__(self, audio: AudioEncoder, text: TextEncoder, profile: Profile) -> None:
         super().__init__()
         dim, dropout = profile.projection.dim, profile.projection.dropout
         self.audio, self.text = audio, text

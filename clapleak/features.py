@@ -1,0 +1,90 @@
+"""x_a of networks that others trained, kept once a clip: the clip store of the profiles with `networks`."""
+
+import os
+import zlib
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import torch
+from joblib import Parallel, delayed
+from torch import Tensor
+from tqdm import tqdm
+
+from clapleak import audio
+from clapleak.arrays import ArrayStore, array_key
+from clapleak.clipstore import ClipStore
+from clapleak.config import Audio, ClapleakError
+from clapleak.corpora import Corpus
+from clapleak.files import locked
+from clapleak.models.networks import NETWORKS, load_network, weights_file
+
+FORMAT = 1  # raise by hand when a front end or an architecture gives other numbers
+_ROUND = 64  # clips a core between two writes
+
+
+@dataclass(frozen=True)
+class Features(ClipStore):
+    """A clip store whose clips are x_a of one network.
+
+    Its id leaves the network out, so that runs of several networks belong to one family; theirs is `network`.
+    """
+
+    dim: int = 0  # of x_a
+    network: str = ""  # what of it determines x_a: name, checksum of its weights, format of its code
+
+    def batch(self, rows: np.ndarray, generator: torch.Generator | None = None) -> Tensor:
+        """x_a of clips, (B, dim)."""
+        with self.arrays.reading() as x_a_of:
+            return torch.from_numpy(np.stack([x_a_of(self.keys[row]) for row in rows]))
+
+
+def network_id(name: str) -> str:
+    """What of a network determines x_a: its weights and the format of its code."""
+    source = NETWORKS[name.removeprefix("random_")]
+    return f"{FORMAT} {name} {'' if name.startswith('random_') else source.sha256}".strip()
+
+
+def open_features(corpora: list[Corpus], name: str, settings: Audio, folder: Path, *, cores: int = 1) -> Features:
+    """x_a of every clip of some corpora by one network, from `folder`; clips that are new are embedded first.
+
+    A clip is mono at the rate of the network, cut or padded to `settings.segment` seconds. ClapleakError as
+    `load_network`; clips that cannot be decoded are listed in `problems`.
+    """
+    clips = pd.concat([c.clips().assign(root=c.root) for c in corpora]).drop_duplicates("clip", ignore_index=True)
+    files = [root / path for root, path in zip(clips["root"], clips["path"], strict=True)]
+    stats = [os.stat(file) if file.is_file() else None for file in files]
+    stamps = [stat and (stat.st_size, stat.st_mtime_ns) for stat in stats]
+    described, dim = network_id(name), NETWORKS[name.removeprefix("random_")].build.dim
+    keys = [array_key(described, settings.segment, str(file), stamp) for file, stamp in zip(files, stamps, strict=True)]
+    arrays = ArrayStore(folder, np.float32)
+    with locked(folder.with_suffix(".lock")):
+        lacking = [i for i, note in enumerate(arrays.notes(keys)) if note is None]
+        if lacking and not name.startswith("random_"):
+            weights_file(name)  # refuses before any process starts
+        pool = Parallel(n_jobs=cores)
+        for start in tqdm(
+            range(0, len(lacking), _ROUND * cores), name, unit=f"x{_ROUND * cores} clips", disable=not lacking
+        ):
+            chosen = lacking[start : start + _ROUND * cores]
+            shares = [share for share in np.array_split(chosen, cores) if len(share)]
+            made = pool(delayed(_embedded)(name, [files[i] for i in share], settings.segment) for share in shares)
+            found = [row for part in made for row in part]
+            arrays.put((keys[i], *row) for i, row in zip(chosen, found, strict=True))
+    return replace(Features.of(clips, settings, arrays, True, keys, arrays.notes(keys)), dim=dim, network=described)
+
+
+@torch.inference_mode()
+def _embedded(name: str, files: list[Path], seconds: float) -> list[tuple[np.ndarray, str]]:
+    """x_a of some files, each with the checksum of the file and why it could not be decoded; "" where it could."""
+    torch.set_num_threads(1)
+    network, found = load_network(name).to(memory_format=torch.channels_last), []  # half as long
+    for file in files:
+        try:
+            wave = audio.fit(torch.from_numpy(audio.read(file, network.rate)), round(seconds * network.rate))
+            x_a = network(network.front_end(wave)[None, None])[0].numpy()
+            found.append((x_a, f"{zlib.crc32(file.read_bytes())}\t"))
+        except ClapleakError as error:
+            found.append((np.empty(0, np.float32), f"0\t{' '.join(str(error).split())}"))
+    return found

