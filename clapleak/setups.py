@@ -66,4 +66,3 @@ SURFACE = tuple(Setup(p, t) for p in LEAK_SHARES for t in LEAK_SHARES)
 NETWORK_SETUPS = tuple(Setup(p, t) for p in (*PRETRAININGS, *OTHER_NETWORKS) for t in ("dirty", "clean", "truly_clean"))
 CONTROLS = {"matched": MATCHED, "shares": SHARES[1:-1], "cleaner": CLEANER}  # not in paper
 CONTROLS |= {"surface": tuple(setup for setup in SURFACE if setup not in (*SETUPS, *SHARES))}
-CONTROLS |= {"networks": tuple(setup for setup in NETWORK_SETUPS if setup not in SETUPS)}
