@@ -3,7 +3,6 @@ import shlex
 import sys
 from pathlib import Path
 
-from clapleak.setups import PRETRAININGS, TRAININGS
 from clapleak.results import run_name
 
 FILE = config["file"]  # the profile's path; config["profile"] is what the user gave
@@ -16,21 +15,27 @@ MISSING = "--allow-missing" if config["allow_missing"] else ""
 SHOWN = ("cli.py", "plan.py", "results.py", "texts.py")
 CODE = [str(p) for p in sorted(Path("clapleak").glob("*.py")) if p.name not in SHOWN]
 CODE += [str(p) for name in ("corpora", "foley", "models") for p in sorted(Path("clapleak", name).glob("*.[pc]*"))]
-RUNS = {run_name(seed, group): (seed, group) for group in config["groups"] or [None] for seed in range(config["seeds"])}
-SLUGS = {p: [f"{p}-{t}" for t in TRAININGS] for p in PRETRAININGS}
-CONTROLS = {p: [slug for slug in config["controls"] if slug.split("-")[0] == p] for p in PRETRAININGS}
-KINDS = {"setups": SLUGS, "controls": CONTROLS}
+SEEDS, GROUPS = range(config["seeds"]), config["groups"]
+RUNS = {run_name(seed, group): ([seed], [group]) for group in GROUPS or [None] for seed in SEEDS}
+if config["together"]:  # trainings of seconds, each of which would wait longer for its process
+    RUNS = {"all": (SEEDS, GROUPS)}
+PRETRAININGS = {kind: dict.fromkeys(slug.split("-")[0] for slug in config[kind]) for kind in ("setups", "controls")}
 
 
 def flags(wildcards):
-    seed, group = RUNS[wildcards.run]
-    setups = " ".join(f"--setup {slug}" for slug in KINDS[wildcards.kind][wildcards.pretraining])
-    return f"{setups} --seed {seed}" + ("" if group is None else f" --group {group}")
+    seeds, groups = RUNS[wildcards.run]
+    slugs = [slug for slug in config[wildcards.kind] if slug.split("-")[0] == wildcards.pretraining]
+    options = {"setup": slugs, "seed": seeds, "group": [group for group in groups if group is not None]}
+    return " ".join(f"--{name} {value}" for name, values in options.items() for value in values)
 
 
 def trained():
-    wanted = [(kind, p) for kind, slugs in KINDS.items() for p in PRETRAININGS if slugs[p]]
-    return [f"{BUILD}/trained/{kind}-{p}-{run}.done" for kind, p in wanted for run in RUNS]
+    return [f"{BUILD}/trained/{kind}-{p}-{run}.done" for kind in PRETRAININGS for p in PRETRAININGS[kind] for run in RUNS]
+
+
+def before(wildcards):  # controls of a pre-training start from its backbone, where the setups have one
+    shared = wildcards.kind == "controls" and wildcards.pretraining in PRETRAININGS["setups"]
+    return f"{BUILD}/trained/setups-{wildcards.pretraining}-{wildcards.run}.done" if shared else []
 
 
 rule all:
@@ -46,10 +51,10 @@ rule store:
 
 # One process for all setups with the same pre-training and seed: it decodes, embeds and pre-trains once.
 rule train:
-    input: rules.store.output, lambda w: f"{BUILD}/trained/setups-{w.pretraining}-{w.run}.done" if w.kind == "controls" else []
+    input: rules.store.output, before
     output: touch(f"{BUILD}/trained/{{kind}}-{{pretraining}}-{{run}}.done")
     params: flags=flags
-    wildcard_constraints: kind="setups|controls", pretraining="[a-z]+"
+    wildcard_constraints: kind="setups|controls", pretraining="[a-z0-9_]+"
     threads: config["threads"]
     priority: 1
     shell: "{CLI} train {PROFILE} {params.flags} {DATA} {MISSING}"

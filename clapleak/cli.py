@@ -22,9 +22,9 @@ import yaml
 from clapleak import __version__, corpora, leakage, results, runs, texts
 from clapleak.config import ClapleakError, find_root, load_profile, profile_path
 from clapleak.files import atomic_file, locked
-from clapleak.setups import CONTROLS, PRETRAININGS, SETUPS, Setup
+from clapleak.setups import CONTROLS, NETWORK_SETUPS, PRETRAININGS, SETUPS, Setup
 
-BOOK_PROFILES = ("mini", "mini-long", "esc50")  # whose results the pages of the book show
+BOOK_PROFILES = ("mini", "mini-long", "esc50", "networks", "networks-titles")  # shown in the book
 PATH, POSITIVE = click.Path(path_type=Path), click.IntRange(1)
 OPTION = functools.partial(click.option, show_default=True)
 CORES = functools.partial(OPTION, "--cores", type=POSITIVE, default=os.cpu_count())
@@ -37,7 +37,8 @@ MISSING = OPTION("--allow-missing", is_flag=True, help="Train without clips that
 SETUP = "Pre-training first, training second, such as clean-dirty; may be repeated."
 WHERE = "Folder of the real data, such as ESC-50. Default: CLAPLEAK_DATA."
 NOT_IN_PAPER = """Also setups that are not in the paper: matched (as many pairs as clean, with leaks), shares (of the
-leaks), cleaner (without any sound of a target class, or without whole clips)."""
+leaks), surface (of the leaks in both trainings), cleaner (without any sound of a target class, or without whole
+clips)."""
 DATA_ROOT = OPTION("--data-root", "--root", type=PATH, callback=lambda *given: corpora.data_root(given[-1]), help=WHERE)
 
 
@@ -118,7 +119,8 @@ def reproduce(
         profile=profile if path.stem == profile else str(path), name=settings.name, file=str(path),
         seeds=seeds or settings.seeds, groups=[] if groups == [None] else groups, data_root=str(data_root or ""),
         allow_missing=allow_missing, threads=settings.compute.threads + settings.compute.workers,
-        controls=[setup.slug for name in controls for setup in CONTROLS[name]],
+        setups=[setup.slug for setup in (NETWORK_SETUPS if settings.networks else SETUPS)],
+        controls=[setup.slug for name in controls for setup in CONTROLS[name]], together=settings.networks is not None,
         book=book and settings.name in BOOK_PROFILES,
     )  # fmt: skip
     with locked(root / "build" / "reproduce.lock", wait=False):
@@ -280,19 +282,24 @@ def _write_csv(table: pd.DataFrame, path: Path | None) -> None:
 def fetch(name: str, data_root: Path | None, yes: bool) -> None:
     """Download what is public of a corpus (or `panns`, the weights), verify it and unpack it below the data root.
 
+    Also weights of audio encoders that the profile networks uses (yamnet, byola, soundnet, aisfx), into build/weights.
     Goes on where it was stopped; what is verified and unpacked is not fetched again.
     """
-    from clapleak.fetch import download
+    from clapleak.fetch import download, networks
 
-    if data_root is None:
+    encoder = name in networks.NETWORKS
+    if data_root is None and not encoder:
         raise ClapleakError(f"corpus {name}: where to? give --data-root DIR or set CLAPLEAK_DATA")
-    if plan := download.plan(name, data_root):
+    if plan := networks.plan(name) if encoder else download.plan(name, data_root):
         click.echo(plan)
         if not yes and not sys.stdin.isatty():
-            raise ClapleakError(f"corpus {name}: nobody to ask here; give --yes to accept the licence and begin")
+            raise ClapleakError(f"{name}: nobody to ask here; give --yes to accept the licence and begin")
         if not yes and not click.confirm("Accept the licence and begin?"):
             return
-    download.fetch(name, data_root)
+    if encoder:
+        networks.fetch(name)
+    else:
+        download.fetch(name, data_root)
     click.echo(download.GUIDES.get(name, f"{name}: complete"))
 
 

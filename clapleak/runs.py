@@ -44,13 +44,13 @@ class Study:
 
 
 def open_study(
-    profile: Profile, pretrainings: Iterable[str] = PRETRAININGS, *, data_root: str | Path | None = None,
+    profile: Profile, pretrainings: Iterable[str] | None = None, *, data_root: str | Path | None = None,
     allow_missing: bool = False, cores: int = 1,
 ) -> Study:  # fmt: skip
     """Read the corpora of a profile; decode their clips and embed their captions where that is not done yet.
 
     The real data lie below `data_root`, or CLAPLEAK_DATA; `cores` processes decode. Of a profile with `networks`, the
-    clips pass those that stand for `pretrainings`. ClapleakError for clips that cannot be decoded, unless
+    clips pass those that stand for `pretrainings`, or all. ClapleakError for clips that cannot be decoded, unless
     `allow_missing` lets the runs count them instead.
     """
     from clapleak import captions, clipstore, corpora, experiment, features, models, parallel
@@ -59,7 +59,8 @@ def open_study(
     sources = experiment.read_sources(profile, corpora.data_root(data_root))
     with parallel.first_process_first():
         stores = {}
-        for name in sorted({profile.network(pretraining) for pretraining in pretrainings}, key=str):
+        wanted = PRETRAININGS + tuple(profile.networks.others if profile.networks else ())
+        for name in dict.fromkeys(map(profile.network, pretrainings or wanted)):
             if name is None:
                 stores[name] = clipstore.open_store(sources.corpora(), profile.audio, build / "store", cores=cores)
             else:
