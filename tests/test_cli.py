@@ -77,7 +77,7 @@ def test_a_full_disk_and_ctrl_c_are_one_line_and_a_defect_is_not_hidden(place, m
 def test_unusable_audio_is_listed_before_training_unless_it_may_be_missing(place, tiny_esc50):
     (tiny_esc50 / "audio" / "1-0-A-0.wav").write_text("no sound")
     (tiny_esc50 / "audio" / "2-1-A-0.wav").unlink()
-    groups = {"size": 2, "test_folds": [4, 5], "captions_per_clip": 2}
+    groups = {"size": 3, "test_folds": [4, 5], "captions_per_clip": 2}
     real = {"pretrain": ["esc50"], "pairs": ["esc50"], "test": "esc50", "foley": None, "class_groups": groups}
     profile = write_profile(place / "real.yaml", data=real)
     words = ("pretrain", "--profile", profile, "--pretraining", "dirty", "--group", 0, "--data-root", tiny_esc50)
