@@ -14,7 +14,7 @@ from clapleak.config import find_root
 PACKAGE, BENCHMARKS = find_root() / "clapleak", sorted((find_root() / "benchmarks").glob("*.py"))
 ORDER = (  # a module imports only what stands before it, also inside functions
     "config setups identity files torchaudio_guard parallel corpora leakage audio arrays clipstore experiment models "
-    "captions checkpoints loop topology metrics embed pretrain train results runs texts plan cli"
+    "captions checkpoints loop metrics embed pretrain train results runs texts plan cli"
 ).split()
 CORE = [module for module in ORDER if module not in ("texts", "plan", "cli")]
 ABOVE = {"cli": {"book", "fetch"}}  # of what surrounds the core

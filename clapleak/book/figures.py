@@ -14,7 +14,7 @@ from matplotlib.figure import Figure
 from matplotlib.patheffects import withStroke
 
 from clapleak import metrics
-from clapleak.book.analysis import correlation_text, over_setups
+from clapleak.book.analysis import correlation_text, over_setups, permutation_band
 from clapleak.book.tables import SLUGS
 from clapleak.config import Audio
 from clapleak.results import Run
@@ -297,12 +297,12 @@ def correlation(points: dict[str, tuple[pd.Series, pd.Series]], *, x: str, y: st
     figure, axes = _new(7, 3.7, ncols=len(points))
     for ax, (title, (across, up)) in zip(axes, points.items(), strict=True):
         across, up = across.loc[SLUGS], up.loc[SLUGS]
-        others = metrics.leave_one_out(across, up)[:, 0]
+        others = [across.drop(slug).corr(up.drop(slug)) for slug in SLUGS]
         for slug in [SLUGS[i] for i in (0, 3, 1, 4, 2, 5)]:  # legends fill by column: dirty above clean training
             ax.scatter(across[slug], up[slug], 45, COLOURS[slug], label=slug)
         ends = np.array([across.min(), across.max()])
         ax.plot(ends, np.polyval(np.polyfit(across, up, 1), ends), color=GREY, linewidth=1, zorder=0)
-        without = f"without one: {others.min():.2f} to {others.max():.2f}"
+        without = f"without one: {min(others):.2f} to {max(others):.2f}"
         ax.set_title(f"{title}\n{correlation_text(across, up)}\n{without}", fontsize=9.5)
         ax.set_xlabel(x)
         ax.locator_params(nbins=5)
@@ -332,7 +332,7 @@ def overlap(
     for ax, (title, (p, q)) in zip(axes, clouds.items(), strict=True):
         S = metrics.topological_similarity(p, q, k_max=k_max, include_self=include_self)
         k = np.arange(1, len(S.curve) + 1)
-        band = metrics.permutation_band(p, q, n_permutations=n_permutations, include_self=include_self)
+        band = permutation_band(p, q, n_permutations=n_permutations, include_self=include_self)
         ax.fill_between(k, band[0], band[2], color=GREY, alpha=0.25, label="95 % of unrelated clouds")
         ax.plot(k, S.chance, color=GREY, linestyle="--", linewidth=1, label="chance")
         ax.plot(k, S.curve, color=COLOURS["dirty-clean"], label="S_k")
