@@ -31,15 +31,6 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     items.sort(key=lambda item: order.get(item.path.stem, (len(GROUPS), ""))[0])
 
 
-@pytest.fixture(autouse=True)
-def closed_databases():
-    """Each open store takes a part of the address space, which holds some thirty."""
-    yield
-    for _, database in (opened := getattr(sys.modules.get("clapleak.arrays"), "_OPENED", {})).values():
-        database.close()
-    opened.clear()
-
-
 @pytest.fixture(scope="session")
 def real_data() -> Path:
     """Root of the real data; skips where CLAPLEAK_DATA is not set."""
