@@ -48,6 +48,8 @@ class ArrayStore:
                 return database
         except _DAMAGE:
             pass
+        except lmdb.Error as error:
+            raise ClapleakError(f"{self.path}: cannot be opened ({error}); give another one or mend it") from error
         say(f"{self.path}: damaged; what it held is made again")
         shutil.rmtree(self.path)
         return self._database()

@@ -118,14 +118,12 @@ def mixed_neighbours(emb: np.ndarray, labels: np.ndarray, k: int = 10) -> np.nda
     return (shares + shares.T) / 2
 
 
-def permutation_band(
-    p: np.ndarray, q: np.ndarray, *, n_permutations: int = 1000, seed: int = 0, include_self: bool = False
-) -> np.ndarray:
+def permutation_band(p: np.ndarray, q: np.ndarray, *, n_permutations: int = 300, include_self: bool) -> np.ndarray:
     """S_k when the rows of `q` are shuffled: 2.5, 50 and 97.5 % curves, shape (3, n - 1), or (3, n) with self.
 
     S_k above the third curve is more than unrelated rows share.
     """
-    rng = np.random.default_rng(seed)
+    rng = np.random.default_rng(0)
     shuffled = (q[rng.permutation(len(q))] for _ in range(n_permutations))
     curves = [metrics.neighborhood_overlap(p, other, include_self=include_self) for other in shuffled]
     return np.percentile(curves, [2.5, 50, 97.5], axis=0)
