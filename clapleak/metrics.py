@@ -107,12 +107,6 @@ def neighborhood_overlap(
     return np.cumsum(counts)[k] / (n * k)
 
 
-def chance_curve(n: int, include_self: bool = False) -> np.ndarray:
-    """S_k expected of two unrelated clouds of n points: k / (n - 1); with self (1 + (k - 1)^2 / (n - 1)) / k."""
-    k = np.arange(1, n + include_self)
-    return (1 + (k - 1) ** 2 / (n - 1)) / k if include_self else k / (n - 1)
-
-
 @dataclass(frozen=True)
 class Topology:
     """Topological similarity of two clouds (Table 3)."""
@@ -120,7 +114,7 @@ class Topology:
     value: float  # S, the largest S_k for k <= k_max; 0 to 1
     k: int  # the smallest k that reaches it
     curve: np.ndarray  # S_1, S_2, ...
-    chance: np.ndarray  # what two unrelated clouds are expected to give
+    chance: np.ndarray  # of two unrelated clouds: k / (n - 1); with self (1 + (k - 1)^2 / (n - 1)) / k
     corrected: float  # (S_k - chance_k) / (1 - chance_k): 0 is chance, 1 equality; 0 where chance itself is 1
 
 
@@ -133,10 +127,11 @@ def topological_similarity(
     `include_self` the value is 1 at k = 1 whatever the clouds and `k_max`: the definition as printed.
     """
     curve = neighborhood_overlap(p, q, metric=metric, include_self=include_self)
-    chance = chance_curve(len(p), include_self)
-    k_max = round(len(p) ** 0.5) if k_max is None else k_max
+    n, k = len(p), np.arange(1, len(curve) + 1)
+    chance = (1 + (k - 1) ** 2 / (n - 1)) / k if include_self else k / (n - 1)
+    k_max = round(n**0.5) if k_max is None else k_max
     if not 1 <= k_max <= len(curve):
-        raise ClapleakError(f"k_max = {k_max}: choose 1 to {len(curve)} for {len(p)} points")
+        raise ClapleakError(f"k_max = {k_max}: choose 1 to {len(curve)} for {n} points")
     best = int(np.argmax(curve[:k_max]))
     corrected = (curve[best] - chance[best]) / (1 - chance[best]) if chance[best] < 1 else 0
     return Topology(float(curve[best]), best + 1, curve, chance, float(corrected))

@@ -54,11 +54,6 @@ class Run:
         """Whether embeddings and maps lie there; of most published runs the measures alone are kept."""
         return (self.path / "embeddings.npz").is_file()
 
-    @property
-    def has_map(self) -> bool:
-        """Whether a map was drawn."""
-        return (self.path / "map.npz").is_file()
-
     @cached_property
     def history(self) -> pd.DataFrame:
         """One row an epoch: phase, epoch, learning_rate, train_loss, val_loss, seconds."""

@@ -61,7 +61,7 @@ def panns():
     """PANNs' own Cnn14 with random weights; the package would fetch weights when imported, its module does not."""
     import torch
 
-    from clapleak.torchaudio_guard import import_torchaudio
+    from clapleak.audio import import_torchaudio
 
     import_torchaudio()
     spec = importlib.util.find_spec("panns_inference")

@@ -6,11 +6,12 @@ import ast
 import os
 import re
 import sys
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import chdir, contextmanager
+from contextlib import chdir
 from pathlib import Path
 from typing import Any
+from unittest.mock import patch
 
 import jupytext
 import nbformat
@@ -47,21 +48,14 @@ def execute_pages(jobs: Sequence[Job], root: Path, cores: int = 1) -> None:
 
     Parameters
     ----------
-    jobs : sequence of (notebook, page, parameters)
-        As `jobs` gives them; the parameters are values for the cell tagged "parameters".
-    root : Path
-        Folder of the project, and working directory of the notebooks.
-    cores : int
-        Notebooks that run at the same time.
+    jobs : as the function gives them; the parameters are values for the cell tagged "parameters"
+    root, cores : the project, where the notebooks work; how many run at the same time
 
-    Raises
-    ------
-    ClapleakError
-        A parameter that a notebook does not have, or a cell that failed; raised after the other pages have ended.
+    ClapleakError for a parameter that a notebook lacks, or a cell that failed, after the other pages have ended.
     """
     drafts = [_draft(notebook, parameters, root) for notebook, _, parameters in jobs]
-    # one thread a kernel also makes t-SNE and BLAS repeatable
-    with _environment(OMP_NUM_THREADS="1", CLAPLEAK_PAGE="1", PYTHONHASHSEED="0"), chdir(root):
+    inherited = {"OMP_NUM_THREADS": "1", "CLAPLEAK_PAGE": "1", "PYTHONHASHSEED": "0"}  # one thread repeats its sums
+    with patch.dict(os.environ, inherited), chdir(root):
         pool = ThreadPoolExecutor(cores)
         try:
             started = [pool.submit(_execute, draft, job, root) for draft, job in zip(drafts, jobs, strict=True)]
@@ -115,18 +109,6 @@ def _run(draft: nbformat.NotebookNode, parameters: dict[str, Any], tries: int = 
         if tries == 1 or "respond" not in str(error):
             raise
         return _run(draft, parameters, tries - 1)
-
-
-@contextmanager
-def _environment(**variables: str) -> Iterator[None]:
-    """Environment variables that the kernels inherit."""
-    before = dict(os.environ)
-    os.environ |= variables
-    try:
-        yield
-    finally:
-        os.environ.clear()
-        os.environ.update(before)
 
 
 def _fill_in(notebook: nbformat.NotebookNode, setup: Setup) -> None:
