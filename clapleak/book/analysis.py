@@ -1,7 +1,5 @@
 """What compares setups: differences that a leak path makes, correlations, the paper's claims, and pairs of classes."""
 
-from __future__ import annotations
-
 from collections.abc import Callable, Iterable, Sequence
 
 import numpy as np

@@ -1,7 +1,5 @@
 """Notebooks and parameters in, executed and normalised pages out."""
 
-from __future__ import annotations
-
 import ast
 import os
 import re
@@ -70,14 +68,17 @@ def _draft(notebook: Path, parameters: dict[str, Any], root: Path) -> nbformat.N
     """The notebook before it runs."""
     if not notebook.is_file():
         raise ClapleakError(f"{notebook}: no such notebook; see notebooks/")
-    draft = jupytext.read(notebook)
+    text = notebook.read_text(encoding="utf-8")
+    if {"pretraining", "training"} <= set(parameters):
+        setup = Setup(parameters["pretraining"], parameters["training"])
+        for word in ("slug", "figure", "pretraining", "training"):
+            text = text.replace("{{" + word + "}}", getattr(setup, word))
+    draft = jupytext.reads(text, "py:percent")
     tagged = [cell.source for cell in draft.cells if "parameters" in cell.metadata.get("tags", [])]
     values = [node for node in ast.parse("\n".join(tagged)).body if isinstance(node, ast.Assign)]
     known = [target.id for value in values for target in value.targets if isinstance(target, ast.Name)]
     if unknown := sorted(set(parameters) - set(known)):
         raise ClapleakError(f"{notebook}: unknown parameters: {', '.join(unknown)}; known: {', '.join(known)}")
-    if {"pretraining", "training"} <= set(parameters):
-        _fill_in(draft, Setup(parameters["pretraining"], parameters["training"]))
     draft.cells.insert(1, colab_cell(root))
     draft.metadata["kernelspec"] = {"name": "python3", "display_name": "Python 3", "language": "python"}
     return draft
@@ -109,15 +110,6 @@ def _run(draft: nbformat.NotebookNode, parameters: dict[str, Any], tries: int = 
         if tries == 1 or "respond" not in str(error):
             raise
         return _run(draft, parameters, tries - 1)
-
-
-def _fill_in(notebook: nbformat.NotebookNode, setup: Setup) -> None:
-    for cell in notebook.cells:
-        for word in ("slug", "figure", "pretraining", "training"):
-            before, value = "{{" + word + "}}", getattr(setup, word)
-            cell.source = cell.source.replace(before, value)
-            for part in cell.metadata.get("mystnb", {}).values():  # captions and names of figures
-                part.update({key: text.replace(before, value) for key, text in part.items()})
 
 
 def normalise(page: nbformat.NotebookNode, root: Path) -> None:

@@ -1,7 +1,5 @@
 """The figures of the pages, one function each: arrays or tables in, a matplotlib Figure out."""
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 from textwrap import fill
 

@@ -1,7 +1,5 @@
 """Live pages: a trained setup that answers, and controls that fall back to a picture in the book."""
 
-from __future__ import annotations
-
 import os
 from collections.abc import Callable
 from dataclasses import dataclass

@@ -1,7 +1,5 @@
 """The book as one PDF: one long page of HTML, printed by headless Chromium."""
 
-from __future__ import annotations
-
 import re
 import shutil
 import subprocess

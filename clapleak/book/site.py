@@ -1,7 +1,5 @@
 """The site around the executed pages: sounds, the cell for Colab, the HTML, and the table in the README."""
 
-from __future__ import annotations
-
 import base64
 import html
 import io
