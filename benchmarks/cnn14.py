@@ -22,10 +22,9 @@ from types import ModuleType
 import torch
 import torch.nn.functional as F
 
-from clapleak.audio import log_mel
+from clapleak.audio import import_torchaudio, log_mel
 from clapleak.config import Audio, AudioEncoder, SpecAugment
 from clapleak.models import Cnn14
-from clapleak.torchaudio_guard import import_torchaudio
 
 AUDIO = Audio(
     sample_rate=32000, segment=5.0, window=1024, hop=320, mel_bins=64, f_min=50.0, f_max=14000.0,

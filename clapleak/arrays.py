@@ -24,6 +24,7 @@ def array_key(*parts: object) -> bytes:
 
 
 _OPENED: dict[Path, tuple[int, lmdb.Environment]] = {}  # LMDB: a process opens a database once, and not before a fork
+_DAMAGE = (lmdb.CorruptedError, lmdb.InvalidError, lmdb.PageNotFoundError, lmdb.VersionMismatchError)
 
 
 @dataclass(frozen=True)
@@ -41,15 +42,32 @@ class ArrayStore:
             database.close()
         self.path.mkdir(parents=True, exist_ok=True)
         try:
-            database = lmdb.open(str(self.path), map_size=2**42, max_readers=1024)  # bytes of address space alone
+            database = lmdb.open(str(self.path), max_readers=1024)  # maps what is there; `put` makes room
             _OPENED[self.path] = os.getpid(), database
             if (database.info()["last_pgno"] + 1) * database.stat()["psize"] <= file.stat().st_size:
                 return database
-        except (lmdb.CorruptedError, lmdb.InvalidError, lmdb.VersionMismatchError):
+        except _DAMAGE:
             pass
+        except lmdb.Error as error:
+            raise ClapleakError(f"{self.path}: cannot be opened ({error}); give another one or mend it") from error
         say(f"{self.path}: damaged; what it held is made again")
         shutil.rmtree(self.path)
         return self._database()
+
+    @contextmanager
+    def _transaction(self, **options) -> Iterator[lmdb.Transaction]:
+        try:
+            try:
+                records = self._database().begin(**options)
+            except lmdb.MapResizedError:  # another process made room for more
+                self._database().set_mapsize(0)
+                records = self._database().begin(**options)
+            with records:
+                yield records
+        except _DAMAGE as error:
+            self.clear()
+            remedy = "what it held was deleted; the same command makes it again"
+            raise ClapleakError(f"{self.path}: damaged in the middle; {remedy}") from error
 
     def clear(self) -> None:
         """Remove everything."""
@@ -57,25 +75,30 @@ class ArrayStore:
         shutil.rmtree(self.path)
 
     def __len__(self) -> int:
-        return self._database().stat()["entries"] // 2  # an array and its note
+        with self._transaction() as records:
+            return records.stat()["entries"] // 2  # an array and its note
 
     def notes(self, keys: Iterable[bytes]) -> list[str | None]:
         """The note of each key; None where nothing was put."""
-        with self._database().begin() as records:
+        with self._transaction() as records:
             return [None if (note := records.get(b"n" + key)) is None else note.decode() for key in keys]
 
     def put(self, items: Iterable[tuple[bytes, np.ndarray, str]]) -> None:
         """Keep some arrays with their keys and notes, all or none. ClapleakError where the disk is full."""
+        items = list(items)
         try:
-            with self._database().begin(write=True) as records:
+            with self._transaction(write=True) as records:
                 for key, array, note in items:
                     records.put(b"a" + key, np.ascontiguousarray(array, self.dtype).tobytes())
                     records.put(b"n" + key, note.encode())
+        except lmdb.MapFullError:
+            self._database().set_mapsize(2 * self._database().info()["map_size"])
+            self.put(items)
         except lmdb.Error as error:
             raise ClapleakError(f"{self.path}: {error}; free some space and give the same command again") from error
 
     @contextmanager
     def reading(self) -> Iterator[Callable[[bytes], np.ndarray]]:
         """A function from key to array, (n,); the arrays are views that end with the block."""
-        with self._database().begin(buffers=True) as records:
+        with self._transaction(buffers=True) as records:
             yield lambda key: np.frombuffer(records.get(b"a" + key), self.dtype)

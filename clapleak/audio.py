@@ -1,8 +1,10 @@
 """From an audio file to a log-mel: decode, convert to mono, resample, fit to a segment, standardise, log-mel."""
 
+import sys
 import zlib
 from functools import cache
 from pathlib import Path
+from types import ModuleType
 
 import numpy as np
 import pandas as pd
@@ -11,9 +13,27 @@ import torch
 
 from clapleak.config import Audio, ClapleakError
 from clapleak.corpora import synthesiser
-from clapleak.torchaudio_guard import import_torchaudio
 
 SHORTEST = 0.1  # seconds; anything shorter holds no sound event
+
+
+def import_torchaudio() -> ModuleType:
+    """The torchaudio module, whole where possible and without its compiled extension elsewhere.
+
+    The package index ships torchaudio's wheel for CUDA only. Beside a CPU build of torch its extension fails with an
+    OSError, and then `transformers`, which imports torchaudio when it is installed, fails too. The parts that we use
+    (resampling, mel filters, masks) are plain Python, so a stub in the extension's place is enough.
+    """
+    try:
+        import torchaudio
+    except OSError:
+        for name in [n for n in sys.modules if n.split(".")[0] == "torchaudio"]:
+            del sys.modules[name]
+        stub = sys.modules["torchaudio._extension"] = ModuleType("torchaudio._extension")
+        stub._IS_TORCHAUDIO_EXT_AVAILABLE = stub._IS_RIR_AVAILABLE = stub._IS_ALIGN_AVAILABLE = False
+        stub.fail_if_no_align = stub.fail_if_no_rir = lambda function: function
+        import torchaudio
+    return torchaudio
 
 
 def read(path: Path, sample_rate: int, offset: float = 0.0, duration: float | None = None) -> np.ndarray:

@@ -1,4 +1,4 @@
-"""`clapleak`: thin commands over the package. Those that need torch or the book import it themselves."""
+"""`clapleak`: thin commands over the package. Each imports what it needs, so that `clapleak --help` answers at once."""
 
 from __future__ import annotations
 
@@ -14,15 +14,20 @@ import time
 from collections.abc import Callable
 from importlib.util import find_spec
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
-import pandas as pd
 import yaml
 
-from clapleak import __version__, corpora, leakage, results, runs, texts
+from clapleak import __version__
 from clapleak.config import ClapleakError, find_root, load_profile, profile_path
-from clapleak.files import atomic_file, locked
+from clapleak.files import absolute, atomic_file, locked
 from clapleak.setups import CONTROLS, NETWORK_SETUPS, PRETRAININGS, SETUPS, Setup
+
+if TYPE_CHECKING:
+    from pandas import DataFrame
+
+    from clapleak.runs import Study
 
 BOOK_PROFILES = ("mini", "mini-long", "esc50", "networks", "networks-titles")  # shown in the book
 PATH, POSITIVE = click.Path(path_type=Path), click.IntRange(1)
@@ -39,7 +44,7 @@ WHERE = "Folder of the real data, such as ESC-50. Default: CLAPLEAK_DATA."
 NOT_IN_PAPER = """Also setups that are not in the paper: matched (as many pairs as clean, with leaks), shares (of the
 leaks), surface (of the leaks in both trainings), cleaner (without any sound of a target class, or without whole
 clips)."""
-DATA_ROOT = OPTION("--data-root", "--root", type=PATH, callback=lambda *given: corpora.data_root(given[-1]), help=WHERE)
+DATA_ROOT = OPTION("--data-root", "--root", envvar="CLAPLEAK_DATA", type=absolute, metavar="DIR", help=WHERE)
 
 
 def training_options(command: Callable) -> Callable:
@@ -51,7 +56,9 @@ def training_options(command: Callable) -> Callable:
 
 def _open_study(
     profile: str, groups: tuple[int, ...], pretrainings: set[str], data_root: Path | None, allow_missing: bool
-) -> tuple[runs.Study, tuple[int | None, ...]]:
+) -> tuple[Study, tuple[int | None, ...]]:
+    from clapleak import runs
+
     settings = load_profile(profile)
     for group in groups or (None,):
         settings.refuse_group(group)
@@ -75,9 +82,11 @@ class _OneLineErrors(click.Group):
         except KeyboardInterrupt:
             message, code = "stopped; the same command goes on from there", 130
         except OSError as error:
-            if error.errno not in (errno.ENOSPC, errno.EDQUOT):
+            full = error.errno in (errno.ENOSPC, errno.EDQUOT)
+            if not (full or error.filename):  # a defect, or a pipe that was closed
                 raise
-            message = f"{error.filename or 'a file'}: the disk is full; free some space and give the same command again"
+            fault = "the disk is full; free some" if full else f"{error.strerror}; mend the path or its permissions"
+            message = f"{error.filename or 'a file'}: {fault} and give the same command again"
         click.echo(f"clapleak: {' '.join(message.split())}", err=True)
         sys.exit(code)
 
@@ -174,6 +183,8 @@ def train(slugs: tuple[str, ...], seeds: tuple[int, ...], **where) -> None:
 
     A killed run goes on from its last epoch when the same command is given again.
     """
+    from clapleak import runs
+
     setups = [Setup.parse(slug) for slug in slugs]
     study, groups = _open_study(pretrainings={setup.pretraining for setup in setups}, **where)
     for seed, group, setup in itertools.product(seeds, groups, setups):
@@ -186,6 +197,8 @@ def train(slugs: tuple[str, ...], seeds: tuple[int, ...], **where) -> None:
 @training_options
 def pretrain(pretraining: str, seeds: tuple[int, ...], **where) -> None:
     """Train one audio encoder on labels, dirty or clean."""
+    from clapleak import results, runs
+
     study, groups = _open_study(pretrainings={pretraining}, **where)
     folder = results.own_folder(study.profile.name) / "backbone" / pretraining
     for seed, group in itertools.product(seeds, groups):
@@ -200,6 +213,8 @@ def pretrain(pretraining: str, seeds: tuple[int, ...], **where) -> None:
 @DATA_ROOT
 def store(profile: str, cores: int, data_root: Path | None) -> None:
     """Decode every clip of a profile once and pass every caption through the frozen text layers."""
+    from clapleak import runs
+
     kept = runs.open_study(load_profile(profile), data_root=data_root, allow_missing=True, cores=cores).store
     for clip in kept.problems.itertuples():
         click.echo(f"{clip.path}: {clip.reason}")
@@ -226,6 +241,7 @@ def publish(profile: str) -> None:
 
     Afterwards `clapleak pages` executes the pages of the published book again, and `clapleak book` builds it.
     """
+    from clapleak import results
     from clapleak.book import site
 
     folder = results.publish(load_profile(profile).name)
@@ -269,7 +285,7 @@ def data_check(name: str, data_root: Path | None, allow_missing: bool, output: P
     sys.exit(0 if may else 2)
 
 
-def _write_csv(table: pd.DataFrame, path: Path | None) -> None:
+def _write_csv(table: DataFrame, path: Path | None) -> None:
     if path is not None:
         with atomic_file(path) as file:
             file.write(table.to_csv(index=False).encode())
@@ -310,6 +326,8 @@ def fetch(name: str, data_root: Path | None, yes: bool) -> None:
 @OPTION("--output", type=PATH, help="CSV of the texts with what leaks in each.")
 def count_leaks(file: Path, labels: str, rule: str, output: Path | None) -> None:
     """Count the texts of a CSV that leak test labels, by class and by word."""
+    from clapleak import leakage, texts
+
     table = texts.read_texts(file, labels_only=rule == "ontology")
     leaks = leakage.find_leaks(table["text"], leakage.load_labels(labels), rule)
     leaking = table.loc[leaks["leaks"], "row"].nunique()

@@ -40,7 +40,7 @@ class Foley(_Section):
 class ClassGroups(_Section):
     """Split of the test classes into groups, each the target of its own experiment (Xie and Virtanen, 2019)."""
 
-    size: int = Field(gt=1)
+    size: int = Field(gt=2)  # topological similarity needs three labels
     test_folds: list[int]
     captions: Literal["templates", "titles"] = "templates"  # of the label, or what the recordist wrote on Freesound
     captions_per_clip: PositiveInt

@@ -127,10 +127,10 @@ def prepare(
     The targets are the classes of the group, if there is one; the seed draws the pairs of the controls, which are not
     in the paper. ClapleakError for an unknown group, or where nothing is left to train on.
     """
-    if sources.groups is not None and group not in range(len(sources.groups)):
-        raise ClapleakError(f"profile {profile.name} has class groups 0 to {len(sources.groups) - 1}; group is {group}")
     profile.refuse_group(group)
     others: list[str] = []
+    if group not in (known := sources.group_numbers()):
+        raise ClapleakError(f"profile {profile.name} has class groups 0 to {known[-1]}; group is {group}")
     pretrain, pairs, test, tagging_test = (
         None if corpus is None else corpus.keep(corpus.table["clip"].isin(store.rows.keys()))
         for corpus in (sources.pretrain, sources.pairs, sources.test, sources.tagging_test)
@@ -148,6 +148,8 @@ def prepare(
             held_out &= test.table["text"].isin(targets)
         test = test.keep(held_out)
         pretrain, pairs = (c.keep(~c.table["clip"].isin(test.table["clip"])) for c in (pretrain, pairs))
+    if len(targets) < 3:  # fewer labels have no topology
+        raise ClapleakError(f"{len(targets)} classes are left to test on, at least 3 are needed; add data to data.test")
     network = store.network if isinstance(store, Features) else None
     kept_pairs, kept_pretrain = filtered(pairs, names, setup.training, on="text", seed=seed), None
     if setup.pretraining != "none" and network is None:

@@ -31,7 +31,6 @@ class Features(ClipStore):
     Its id leaves the network out, so that runs of several networks belong to one family; theirs is `network`.
     """
 
-    dim: int = 0  # of x_a
     network: str = ""  # what of it determines x_a: name, checksum of its weights, format of its code
 
     def batch(self, rows: np.ndarray, generator: torch.Generator | None = None) -> Tensor:
@@ -56,7 +55,7 @@ def open_features(corpora: list[Corpus], name: str, settings: Audio, folder: Pat
     files = [root / path for root, path in zip(clips["root"], clips["path"], strict=True)]
     stats = [os.stat(file) if file.is_file() else None for file in files]
     stamps = [stat and (stat.st_size, stat.st_mtime_ns) for stat in stats]
-    described, dim = network_id(name), NETWORKS[name.removeprefix("random_")].build.dim
+    described = network_id(name)
     keys = [array_key(described, settings.segment, str(file), stamp) for file, stamp in zip(files, stamps, strict=True)]
     arrays = ArrayStore(folder, np.float32)
     with locked(folder.with_suffix(".lock")):
@@ -72,7 +71,7 @@ def open_features(corpora: list[Corpus], name: str, settings: Audio, folder: Pat
             made = pool(delayed(_embedded)(name, [files[i] for i in share], settings.segment) for share in shares)
             found = [row for part in made for row in part]
             arrays.put((keys[i], *row) for i, row in zip(chosen, found, strict=True))
-    return replace(Features.of(clips, settings, arrays, True, keys, arrays.notes(keys)), dim=dim, network=described)
+    return replace(Features.of(clips, settings, arrays, True, keys, arrays.notes(keys)), network=described)
 
 
 @torch.inference_mode()

@@ -1,6 +1,5 @@
 """Files and folders that appear whole or not at all, locks between processes, and lines of progress."""
 
-import errno
 import os
 import shutil
 import sys
@@ -15,7 +14,7 @@ from clapleak.config import ClapleakError
 
 @contextmanager
 def atomic_file(path: Path) -> Iterator[BinaryIO]:
-    """A binary file that appears under its name whole or not at all; a full disk becomes a ClapleakError."""
+    """A binary file that appears under its name whole or not at all; an OSError names it."""
     path.parent.mkdir(parents=True, exist_ok=True)
     handle, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
     try:
@@ -27,8 +26,8 @@ def atomic_file(path: Path) -> Iterator[BinaryIO]:
         os.replace(name, path)
     except BaseException as error:
         Path(name).unlink(missing_ok=True)
-        if isinstance(error, OSError) and error.errno in (errno.ENOSPC, errno.EDQUOT):
-            raise ClapleakError(f"{path}: the disk is full; free some space and give the same command again") from error
+        if isinstance(error, OSError):
+            error.filename = error.filename or str(path)
         raise
 
 
@@ -69,6 +68,11 @@ def locked(path: Path, *, wait: bool = True) -> Iterator[None]:
         file.write(str(os.getpid()))
         file.flush()
         yield
+
+
+def absolute(path: str | Path) -> Path:
+    """A path from the root of the machine, with "~" replaced and links followed."""
+    return Path(os.path.realpath(os.path.expanduser(path)))
 
 
 def say(message: str) -> None:

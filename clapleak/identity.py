@@ -60,35 +60,20 @@ def family_id(clips: str, profile: Profile) -> str:
     return digest(FORMATS["training"], clips, numbers, arithmetic, profile.data.label_rule)
 
 
-def backbone_id(family: str, pretrain: pd.DataFrame | str | None, seed: int) -> str:
-    """Id of an audio network before cross-modal training.
-
-    `pretrain` holds the clips that it learns from, the id of a network that others trained, or is None.
-    """
-    return digest(
-        family, rows_id(pretrain, ["clip", "labels"]) if isinstance(pretrain, pd.DataFrame) else pretrain, seed
-    )
-
-
-def training_id(backbone: str, pairs: pd.DataFrame, seed: int) -> str:
-    """Id of a cross-modal training: where it starts and the audio-text pairs that it learns from."""
-    return digest(backbone, rows_id(pairs, ["clip", "text"]), seed)
-
-
-def measurement_id(training: str, test: pd.DataFrame, targets: list[str], profile: Profile) -> str:
-    """Id of the numbers that a trained network gives on a test; every test label has its part."""
-    measures = profile.measures.model_dump(exclude={"perplexity"})  # a map is no measure
-    rows = rows_id(test, ["clip", "text"])
-    return digest(FORMATS["measurement"], training, rows, targets, profile.data.prompt, measures)
-
-
 def run_ids(
     clips: str, profile: Profile, seed: int, pretrain: pd.DataFrame | str | None, pairs: pd.DataFrame | None,
     test: pd.DataFrame, targets: list[str],
 ) -> dict[str, str]:  # fmt: skip
-    """All five ids of a run, by their names; without `pairs` those of a backbone, trained before any caption."""
-    family = family_id(clips, profile)
-    backbone = backbone_id(family, pretrain, seed)
-    training = backbone if pairs is None else training_id(backbone, pairs, seed)
-    ids = {"clips": clips, "family": family, "backbone": backbone, "training": training}
-    return ids | {"measurement": measurement_id(training, test, targets, profile)}
+    """All five ids of a run, by their names; without `pairs` those of a backbone, trained before any caption.
+
+    `pretrain` holds the clips that the backbone learns from, the id of a network that others trained, or is None; every
+    label of the test has a part in the last id.
+    """
+    family, measures = family_id(clips, profile), profile.measures.model_dump(exclude={"perplexity"})  # of a map alone
+    if isinstance(pretrain, pd.DataFrame):
+        pretrain = rows_id(pretrain, ["clip", "labels"])
+    backbone = digest(family, pretrain, seed)
+    training = backbone if pairs is None else digest(backbone, rows_id(pairs, ["clip", "text"]), seed)
+    rows = rows_id(test, ["clip", "text"])
+    measurement = digest(FORMATS["measurement"], training, rows, targets, profile.data.prompt, measures)
+    return dict(clips=clips, family=family, backbone=backbone, training=training, measurement=measurement)

@@ -1,23 +1,27 @@
 """The paper's measures: zero-shot accuracy, silhouette and topological similarity (section 3).
 
-Embeddings are real arrays (points, dimensions) of any precision and scale; distances are cosine unless stated
+Embeddings are finite real arrays (points, dimensions) of any precision and scale; distances are cosine unless stated
 otherwise, and a zero vector has cosine 0 with every other. Labels are integers.
+
+Topological similarity asks which neighbours two clouds share. N_k(p_i) are the indices of the k closest points to p_i,
+and S_k is the mean over i of |N_k(p_i) and N_k(q_i) in common| / k. The paper counts p_i among its own neighbours, so
+S_1 = 1 by construction, and the printed S = max over all k of S_k is 1 for any two clouds (S_n = 1 as well). Here, by
+default, a point is **not** its own neighbour, k runs from 1 to n - 1, and the maximum is taken over
+k <= round(sqrt(n)): chance alone gives S_k = k / (n - 1), there still as small as about 1 / sqrt(n). The paper states
+neither choice.
 """
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Literal
 
 import numpy as np
 from numpy.typing import ArrayLike
 
 from clapleak.config import ClapleakError
-from clapleak.topology import (  # noqa: F401 (these are measures of the paper too)
-    chance_curve,
-    cloud,
-    labelled,
-    mixed_neighbours,
-    neighborhood_overlap,
-    permutation_band,
-    topological_similarity,
-    unit,
-)
+
+Metric = Literal["cosine", "euclidean"]
+ROWS = 256  # rows of the distance matrix in memory at once
 
 
 def zero_shot_accuracy(audio_emb: ArrayLike, text_emb: ArrayLike, labels: ArrayLike) -> float:
@@ -101,17 +105,99 @@ def _sums(points: np.ndarray, groups: np.ndarray) -> np.ndarray:
     return sums
 
 
-def pearson(x: ArrayLike, y: ArrayLike) -> tuple[float, float]:
-    """Pearson correlation r of two series of at least 3 values, and its two-sided p, as scipy has them."""
-    x, y = np.asarray(x, dtype=float), np.asarray(y, dtype=float)
-    if x.ndim != 1 or x.shape != y.shape or len(x) < 3 or not (np.isfinite([x, y]).all() and np.ptp(x) and np.ptp(y)):
-        raise ClapleakError(f"pearson needs two finite, varying series of one length >= 3; got {x.shape} and {y.shape}")
-    from scipy.stats import pearsonr  # slow to import as well
+def neighborhood_overlap(
+    p: ArrayLike, q: ArrayLike, *, metric: Metric = "cosine", include_self: bool = False
+) -> np.ndarray:
+    """S_k of two clouds for every k at once (section 3.2; the module states the convention).
 
-    r, p = pearsonr(x, y)
-    return float(r), float(p)
+    Let r(i, j) be the larger of the two ranks that j has as a neighbour of i, in P and in Q. Then j is in both
+    k-neighbourhoods of i exactly when r(i, j) <= k, so n k S_k is the number of pairs with r(i, j) <= k: one sort a
+    row and one count, O(n^2 log n), where the text taken literally costs O(n^3). Memory grows with n, not n^2.
+    S_k runs from 0 (no neighbour shared) to 1, and ends with 1, where every point is a neighbour.
+
+    Row i of p, (n, D), and of q, (n, D'), is the same thing; n is at least 3. Equally distant neighbours are ranked by
+    index. With `include_self` a point is its own nearest neighbour, as the paper prints: (n,) values, else (n - 1,).
+    """
+    p, q = cloud(p), cloud(q)
+    if (n := len(p)) != len(q) or n < 3:
+        raise ClapleakError(f"p and q need one number of points, at least 3; got {n} and {len(q)}")
+    counts = np.zeros(n + 1, np.int64)  # of pairs, by the larger rank; n, the rank of an excluded self, is no k
+    for ranks in map(np.maximum, _rank_blocks(p, metric, include_self), _rank_blocks(q, metric, include_self)):
+        counts += np.bincount(ranks.ravel(), minlength=n + 1)
+    k = np.arange(1, n + include_self)
+    return np.cumsum(counts)[k] / (n * k)
 
 
-def leave_one_out(x: ArrayLike, y: ArrayLike) -> np.ndarray:
-    """`pearson` without each point in turn, shape (n, 2) for r and p, n >= 4: shows what rests on one point."""
-    return np.array([pearson(np.delete(x, i), np.delete(y, i)) for i in range(len(x))])
+@dataclass(frozen=True)
+class Topology:
+    """Topological similarity of two clouds (Table 3)."""
+
+    value: float  # S, the largest S_k for k <= k_max; 0 to 1
+    k: int  # the smallest k that reaches it
+    curve: np.ndarray  # S_1, S_2, ...
+    chance: np.ndarray  # of two unrelated clouds: k / (n - 1); with self (1 + (k - 1)^2 / (n - 1)) / k
+    corrected: float  # (S_k - chance_k) / (1 - chance_k): 0 is chance, 1 equality; 0 where chance itself is 1
+
+
+def topological_similarity(
+    p: ArrayLike, q: ArrayLike, *, k_max: int | None = None, metric: Metric = "cosine", include_self: bool = False
+) -> Topology:
+    """S = max over k <= k_max of S_k (Table 3), with its whole curve and its chance line.
+
+    `k_max` is round(sqrt(n)) unless given; the other parameters are those of `neighborhood_overlap`. With
+    `include_self` the value is 1 at k = 1 whatever the clouds and `k_max`: the definition as printed.
+    """
+    curve = neighborhood_overlap(p, q, metric=metric, include_self=include_self)
+    n, k = len(p), np.arange(1, len(curve) + 1)
+    chance = (1 + (k - 1) ** 2 / (n - 1)) / k if include_self else k / (n - 1)
+    k_max = round(n**0.5) if k_max is None else k_max
+    if not 1 <= k_max <= len(curve):
+        raise ClapleakError(f"k_max = {k_max}: choose 1 to {len(curve)} for {n} points")
+    best = int(np.argmax(curve[:k_max]))
+    corrected = (curve[best] - chance[best]) / (1 - chance[best]) if chance[best] < 1 else 0
+    return Topology(float(curve[best]), best + 1, curve, chance, float(corrected))
+
+
+def cloud(values: ArrayLike) -> np.ndarray:
+    """Points (N, D) in double precision; ClapleakError for what is no array of finite real numbers."""
+    points = np.asarray(values)
+    if points.ndim != 2 or not points.size or points.dtype.kind not in "fiu" or not np.isfinite(points).all():
+        raise ClapleakError(f"a cloud must be finite real numbers (points, dims); got {points.dtype} {points.shape}")
+    return points.astype(np.float64)
+
+
+def labelled(emb: ArrayLike, labels: ArrayLike, *, every_class: bool = False) -> tuple[np.ndarray, np.ndarray]:
+    """A cloud and its labels, (N,) integers from 0; with `every_class` none up to the largest may lack a point."""
+    points, y = cloud(emb), np.asarray(labels)
+    if y.shape != (len(points),) or y.dtype.kind not in "iu" or y.min() < 0:
+        raise ClapleakError(f"labels must be {len(points)} integers from 0, one a point; got {y.dtype} {y.shape}")
+    if every_class and not (counts := np.bincount(y)).all():
+        raise ClapleakError(f"class {np.argmin(counts)} of 0..{y.max()} has no point: number classes without a gap")
+    return points, y.astype(np.int64)
+
+
+def unit(x: np.ndarray) -> np.ndarray:
+    """Rows of (N, D) divided by their lengths, so that products are cosines; a zero vector stays zero."""
+    norm = np.linalg.norm(x, axis=1, keepdims=True)
+    return x / np.where(norm == 0, 1, norm)
+
+
+def _rank_blocks(x: np.ndarray, metric: Metric, include_self: bool) -> Iterator[np.ndarray]:
+    """Ranks (rows, n), from 1, of every point as a neighbour of the next rows; n is the rank of an excluded self."""
+    n = len(x)
+    if metric == "cosine":
+        x, half = unit(x), np.full(n, 0.5)
+    elif metric == "euclidean":
+        x = x - x.mean(axis=0)
+        x /= np.linalg.norm(x, axis=1).max() or 1
+        half = (x**2).sum(axis=1) / 2
+    else:
+        raise ClapleakError(f"unknown metric '{metric}': use cosine or euclidean")
+    for start in range(0, n, ROWS):
+        gap = half[start : start + ROWS, None] + half - x[start : start + ROWS] @ x.T  # 0..2; half squared Euclidean
+        np.fill_diagonal(gap[:, start:], -1 if include_self else 3)
+        # in steps of 2^-40, above any rounding error, so that a stable sort ranks equal distances by index
+        order = np.argsort(np.rint(gap * 2**40), axis=1, kind="stable")
+        ranks = np.empty(order.shape, dtype=np.int32)
+        np.put_along_axis(ranks, order, np.arange(1, n + 1)[None], axis=1)
+        yield ranks

@@ -1,7 +1,5 @@
 """What a profile costs on this machine: steps, disk, memory and time, from a few steps of the real training loop."""
 
-from __future__ import annotations
-
 import math
 import resource
 import time

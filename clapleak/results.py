@@ -19,7 +19,7 @@ import numpy as np
 import pandas as pd
 
 from clapleak import __version__
-from clapleak.config import ClapleakError, Profile, find_root, load_profile
+from clapleak.config import ClapleakError, Profile, find_root
 from clapleak.files import atomic_file, atomic_folder
 from clapleak.setups import NETWORK_SETUPS, PRETRAININGS, SETUPS, TRAININGS, Setup
 
@@ -54,11 +54,6 @@ class Run:
     def has_clouds(self) -> bool:
         """Whether embeddings and maps lie there; of most published runs the measures alone are kept."""
         return (self.path / "embeddings.npz").is_file()
-
-    @property
-    def has_map(self) -> bool:
-        """Whether a map was drawn."""
-        return (self.path / "map.npz").is_file()
 
     @cached_property
     def history(self) -> pd.DataFrame:
@@ -233,13 +228,13 @@ def publish(profile: str) -> Path:
     """
     source, target = own_folder(profile), find_root() / PUBLISHED / profile
     table(source)  # all six setups, of one family, or nothing is published
-    many = load_profile(profile).networks is not None
+    runs = [read_run(path.parent) for path in sorted(source.rglob("metrics.json"))]
+    many = not all(run.has_clouds for run in runs)
     with atomic_folder(target) as temporary:
         if many:
             every = [setup for setup in NETWORK_SETUPS if (source / setup.slug).is_dir()]
             table(source, every).to_csv(temporary / RUNS, index=False, float_format="%.5g")
-        for path in sorted(source.rglob("metrics.json")):
-            run = read_run(path.parent)
+        for run in runs:
             paper = run.pretraining in PRETRAININGS and run.training in (None, *TRAININGS)
             shown = paper and run.seed == 0 and (run.has_clouds or not many)
             if many and run.training is not None and not shown:

@@ -153,7 +153,7 @@ def _write(path: Path, profile: Profile, metrics: dict, ids: dict, history: Data
 def _drawn(run: results.Run, profile: Profile, *, always: bool = False) -> results.Run:
     """The run with its map, a slow picture that pages show of the first seed alone."""
     own = results.own_folder(run.profile) in run.path.parents
-    if run.has_map or not run.has_clouds or not own or not (run.seed == 0 or always):
+    if (run.path / "map.npz").is_file() or not run.has_clouds or not own or not (run.seed == 0 or always):
         return run
     from clapleak import embed, parallel
 

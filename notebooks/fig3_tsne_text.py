@@ -24,6 +24,7 @@ import numpy as np
 import pandas as pd
 from IPython.display import HTML
 from myst_nb import glue
+from scipy.stats import pearsonr
 
 from clapleak import metrics, results
 from clapleak.book import figures, tables
@@ -76,8 +77,8 @@ shown
 
 # %% tags=["remove-input"]
 glue("pairs", len(pairs), display=False)
-r, p = metrics.pearson(pairs["cosine in E_t"], pairs["cosine in E_a"])
-glue("agreement", r, display=False)
+r, p = pearsonr(pairs["cosine in E_t"], pairs["cosine in E_a"])
+glue("agreement", float(r), display=False)
 
 # %% [markdown]
 # ## What to notice
@@ -114,4 +115,4 @@ pairs.groupby(share)[["cosine in E_t", "cosine in E_a"]].agg(["mean", "count"]).
 # %% tags=["hide-cell"]
 before = pair_similarity(run.embeddings["x_t"].astype("float32"))[first, second]
 for name, other in (("x_t", before), ("E_a", pairs["cosine in E_a"])):
-    print(f"closeness in E_t and in {name}: r = {metrics.pearson(pairs['cosine in E_t'], other)[0]:.2f}")
+    print(f"closeness in E_t and in {name}: r = {pearsonr(pairs['cosine in E_t'], other)[0]:.2f}")

@@ -25,6 +25,7 @@
 import pandas as pd
 from IPython.display import HTML
 from myst_nb import glue
+from scipy.stats import pearsonr
 from sklearn.metrics import silhouette_samples
 
 from clapleak import metrics, results
@@ -143,7 +144,7 @@ glue("real_runs", len(real), display=False)
 # **1. Six points or all runs.** Would the correlation over single runs, not means of setups, be higher or lower?
 
 # %% tags=["hide-cell"]
-r, p = metrics.pearson(ours["silhouette_E_a"], ours["accuracy"])
+r, p = pearsonr(ours["silhouette_E_a"], ours["accuracy"])
 print(f"{len(ours)} runs: r = {r:.2f}; six means: {analysis.correlation_text(*points['synthetic sounds'])}")
 
 # %% [markdown]

@@ -31,15 +31,6 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     items.sort(key=lambda item: order.get(item.path.stem, (len(GROUPS), ""))[0])
 
 
-@pytest.fixture(autouse=True)
-def closed_databases():
-    """Each open store takes a part of the address space, which holds some thirty."""
-    yield
-    for _, database in (opened := getattr(sys.modules.get("clapleak.arrays"), "_OPENED", {})).values():
-        database.close()
-    opened.clear()
-
-
 @pytest.fixture(scope="session")
 def real_data() -> Path:
     """Root of the real data; skips where CLAPLEAK_DATA is not set."""
@@ -51,12 +42,12 @@ def real_data() -> Path:
 
 @pytest.fixture
 def tiny_esc50(tmp_path) -> Path:
-    """ESC-50's layout with three classes of 40 short clips and one class that lacks most of its clips."""
+    """ESC-50's layout with six classes of 40 short clips and one class that lacks most of its clips."""
     root, rows, rng = tmp_path / "ESC-50-master", [], np.random.default_rng(0)
     (root / "audio").mkdir(parents=True)
     (root / "meta").mkdir()
-    for target, (name, clips) in enumerate({"dog": 40, "door_wood_knock": 40, "rain": 40, "can_opening": 5}.items()):
-        for i in range(clips):
+    for target, name in enumerate(("dog", "door_wood_knock", "rain", "cow", "train", "wind", "can_opening")):
+        for i in range(5 if name == "can_opening" else 40):
             fold, source = i % 5 + 1, 1000 * target + i
             rows.append((f"{fold}-{source}-A-{target}.wav", fold, target, name, False, source, "A"))
             soundfile.write(root / "audio" / rows[-1][0], rng.normal(0, 0.1, 800), 8000)
@@ -70,7 +61,7 @@ def panns():
     """PANNs' own Cnn14 with random weights; the package would fetch weights when imported, its module does not."""
     import torch
 
-    from clapleak.torchaudio_guard import import_torchaudio
+    from clapleak.audio import import_torchaudio
 
     import_torchaudio()
     spec = importlib.util.find_spec("panns_inference")

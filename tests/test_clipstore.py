@@ -2,6 +2,8 @@
 
 import multiprocessing
 import pickle
+import subprocess
+import sys
 
 import numpy as np
 import pytest
@@ -11,6 +13,7 @@ from helpers import SMALL, corpus, noise
 from test_audio import broken
 
 from clapleak import audio
+from clapleak.arrays import ArrayStore
 from clapleak.clipstore import ClipStore, open_store
 from clapleak.config import ClapleakError
 from clapleak.corpora import Corpus
@@ -91,6 +94,30 @@ def test_the_disk_need_of_clips_of_unknown_length_is_told_beforehand(tmp_path, m
     with pytest.raises(ClapleakError, match="store: .*needs 0.0 GB, the disk has 0.0 GB left"):
         open_store([clips], SMALL, tmp_path / "store")
     assert "3 clips to decode, 4 MB in" in capsys.readouterr().err
+
+
+def test_an_array_store_grows_beside_a_reader_and_forty_are_open_at_once(tmp_path):
+    stores = [ArrayStore(tmp_path / str(number), np.int32) for number in range(40)]  # the address space has an end
+    for store in stores:
+        assert store.notes([b"0"]) == [None]
+    code = "import sys, numpy as np; from pathlib import Path; from clapleak.arrays import ArrayStore\n"
+    code += "array = np.arange(5_000_000, dtype=np.int32)\n"
+    code += "ArrayStore(Path(sys.argv[1]), np.int32).put((b'%d' % i, array[i:], 'x') for i in range(3))"
+    subprocess.run([sys.executable, "-c", code, stores[0].path], check=True)  # 60 MB; 10 are mapped at first
+    assert stores[0].notes([b"0", b"2", b"3"]) == ["x", "x", None] and len(stores[0]) == 3
+    with stores[0].reading() as array_of:
+        assert array_of(b"2")[0] == 2 and len(array_of(b"2")) == 5_000_000 - 2
+
+
+def test_damage_in_the_middle_of_an_array_store_is_one_line_and_what_it_held_is_made_again(tmp_path):
+    store, keys = ArrayStore(tmp_path / "store", np.int32), [b"%03d" % i for i in range(300)]
+    store.put((key, np.arange(10), "x") for key in keys)
+    with (tmp_path / "store" / "data.mdb").open("r+b") as file:
+        file.seek(4096 * 2)
+        file.write(b"rubbish!" * 512 * 8)
+    with pytest.raises(ClapleakError, match="store: damaged in the middle; .*the same command makes it again$"):
+        store.notes(keys)
+    assert store.notes(keys) == [None] * 300
 
 
 def read(store: ClipStore) -> torch.Tensor:

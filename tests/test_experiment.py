@@ -12,8 +12,8 @@ from clapleak.leakage import label_words, load_labels
 from clapleak.setups import FILTERS, Setup
 
 SYNTHETIC, REAL = (changed(load_profile(name), recipe={"batch_size": 4}) for name in ("smoke", "esc50"))
-GROUPS = REAL.data.class_groups.model_copy(update={"size": 2})
-REAL = changed(REAL, data={"class_groups": GROUPS})  # small enough for the tiny layout: groups of two and one class
+GROUPS = REAL.data.class_groups.model_copy(update={"size": 3})
+REAL = changed(REAL, data={"class_groups": GROUPS})  # small enough for the tiny layout: two groups of three classes
 
 
 def prepared(profile, root, slug, group=None, missing=(), seed=0) -> experiment.Experiment:
@@ -60,14 +60,14 @@ def test_the_word_rule_leaves_sounds_of_targets_that_truly_clean_does_not_and_dr
 
 def test_targets_are_complete_classes_and_are_tested_on_folds_that_nothing_learns(tiny_esc50):
     sources = experiment.read_sources(REAL, tiny_esc50)
-    assert sources.complete_classes == 3 and [len(group) for group in sources.groups] == [2, 1]
+    assert sources.complete_classes == 6 and [len(group) for group in sources.groups] == [3, 3]
     assert "can opening" not in sum(sources.groups, [])
     found = prepared(REAL, tiny_esc50, "dirty-dirty", 0, missing=["esc50/1-0-A-0"])
     tested = found.test.table
-    assert len(tested) == 16 * 2 and set(tested["split"]) == {"4", "5"} and set(tested["text"]) == set(found.targets)
+    assert len(tested) == 16 * 3 and set(tested["split"]) == {"4", "5"} and set(tested["text"]) == set(found.targets)
     assert set(found.targets) <= set(found.pairs.clips()["labels"].str[0])  # dirty: the targets' other folds
     assert found.pairs.table["clip"].value_counts().eq(3).all()  # captions a clip
-    assert found.counts["missing_clips"] == 2000 - 124 and "esc50/1-0-A-0" not in set(found.pairs.table["clip"])
+    assert found.counts["missing_clips"] == 2000 - 244 and "esc50/1-0-A-0" not in set(found.pairs.table["clip"])
 
 
 @pytest.mark.parametrize(("classes", "sizes"), [(50, [10] * 5), (18, [9, 9]), (6, [6])])
@@ -90,12 +90,15 @@ def test_refuses_groups_that_are_not_there_and_too_little_to_learn_from(tiny_esc
     sources = experiment.read_sources(REAL, tiny_esc50)
     others = list(sources.pretrain.table["clip"][~sources.pretrain.table["text"].isin(sources.groups[0])])
     for profile, group, missing, message in (
-        (REAL, 7, [], "class groups 0 to 1; group is 7"), (REAL, None, [], "class groups 0 to 1; group is None"),
+        (REAL, 7, [], "class groups 0 to 1; group is 7"), (REAL, None, [], "has class groups: say which with --group"),
         (changed(REAL, recipe={"batch_size": 4096}), 0, [], "fewer than one batch of 4096; lower recipe.batch_size"),
         (REAL, 0, others, "no clip is left for pre-training clean; add data to data.pretrain"),
     ):  # fmt: skip
         with pytest.raises(ClapleakError, match=message):
             prepared(profile, tiny_esc50, "clean-dirty", group, missing=missing)
+    few = changed(SYNTHETIC, data={"foley": SYNTHETIC.data.foley.model_copy(update={"limit_classes": 4})})
+    with pytest.raises(ClapleakError, match="2 classes are left to test on, at least 3 are needed"):
+        prepared(few, None, "none-dirty")
 
 
 def test_the_real_classes_make_five_groups_of_ten(real_data):

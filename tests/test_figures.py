@@ -48,7 +48,7 @@ def test_text_is_legible_on_a_narrow_page_and_pyplot_stays_out(number, tmp_path,
         figures.cloud(run.map["E_a"], labels, names, title="E_a"), figures.six_clouds(six[:5]),
         figures.text_map(run.map["E_t"], names, title="E_t"),
         figures.correlation({"paper": (silhouette, accuracy)}, x="silhouette", y="accuracy"),
-        figures.overlap({"E_a and E_t": (metrics.class_means(E_a, labels), E_t)}, k_max=3, n_permutations=20),
+        figures.overlap({"E_a and E_t": (metrics.class_means(E_a, labels), E_t)}, k_max=3),
         figures.similarities({"dirty-dirty": E_t[:9, 0], "clean-clean": E_t[:9, 1]}, names[:9], title="cosines"),
         figures.spectrograms(["foley@0/dog/1"] * 5, names, load_profile("mini").audio),
     ]  # fmt: skip
@@ -131,7 +131,7 @@ def test_correlation_has_the_paper_s_number_and_leaves_incomplete_panels_out():
 
 def test_overlap_has_curve_and_chance():
     p, q = np.random.default_rng(0).normal(size=(2, 20, 5))
-    (ax,) = figures.overlap({"pair": (p, q)}, n_permutations=50).axes
+    (ax,) = figures.overlap({"pair": (p, q)}).axes
     np.testing.assert_allclose(ax.lines[0].get_ydata(), np.arange(1, 20) / 19)
     np.testing.assert_allclose(ax.lines[1].get_ydata(), metrics.neighborhood_overlap(p, q))
 

@@ -108,7 +108,7 @@ def test_a_folder_with_a_blank_and_a_sign_in_its_name_is_no_command(project):
 
 def test_the_workflow_refuses_unusable_audio_before_any_training(project, tiny_esc50):
     (tiny_esc50 / "audio" / "1-0-A-0.wav").write_text("no sound")
-    groups = {"size": 2, "test_folds": [4, 5], "captions_per_clip": 2}
+    groups = {"size": 3, "test_folds": [4, 5], "captions_per_clip": 2}
     data = {"pretrain": ["esc50"], "pairs": ["esc50"], "test": "esc50", "foley": None, "class_groups": groups}
     write_profile(project / "profiles" / "real.yaml", data=data, recipe={"batch_size": 8})
     command = [CLI, "reproduce", "--profile", "real", "--seeds", "1", "--cores", "2", "--data-root", str(tiny_esc50)]

@@ -1,7 +1,5 @@
 """What compares setups: differences that a leak path makes, correlations, the paper's claims, and pairs of classes."""
 
-from __future__ import annotations
-
 from collections.abc import Callable, Iterable, Sequence
 
 import numpy as np
@@ -39,8 +37,10 @@ def mean_gains(values: pd.Series) -> dict[str, float]:
 
 def over_setups(across: pd.Series, up: pd.Series) -> tuple[float, float]:
     """Pearson r and p of two Series over the six setups; NaN and NaN where a setup has no result."""
+    from scipy.stats import pearsonr  # slow to import, and few pages need it
+
     pair = [series.reindex(SLUGS) for series in (across, up)]
-    return metrics.pearson(*pair) if np.isfinite(pair).all() else (np.nan, np.nan)
+    return tuple(pearsonr(*pair)) if np.isfinite(pair).all() else (np.nan, np.nan)
 
 
 def correlation_text(across: pd.Series, up: pd.Series) -> str:
@@ -54,11 +54,8 @@ def accuracy_drop(runs: pd.DataFrame) -> pd.DataFrame:
 
     "less data" is dirty minus matched, "leakage" matched minus clean.
     """
-    keys = ["pretraining", "group", "seed"]
-    wide = runs.assign(group=runs["group"].astype(float).fillna(-1)).pivot(
-        index=keys, columns="training", values="accuracy"
-    )
-    wide = wide.reindex(columns=["dirty", "matched", "clean"]).astype(float)
+    by_setup = runs.groupby(["pretraining", "group", "seed", "training"], dropna=False)["accuracy"].first()
+    wide = by_setup.unstack().reindex(columns=["dirty", "matched", "clean"]).astype(float)
     return wide.assign(**{"less data": wide["dirty"] - wide["matched"], "leakage": wide["matched"] - wide["clean"]})
 
 
@@ -104,11 +101,37 @@ def judge(runs: pd.DataFrame) -> dict[str, Verdict]:
     return dict(sorted(verdicts.items()))
 
 
+def mixed_neighbours(emb: np.ndarray, labels: np.ndarray, k: int = 10) -> np.ndarray:
+    """Share (C, C) of mixed nearest neighbours of every pair of classes: what the paper names by eye (section 3.2).
+
+    M_ij is the share of class j among the k closest other points, by cosine, to each point of class i. The result is
+    (M + M.T) / 2, since a wide class can run into a tight one whose neighbours are all its own. From 0 (never
+    neighbours) to 1; n_i points of N give (n_i + n_j) / 2 / (N - 1) by chance, on the diagonal (n_i - 1) / (N - 1).
+    `emb` is (N, D), `labels` (N,) integers; every class 0..C-1 needs a point, and k is less than N.
+    """
+    from sklearn.neighbors import kneighbors_graph  # slow to import as well
+
+    members = np.eye(labels.max() + 1)[labels]  # (N, C)
+    shares = members.T @ (kneighbors_graph(emb, k, metric="cosine") @ members) / (k * members.sum(axis=0)[:, None])
+    return (shares + shares.T) / 2
+
+
+def permutation_band(p: np.ndarray, q: np.ndarray, *, n_permutations: int = 300, include_self: bool) -> np.ndarray:
+    """S_k when the rows of `q` are shuffled: 2.5, 50 and 97.5 % curves, shape (3, n - 1), or (3, n) with self.
+
+    S_k above the third curve is more than unrelated rows share.
+    """
+    rng = np.random.default_rng(0)
+    shuffled = (q[rng.permutation(len(q))] for _ in range(n_permutations))
+    curves = [metrics.neighborhood_overlap(p, other, include_self=include_self) for other in shuffled]
+    return np.percentile(curves, [2.5, 50, 97.5], axis=0)
+
+
 def closeness(embeddings: dict[str, np.ndarray], space: str, k: int) -> np.ndarray:
     """Of every pair of classes, (C, C): share of mixed neighbours among k in x_a and E_a, cosine in x_t and E_t."""
     cloud = embeddings[space].astype("float32")
     if space in ("x_a", "E_a"):
-        return metrics.mixed_neighbours(cloud, embeddings["labels"].astype(int), k)
+        return mixed_neighbours(cloud, embeddings["labels"].astype(int), k)
     return metrics.unit(cloud) @ metrics.unit(cloud).T
 
 

@@ -1,16 +1,15 @@
 """Notebooks and parameters in, executed and normalised pages out."""
 
-from __future__ import annotations
-
 import ast
 import os
 import re
 import sys
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import chdir, contextmanager
+from contextlib import chdir
 from pathlib import Path
 from typing import Any
+from unittest.mock import patch
 
 import jupytext
 import nbformat
@@ -47,21 +46,14 @@ def execute_pages(jobs: Sequence[Job], root: Path, cores: int = 1) -> None:
 
     Parameters
     ----------
-    jobs : sequence of (notebook, page, parameters)
-        As `jobs` gives them; the parameters are values for the cell tagged "parameters".
-    root : Path
-        Folder of the project, and working directory of the notebooks.
-    cores : int
-        Notebooks that run at the same time.
+    jobs : as the function gives them; the parameters are values for the cell tagged "parameters"
+    root, cores : the project, where the notebooks work; how many run at the same time
 
-    Raises
-    ------
-    ClapleakError
-        A parameter that a notebook does not have, or a cell that failed; raised after the other pages have ended.
+    ClapleakError for a parameter that a notebook lacks, or a cell that failed, after the other pages have ended.
     """
     drafts = [_draft(notebook, parameters, root) for notebook, _, parameters in jobs]
-    # one thread a kernel also makes t-SNE and BLAS repeatable
-    with _environment(OMP_NUM_THREADS="1", CLAPLEAK_PAGE="1", PYTHONHASHSEED="0"), chdir(root):
+    inherited = {"OMP_NUM_THREADS": "1", "CLAPLEAK_PAGE": "1", "PYTHONHASHSEED": "0"}  # one thread repeats its sums
+    with patch.dict(os.environ, inherited), chdir(root):
         pool = ThreadPoolExecutor(cores)
         try:
             started = [pool.submit(_execute, draft, job, root) for draft, job in zip(drafts, jobs, strict=True)]
@@ -76,14 +68,17 @@ def _draft(notebook: Path, parameters: dict[str, Any], root: Path) -> nbformat.N
     """The notebook before it runs."""
     if not notebook.is_file():
         raise ClapleakError(f"{notebook}: no such notebook; see notebooks/")
-    draft = jupytext.read(notebook)
+    text = notebook.read_text(encoding="utf-8")
+    if {"pretraining", "training"} <= set(parameters):
+        setup = Setup(parameters["pretraining"], parameters["training"])
+        for word in ("slug", "figure", "pretraining", "training"):
+            text = text.replace("{{" + word + "}}", getattr(setup, word))
+    draft = jupytext.reads(text, "py:percent")
     tagged = [cell.source for cell in draft.cells if "parameters" in cell.metadata.get("tags", [])]
     values = [node for node in ast.parse("\n".join(tagged)).body if isinstance(node, ast.Assign)]
     known = [target.id for value in values for target in value.targets if isinstance(target, ast.Name)]
     if unknown := sorted(set(parameters) - set(known)):
         raise ClapleakError(f"{notebook}: unknown parameters: {', '.join(unknown)}; known: {', '.join(known)}")
-    if {"pretraining", "training"} <= set(parameters):
-        _fill_in(draft, Setup(parameters["pretraining"], parameters["training"]))
     draft.cells.insert(1, colab_cell(root))
     draft.metadata["kernelspec"] = {"name": "python3", "display_name": "Python 3", "language": "python"}
     return draft
@@ -115,27 +110,6 @@ def _run(draft: nbformat.NotebookNode, parameters: dict[str, Any], tries: int = 
         if tries == 1 or "respond" not in str(error):
             raise
         return _run(draft, parameters, tries - 1)
-
-
-@contextmanager
-def _environment(**variables: str) -> Iterator[None]:
-    """Environment variables that the kernels inherit."""
-    before = dict(os.environ)
-    os.environ |= variables
-    try:
-        yield
-    finally:
-        os.environ.clear()
-        os.environ.update(before)
-
-
-def _fill_in(notebook: nbformat.NotebookNode, setup: Setup) -> None:
-    for cell in notebook.cells:
-        for word in ("slug", "figure", "pretraining", "training"):
-            before, value = "{{" + word + "}}", getattr(setup, word)
-            cell.source = cell.source.replace(before, value)
-            for part in cell.metadata.get("mystnb", {}).values():  # captions and names of figures
-                part.update({key: text.replace(before, value) for key, text in part.items()})
 
 
 def normalise(page: nbformat.NotebookNode, root: Path) -> None:

@@ -1,7 +1,5 @@
 """The explorer of the book: the maps of all setups as one JSON, which `book/_static/explorer.js` draws."""
 
-from __future__ import annotations
-
 import json
 from collections.abc import Sequence
 from typing import Any

@@ -1,7 +1,5 @@
 """The figures of the pages, one function each: arrays or tables in, a matplotlib Figure out."""
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 from textwrap import fill
 
@@ -14,7 +12,7 @@ from matplotlib.figure import Figure
 from matplotlib.patheffects import withStroke
 
 from clapleak import metrics
-from clapleak.book.analysis import correlation_text, over_setups
+from clapleak.book.analysis import correlation_text, over_setups, permutation_band
 from clapleak.book.tables import SLUGS
 from clapleak.config import Audio
 from clapleak.results import Run
@@ -27,19 +25,20 @@ GREY = "#666666"
 _SHAPES = "osD^v"
 _HALO = [withStroke(linewidth=2.2, foreground="white")]
 _DOT = {"s": 20, "color": "white", "edgecolors": "black", "linewidths": 0.8, "zorder": 3}  # a single run
+_CHANCE = {"color": GREY, "linestyle": "--", "linewidth": 1}
 _MANY = 20  # more classes than this need another layout
 
 
-def _new(width: float, height: float, **options) -> tuple[Figure, np.ndarray]:
+def _new(width: float, height: float, *, bare: bool = False, **options) -> tuple[Figure, np.ndarray]:
+    """An empty figure and its axes, an array, in inches; `bare` ones, for maps, have neither ticks nor a frame."""
     figure = Figure(figsize=(width, height), layout="constrained", dpi=110)
     axes = np.atleast_1d(figure.subplots(**options))
     for ax in axes.flat:
         ax.spines[["top", "right"]].set_visible(False)
+        if bare:
+            ax.set(xticks=[], yticks=[])
+            ax.spines[:].set_visible(False)
     return figure, axes
-
-
-def _guessing(line, runs: pd.DataFrame) -> None:
-    line(runs["chance"].mean(), color=GREY, linestyle="--", linewidth=1, label="guessing")
 
 
 def _legend(figure: Figure, ax: Axes, ncols: int) -> None:
@@ -52,28 +51,20 @@ def headline(
 ) -> Figure:
     """Accuracy of setups: single runs as dots, their mean as a bar, and other values as marks beside it.
 
-    Parameters
-    ----------
-    runs : DataFrame
-        As `results.table` gives it; setup, accuracy and chance are needed.
-    marks : dict, optional
-        Name for the legend -> values by setup, such as the paper's.
-    slugs : sequence of str
-        Setups, from left to right; those that are not in the paper are hatched.
-    title : str
-        Of the figure.
+    Of `runs`, a `results.table`, setup, accuracy and chance are needed. `marks` are values by setup under their name
+    for the legend, such as the paper's. `slugs` are the setups from left to right; those not in the paper are hatched.
     """
     figure, (ax,) = _new(7, 3.8)
     for x, slug in enumerate(slugs):
         accuracy = runs.loc[runs["setup"] == slug, "accuracy"]
-        look = {"color": COLOURS.get(slug, COLOURS[f"{slug.partition('-')[0]}-dirty"]), "alpha": 0.85}
-        ax.bar(x, accuracy.mean(), 0.62, **look | ({} if slug in SLUGS else {"alpha": 0.45, "hatch": "//"}))
+        look = {"alpha": 0.85} if slug in SLUGS else {"alpha": 0.45, "hatch": "//"}
+        ax.bar(x, accuracy.mean(), 0.62, color=COLOURS.get(slug, COLOURS[f"{slug.partition('-')[0]}-dirty"]), **look)
         ax.scatter(x + np.linspace(-0.16, 0.16, len(accuracy)), accuracy, **_DOT)
     for (name, values), marker in zip((marks or {}).items(), "Ds", strict=False):
         ax.scatter(np.arange(len(slugs)) + 0.42, values.reindex(slugs), 46, "black", marker=marker, label=name)
     ax.scatter([], [], **_DOT, label="one run")
     ax.bar(0, 0, color=GREY, label="mean of runs")
-    _guessing(ax.axhline, runs)
+    ax.axhline(runs["chance"].mean(), label="guessing", **_CHANCE)
     ax.set_xticks(range(len(slugs)), [slug.replace("-", "\n") for slug in slugs])
     ax.set(ylim=(0, 1), ylabel="zero-shot accuracy", title=title)
     _legend(figure, ax, 5)
@@ -90,7 +81,7 @@ def shares(runs: pd.DataFrame, marked: float | None = None) -> Figure:
     means = runs.groupby(share)["accuracy"].mean()
     ax.plot(means.index, means, color=COLOURS["clean-dirty"], linewidth=2, label="mean")
     ax.scatter(share, runs["accuracy"], **_DOT, label="one run")
-    _guessing(ax.axhline, runs)
+    ax.axhline(runs["chance"].mean(), label="guessing", **_CHANCE)
     ticks = [FILTERS[setup.training].share for setup in SHARES]
     ax.set_xticks(ticks, [f"{tick:.0%}" for tick in ticks])
     if marked in means.index:
@@ -117,7 +108,7 @@ def centroids(tables: dict[str, pd.DataFrame]) -> Figure:
         ax.scatter(means["accuracy"], SLUGS, 60, colours, edgecolors="black", zorder=3, label="text labels, as trained")
         square = {"marker": "s", "linewidths": 2, "edgecolors": colours, "label": "class-centroid labels"}
         ax.scatter(means["centroid_E_a"], SLUGS, 60, "white", zorder=3, **square)
-        _guessing(ax.axvline, runs)
+        ax.axvline(runs["chance"].mean(), label="guessing", **_CHANCE)
         ax.set(xlim=(0, 1), xlabel="accuracy", title=title)
     axes[0].invert_yaxis()
     _legend(figure, axes[0], 3)
@@ -171,20 +162,13 @@ def confusion(labels: np.ndarray, answers: np.ndarray, classes: Sequence[str]) -
 
 
 def heat_map(lower: np.ndarray, upper: np.ndarray, names: Sequence[str], *, lines: int = 0) -> Figure:
-    """Two symmetric (C, C) tables of pairs in one square.
+    """Two symmetric (C, C) tables of pairs, one below and one above the diagonal of a square, which stays empty.
 
-    Parameters
-    ----------
-    lower, upper : (C, C) arrays
-        What stands below and above the diagonal, which stays empty; the scale ends at the largest value beside it.
-    names : sequence of str
-        Of the rows.
-    lines : int
-        A line after every so many classes; 0 for none.
+    The scale ends at the largest value; a line follows after every so many classes (0: none).
     """
     both = np.where(np.eye(len(names)), np.nan, np.tril(lower) + np.triu(upper))
     figure, ax = _matrix(both, names, "share of mixed neighbours")
-    for edge in np.arange(lines or len(names), len(names), lines or len(names)) - 0.5:
+    for edge in np.arange(lines, len(names) if lines else 0, lines or 1) - 0.5:
         ax.axhline(edge, color=GREY, linewidth=0.8)
         ax.axvline(edge, color=GREY, linewidth=0.8)
     return figure
@@ -228,11 +212,6 @@ def _write_names(ax: Axes, anchors: np.ndarray, names: Sequence[str], colours: S
         )  # fmt: skip
 
 
-def _bare(ax: Axes) -> None:
-    ax.set(xticks=[], yticks=[])
-    ax.spines[:].set_visible(False)
-
-
 def _cloud(ax: Axes, points: np.ndarray, labels: np.ndarray, classes: Sequence[str], *, names: bool = True) -> None:
     points, colours, anchors = points.astype(float), [], []
     for number in range(len(classes)):
@@ -247,8 +226,7 @@ def _cloud(ax: Axes, points: np.ndarray, labels: np.ndarray, classes: Sequence[s
 
 def cloud(points: np.ndarray, labels: np.ndarray, classes: Sequence[str], *, title: str) -> Figure:
     """t-SNE of clips, (N, 2), coloured and marked by the class of `labels`, (N,), each named at its medoid."""
-    figure, (ax,) = _new(7, 7 if len(classes) > _MANY else 5)
-    _bare(ax)
+    figure, (ax,) = _new(7, 7 if len(classes) > _MANY else 5, bare=True)
     ax.set_title(title)
     _cloud(ax, points, labels, classes)
     return figure
@@ -256,11 +234,10 @@ def cloud(points: np.ndarray, labels: np.ndarray, classes: Sequence[str], *, tit
 
 def six_clouds(runs: Sequence[Run]) -> Figure:
     """The paper's Figure 2: t-SNE of E_a, dirty training left (a to c), clean right; empty where a run is missing."""
-    figure, axes = _new(7, 9.6, nrows=3, ncols=2)
+    figure, axes = _new(7, 9.6, nrows=3, ncols=2, bare=True)
     by_slug = {run.slug: run for run in runs}
     panels = [(by_slug.get(setup.slug), setup, ax) for setup, ax in zip(SETUPS, axes.T.flat, strict=True)]
     for run, setup, ax in panels:
-        _bare(ax)
         ax.spines["top"].set(visible=True, color=COLOURS[setup.slug], linewidth=4)
         score = f"silhouette {run.metrics['silhouette']['E_a']:.2f}" if run else "no result"
         ax.set_title(f"({setup.figure[1]}) {setup.slug}, {score}", fontsize=10)
@@ -273,36 +250,30 @@ def six_clouds(runs: Sequence[Run]) -> Figure:
 
 def text_map(points: np.ndarray, classes: Sequence[str], *, title: str) -> Figure:
     """t-SNE of label embeddings, (C, 2), as the paper's Figures 3 and 4c."""
-    figure, (ax,) = _new(7, 6.4 if len(classes) > _MANY else 4.5)
+    figure, (ax,) = _new(7, 6.4 if len(classes) > _MANY else 4.5, bare=True)
     points = points.astype(float)
     ax.scatter(*points.T, s=16, color=COLOURS["dirty-clean"], zorder=5)
     ax.margins(0.08, 0.06)
-    _bare(ax)
     ax.set_title(title)
     _write_names(ax, points, [str(c) for c in classes], ["black"] * len(classes), points)
     return figure
 
 
 def correlation(points: dict[str, tuple[pd.Series, pd.Series]], *, x: str, y: str) -> Figure:
-    """Scatter of the six setups, one panel a source.
+    """Scatter of the six setups, one panel a source: its title -> two Series by slug, of which none may have gaps.
 
-    Parameters
-    ----------
-    points : dict
-        Title -> two Series indexed by setup slug: what stands on x and on y. One with gaps gets no panel.
-    x, y : str
-        Axis labels.
+    A source with gaps gets no panel; `x` and `y` are the labels of the axes.
     """
     points = {title: pair for title, pair in points.items() if np.isfinite(over_setups(*pair)).all()}
     figure, axes = _new(7, 3.7, ncols=len(points))
     for ax, (title, (across, up)) in zip(axes, points.items(), strict=True):
         across, up = across.loc[SLUGS], up.loc[SLUGS]
-        others = metrics.leave_one_out(across, up)[:, 0]
+        others = [across.drop(slug).corr(up.drop(slug)) for slug in SLUGS]
         for slug in [SLUGS[i] for i in (0, 3, 1, 4, 2, 5)]:  # legends fill by column: dirty above clean training
             ax.scatter(across[slug], up[slug], 45, COLOURS[slug], label=slug)
         ends = np.array([across.min(), across.max()])
         ax.plot(ends, np.polyval(np.polyfit(across, up, 1), ends), color=GREY, linewidth=1, zorder=0)
-        without = f"without one: {others.min():.2f} to {others.max():.2f}"
+        without = f"without one: {min(others):.2f} to {max(others):.2f}"
         ax.set_title(f"{title}\n{correlation_text(across, up)}\n{without}", fontsize=9.5)
         ax.set_xlabel(x)
         ax.locator_params(nbins=5)
@@ -312,29 +283,20 @@ def correlation(points: dict[str, tuple[pd.Series, pd.Series]], *, x: str, y: st
 
 
 def overlap(
-    clouds: dict[str, tuple[np.ndarray, np.ndarray]], *, k_max: int | None = None, include_self: bool = False,
-    n_permutations: int = 300,
-) -> Figure:  # fmt: skip
-    """S_k over k for pairs of clouds, with the chance line, the band of unrelated clouds, and where S is taken.
+    clouds: dict[str, tuple[np.ndarray, np.ndarray]], *, k_max: int | None = None, include_self: bool = False
+) -> Figure:
+    """S_k over k for pairs of clouds, (n, D) and (n, D'), with chance, the band of unrelated clouds, and S.
 
-    Parameters
-    ----------
-    clouds : dict
-        Title -> two clouds, (n, D) and (n, D').
-    k_max : int, optional
-        S is the maximum up to there; a line marks it and the title gives the values. Default: our convention.
-    include_self : bool
-        A point counts as its own neighbour, as the paper prints.
-    n_permutations : int
-        Behind the band.
+    S is the maximum up to `k_max`, which a line marks and the title explains; by default the one of our convention.
+    With `include_self` a point counts as its own neighbour, as the paper prints.
     """
     figure, axes = _new(7, 3.3, ncols=len(clouds), sharey=True)
     for ax, (title, (p, q)) in zip(axes, clouds.items(), strict=True):
         S = metrics.topological_similarity(p, q, k_max=k_max, include_self=include_self)
         k = np.arange(1, len(S.curve) + 1)
-        band = metrics.permutation_band(p, q, n_permutations=n_permutations, include_self=include_self)
+        band = permutation_band(p, q, include_self=include_self)
         ax.fill_between(k, band[0], band[2], color=GREY, alpha=0.25, label="95 % of unrelated clouds")
-        ax.plot(k, S.chance, color=GREY, linestyle="--", linewidth=1, label="chance")
+        ax.plot(k, S.chance, label="chance", **_CHANCE)
         ax.plot(k, S.curve, color=COLOURS["dirty-clean"], label="S_k")
         label = "S, our convention" if k_max is None else "S, the maximum up to the line"
         ax.scatter([S.k], [S.value], 36, COLOURS["dirty-dirty"], zorder=4, label=label)
@@ -370,7 +332,8 @@ def spectrograms(paths: Sequence[str], titles: Sequence[str], audio: Audio) -> F
     from clapleak import foley
     from clapleak.audio import segment_log_mel
 
-    figure, axes = _new(9, 1.35 * -(-len(paths) // 4), nrows=-(-len(paths) // 4), ncols=4)
+    rows = -(-len(paths) // 4)
+    figure, axes = _new(9, 1.35 * rows, nrows=rows, ncols=4)
     figure.set_dpi(72)  # noise does not compress, and a page has to load
     for ax in axes.flat:
         ax.set_axis_off()

@@ -1,7 +1,5 @@
 """Live pages: a trained setup that answers, and controls that fall back to a picture in the book."""
 
-from __future__ import annotations
-
 import os
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -17,12 +15,11 @@ import traitlets
 from IPython.display import display
 
 from clapleak import results
-from clapleak.audio import SHORTEST, segment_log_mel
+from clapleak.audio import SHORTEST, import_torchaudio, segment_log_mel
 from clapleak.config import ClapleakError, load_profile
 from clapleak.models import Clap
 from clapleak.results import Run
 from clapleak.runs import load_trained, weights
-from clapleak.torchaudio_guard import import_torchaudio
 
 
 @dataclass(frozen=True)

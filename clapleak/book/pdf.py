@@ -1,7 +1,5 @@
 """The book as one PDF: one long page of HTML, printed by headless Chromium."""
 
-from __future__ import annotations
-
 import re
 import shutil
 import subprocess
@@ -26,21 +24,9 @@ _PRINT = (
 
 
 def write_pdf(pages: Path, output: Path, root: Path) -> Path:
-    """Build the book as one HTML page and print it; links, outline and equations are kept.
+    """Build the book from its pages, as `site.build` does, as one page, and print it with links, outline and equations.
 
-    Parameters
-    ----------
-    pages : Path
-        Executed pages, as `site.build` takes them.
-    output : Path
-        The PDF; it appears whole or not at all.
-    root : Path
-        Folder of the project.
-
-    Raises
-    ------
-    ClapleakError
-        No Chromium, a book that does not build, or one that Chromium does not print.
+    ClapleakError where there is no Chromium, the book does not build, or Chromium does not print it.
     """
     browser = next((path for name in BROWSERS if (path := shutil.which(name))), None)
     if browser is None:

@@ -1,7 +1,5 @@
 """The site around the executed pages: sounds, the cell for Colab, the HTML, and the table in the README."""
 
-from __future__ import annotations
-
 import base64
 import html
 import io
@@ -113,19 +111,11 @@ def build(pages: Path, output: Path, root: Path, *, builder: str = "html") -> Pa
 
     Parameters
     ----------
-    pages : Path
-        book/pages, the published ones, or a folder of a user's own.
-    output : Path
-        Folder for the finished HTML, replaced when the build has succeeded.
-    root : Path
-        Folder of the project.
-    builder : str
-        "html", or "singlehtml" for one long page without sounds.
+    pages, root : book/pages, the published ones, or a folder of a user's own; the project
+    output : folder for the finished HTML, replaced when the build has succeeded
+    builder : "html", or "singlehtml" for one long page without sounds
 
-    Raises
-    ------
-    ClapleakError
-        A page is missing, or Jupyter Book reports a warning or an error.
+    ClapleakError where a page is missing, or Jupyter Book reports a warning or an error.
     """
     absent = [name for name in page_names(root) if not (pages / f"{name}.ipynb").is_file()]
     if absent:

@@ -1,7 +1,5 @@
 """What pages read and show as tables and HTML; a result that lacks becomes an empty table and a line that says so."""
 
-from __future__ import annotations
-
 import html
 import json
 from collections.abc import Iterable, Sequence

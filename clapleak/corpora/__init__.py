@@ -18,6 +18,7 @@ import yaml
 from clapleak.config import ClapleakError
 from clapleak.corpora import audiocaps, audioset, clotho, esc50, fsd50k, macs
 from clapleak.corpora.table import Corpus, bad_rows, join, package_table
+from clapleak.files import absolute
 
 __all__ = ["SOURCES", "Corpus", "bad_rows", "data_root", "find", "join", "load", "package_table", "read", "synthesiser"]
 
@@ -56,15 +57,16 @@ def synthesiser(name: str) -> ModuleType:
     """
     registered = {point.name: point for point in metadata.entry_points(group="clapleak.sources")}
     if name not in registered:
-        known = ", ".join(sorted(registered)) or "none (install clapleak again)"
-        raise ClapleakError(f"unknown source '{name}': {', '.join(SOURCES)} are read, synthesised are {known}")
+        known = ", ".join(sorted(registered)) or "none"
+        stale = "" if "foley" in registered else "; for foley delete clapleak.egg-info and install clapleak again"
+        raise ClapleakError(f"unknown source '{name}': {', '.join(SOURCES)} are read, synthesised are {known}{stale}")
     return registered[name].load()
 
 
 def data_root(given: str | Path | None = None) -> Path | None:
     """Folder of the real data: the argument, else the environment variable CLAPLEAK_DATA, else None."""
     chosen = given or os.environ.get("CLAPLEAK_DATA")
-    return Path(os.path.realpath(os.path.expanduser(chosen))) if chosen else None
+    return absolute(chosen) if chosen else None
 
 
 def find(name: str, root: str | Path | None) -> Path:

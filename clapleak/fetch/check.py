@@ -53,12 +53,8 @@ def check(name: str, root: Path | None, split: str | None = None, *, quick: bool
 
     Parameters
     ----------
-    name, root, split
-        As for `clapleak.corpora.load`, and so are the errors that it raises for tables that cannot be read.
-    quick : bool
-        Headers alone; otherwise every clip is decoded to its end, as training would.
-    cores : int
-        Threads that decode.
+    name, root, split : as for `corpora.load`, and so are the errors that it raises for tables that cannot be read
+    quick, cores : headers alone, else every clip is decoded to its end, as training would; threads that decode
     """
     folder, source = corpora.find(name, root), SOURCES[name]
     table = corpora.read(name, folder, split).table

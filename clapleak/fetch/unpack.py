@@ -22,12 +22,9 @@ def unpack(volumes: list[Path], inside: str, target: Path, wanted: Collection[st
 
     Parameters
     ----------
-    volumes : list of Path
-        The archive, or its parts in order (`.z01`, `.z02`, ..., `.zip`).
-    inside, target : str, Path
-        Folder in the archive, and what it becomes: a new folder appears whole, files join an existing one whole.
-    wanted : collection of str, optional
-        Names of the files to take; all by default.
+    volumes : the archive, or its parts in order (`.z01`, `.z02`, ..., `.zip`)
+    inside, target : folder in the archive, and what it becomes: it appears whole, or its files join an existing one
+    wanted : names of the files to take; all by default
 
     ClapleakError where a member leads out of the folder or is a link or a device, and for damage or lack of room.
     """

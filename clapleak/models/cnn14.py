@@ -8,9 +8,8 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from clapleak.audio import mel_filters
+from clapleak.audio import import_torchaudio, mel_filters
 from clapleak.config import AudioEncoder, ClapleakError, Profile, SpecAugment
-from clapleak.torchaudio_guard import import_torchaudio
 
 
 class ConvBlock(nn.Module):
@@ -105,15 +104,11 @@ def load_panns(path: Path, profile: Profile) -> Cnn14:
     filters = state.get("logmel_extractor.melW")
     state = {k: v for k, v in state.items() if not k.startswith(("spectrogram_extractor.", "logmel_extractor."))}
     backbone = Cnn14(profile.audio.mel_bins, len(state.get("fc_audioset.bias", range(527))), profile.audio_encoder)
-    own = backbone.state_dict()
-    wrong = {
-        "missing": own.keys() - state.keys(),
-        "unknown": state.keys() - own.keys(),
-        "of another shape": {k for k in own.keys() & state.keys() if own[k].shape != state[k].shape},
-    }
-    if listed := "; ".join(f"{kind}: {', '.join(sorted(keys))}" for kind, keys in wrong.items() if keys):
+    try:
+        backbone.load_state_dict(state)
+    except RuntimeError as error:  # which names what is missing, unknown or of another shape
         remedy = "audio_encoder.width, blocks and stem_stride must be 64, 6 and 1 for PANNs' Cnn14"
-        raise ClapleakError(f"{path}: {listed}; {remedy}")
+        raise ClapleakError(f"{path}: {' '.join(str(error).split())}; {remedy}") from error
     if profile.audio.keep_checkpoint_frontend:
         ours = mel_filters(profile.audio)
         if filters is None or filters.shape != ours.shape or not torch.allclose(filters, ours, atol=1e-6):
@@ -121,5 +116,4 @@ def load_panns(path: Path, profile: Profile) -> Cnn14:
                 f"{path}: its mel filters are not those of audio.window, mel_bins, f_min and f_max at 32 kHz; "
                 "set these to 1024, 64, 50 and 14000, or audio.keep_checkpoint_frontend to false"
             )
-    backbone.load_state_dict(state)
     return backbone

