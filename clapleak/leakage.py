@@ -119,9 +119,7 @@ def filtered(
     Parameters
     ----------
     corpus, targets, rule : the names of the test classes, and how a text gives them away, see `find_leaks`
-    name, seed : one of `setups.FILTERS`, and the seed of what it draws. "dirty" keeps all, "clean" no row that leaks,
-        "leak25" and its like a share of the leaking rows, "matched" as many rows as "clean" drawn from all, so that it
-        lacks data but not leaks.
+    name, seed : one of `setups.FILTERS`, and the seed of what it draws
     on : "text" judges every pair by its caption, for cross-modal training; "labels" a clip by all its labels, for
         pre-training
     """
@@ -152,9 +150,8 @@ def load_labels(name_or_file: str | Path) -> list[str]:
     if str(name_or_file) == "esc50":
         return [row["name"] for row in package_table("esc50_classes.csv")]
     path = Path(name_or_file)
-    if not path.is_file():
-        raise ClapleakError(f"{path}: no such file; write one class name a line, or use esc50")
-    labels = [line.strip() for line in path.read_text("utf-8-sig", "replace").splitlines() if line.strip()]
-    if not labels:
-        raise ClapleakError(f"{path}: no label; write one class name a line, or use esc50")
+    lines = path.read_text("utf-8-sig", "replace").splitlines() if path.is_file() else None
+    if not (labels := [line.strip() for line in lines or () if line.strip()]):
+        fault = "no such file" if lines is None else "no label"
+        raise ClapleakError(f"{path}: {fault}; write one class name a line, or use esc50")
     return labels

@@ -23,7 +23,7 @@ from clapleak.checkpoints import load_checkpoint, load_weights, record, save_che
 from clapleak.config import ClapleakError, Compute
 from clapleak.files import say
 from clapleak.identity import stable_seed
-from clapleak.parallel import StopRequest, average_gradients, own_share, rank_and_size, read_ahead, share_buffers
+from clapleak.parallel import average_gradients, own_share, rank_and_size, read_ahead, share_buffers, stop_requests
 
 Data = tuple[Tensor | None, ...]
 
@@ -168,7 +168,7 @@ class Training(ABC):
 
         self.set_mode(phase.name)
         loaded = read_ahead(read, steps, self.compute, self.device, f"{self.name}: {phase.name} {epoch + 1}")
-        with StopRequest() as stop:
+        with stop_requests() as stop_asked:
             for step, data in zip(steps, loaded, strict=True):
                 torch.manual_seed(stable_seed("step", *place, step, rank))
                 loss = self.loss(phase.name, own_share(batches[step]), data)
@@ -178,9 +178,9 @@ class Training(ABC):
                     raise ClapleakError(f"{self.name}: {where}; last good checkpoint: {path}; {clips}")
                 phase.step(loss)
                 total += loss.item()
-                if stop.asked():
+                if stop_asked():
                     return total / (step + 1), (step + 1, total), True
-            asked = stop.asked()
+            asked = stop_asked()
         share_buffers(self.model)
         return total / len(batches), (0, 0.0), asked
 

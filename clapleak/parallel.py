@@ -6,7 +6,7 @@ import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, nullcontext
 from pathlib import Path
-from typing import Any, Self
+from typing import Any
 
 import numpy as np
 import torch
@@ -134,21 +134,17 @@ def read_ahead(
     return (tuple(part if part is None else part.to(device, non_blocking=True) for part in parts) for parts in bar)
 
 
-class StopRequest:
-    """A context that notices Ctrl-C, and SIGTERM and SIGUSR1, which clusters send before they take a machine away."""
+@contextmanager
+def stop_requests() -> Iterator[Callable[[], bool]]:
+    """A function that tells whether any process was asked to stop, the same in all of them.
 
-    def __enter__(self) -> Self:
-        self._received, numbers = False, (signal.SIGINT, signal.SIGTERM, signal.SIGUSR1)
-        self._before = {number: signal.signal(number, self._notice) for number in numbers}
-        return self
-
-    def _notice(self, number: int, frame: object) -> None:
-        self._received = True
-
-    def __exit__(self, *exception: object) -> None:
-        for number, handler in self._before.items():
+    By Ctrl-C, or by SIGTERM and SIGUSR1, which clusters send before they take a machine away.
+    """
+    received: list[int] = []
+    numbers = (signal.SIGINT, signal.SIGTERM, signal.SIGUSR1)
+    before = {number: signal.signal(number, lambda number, frame: received.append(number)) for number in numbers}
+    try:
+        yield lambda: agreed(bool(received))
+    finally:
+        for number, handler in before.items():
             signal.signal(number, handler)
-
-    def asked(self) -> bool:
-        """Whether any process was asked to stop; the same answer in all of them."""
-        return agreed(self._received)

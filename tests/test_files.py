@@ -13,7 +13,7 @@ from helpers import files
 from clapleak.checkpoints import load_checkpoint, save_checkpoint
 from clapleak.config import ClapleakError, load_profile
 from clapleak.files import atomic_file, atomic_folder, locked
-from clapleak.parallel import StopRequest, pick_device
+from clapleak.parallel import pick_device, stop_requests
 
 
 def test_files_and_folders_appear_whole_or_not_at_all(tmp_path):
@@ -73,8 +73,8 @@ def test_a_gpu_that_is_asked_for_and_absent_is_refused(monkeypatch):
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGUSR1])
 def test_a_signal_is_noticed_and_the_handlers_come_back(number):
     before = signal.getsignal(number)
-    with StopRequest() as stop:
-        assert not stop.asked()
+    with stop_requests() as asked:
+        assert not asked()
         os.kill(os.getpid(), number)
-        assert stop.asked()
+        assert asked()
     assert signal.getsignal(number) is before

@@ -13,6 +13,7 @@ import numpy as np
 import torch
 import traitlets
 from IPython.display import display
+from ipywidgets.widgets.trait_types import CByteMemoryView
 
 from clapleak import results
 from clapleak.audio import SHORTEST, import_torchaudio, segment_log_mel
@@ -78,23 +79,11 @@ class Listener:
         return self.model.text_projection(self.model.text(texts)).cpu().numpy()
 
 
-class Samples(traitlets.TraitType):
-    """Bytes of float32 samples. They arrive as a view of the message, which `traitlets.Bytes` refuses."""
-
-    info_text = "bytes or a view of bytes"
-
-    def validate(self, obj: object, value: object) -> bytes:
-        """The same as bytes."""
-        if isinstance(value, bytes | bytearray | memoryview):
-            return bytes(value)
-        self.error(obj, value)
-
-
 class SoundInput(anywidget.AnyWidget, widgets.ValueWidget):
     """Records a sound or takes a file; the browser decodes it. `value` is a Sound, or None before the first."""
 
     _esm = Path(__file__).with_name("sound_input.js")
-    samples = Samples(b"").tag(sync=True)
+    samples = CByteMemoryView(b"").tag(sync=True)
     rate = traitlets.Int(1).tag(sync=True)
     name = traitlets.Unicode().tag(sync=True)
     seconds = traitlets.Float(2.5).tag(sync=True)  # length of a recording; of a file the same is kept
