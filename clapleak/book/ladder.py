@@ -1,0 +1,157 @@
+"""Tables and sentences about the audio encoders of others, from those that saw the labels down to random weights."""
+
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+
+from clapleak import results
+from clapleak.book.statistics import Estimate, correlation, estimate, partial_correlation
+from clapleak.book.tables import by_setup, setup_means
+from clapleak.config import ClapleakError, load_profile, network_facts
+from clapleak.setups import NETWORK_SETUPS, OTHER_NETWORKS, PRETRAININGS, SETUPS, Setup
+
+STEPS = (*PRETRAININGS, *OTHER_NETWORKS)  # as setups and folders name them
+
+
+def present(folder: Path) -> list[Setup]:
+    """The setups of networks that a folder of results holds; the paper's six where it holds none."""
+    kept = folder / results.RUNS
+    found = set(pd.read_csv(kept)["setup"]) if kept.is_file() else {path.name for path in folder.glob("*-*")}
+    return [setup for setup in NETWORK_SETUPS if setup.slug in found] or list(SETUPS)
+
+
+def slugs(training: str) -> list[str]:
+    """The setups of all networks with one training."""
+    return [f"{step}-{training}" for step in STEPS]
+
+
+def title(step: str) -> str:
+    """Name of the network that stands for a pre-training in the profile networks."""
+    name = load_profile("networks").network(step) or step
+    known = network_facts()[name.removeprefix("random_")]["title"]
+    return f"{known}, random weights" if name.startswith("random_") else known
+
+
+def backbones(folder: Path) -> pd.DataFrame:
+    """What each network heard and was told, and what its x_a knows and how it is clustered, on all test classes."""
+    rows, facts, settings = {}, network_facts(), load_profile("networks")
+    for step in STEPS:
+        try:
+            run = results.read_run(folder / "backbone" / step / "seed0")
+        except ClapleakError:
+            continue
+        name = settings.network(step)
+        told = {"heard": "nothing", "labels": "none"} if name.startswith("random_") else facts[name]
+        numbers, probe = run.metrics, run.metrics["linear_probe"]
+        rows[step] = {
+            "network": title(step), "heard": told["heard"], "labels": told["labels"], "probe": probe["all"],
+            "probe, 128": probe["128"], "silhouette": numbers["silhouette"]["x_a"],
+            "centroids": numbers["centroid_accuracy"]["x_a"],
+        }  # fmt: skip
+    names = ["network", "heard", "labels", "probe", "probe, 128", "silhouette", "centroids"]
+    return pd.DataFrame.from_dict(rows, orient="index", columns=names)
+
+
+def estimates(accuracy: pd.DataFrame) -> dict[str, dict[str, Estimate]]:
+    """Accuracy with dirty and with clean captions of every network, from `tables.by_setup` of all setups."""
+    found = {}
+    for step in STEPS:
+        wanted = {training: f"{step}-{training}" for training in ("dirty", "clean")}
+        if set(wanted.values()) <= set(accuracy):
+            found[title(step)] = {
+                training: estimate(accuracy[[slug]], lambda means, slug=slug: means[slug])
+                for training, slug in wanted.items()
+            }
+    return found
+
+
+def table(probes: pd.DataFrame, runs: pd.DataFrame) -> pd.DataFrame:
+    """One line a network: what it learnt, what x_a knows, how it is clustered, and zero-shot accuracy."""
+    accuracy = by_setup(runs, "accuracy", [*slugs("dirty"), *slugs("clean")])
+    found = estimates(accuracy.dropna(axis=1, how="all"))
+    lines = probes.set_index("network")
+    for training in ("dirty", "clean"):
+        lines[training] = [str(found[name][training]) if name in found else "–" for name in lines.index]
+    return lines.round(2)
+
+
+def points(probes: pd.DataFrame, runs: pd.DataFrame) -> pd.DataFrame:
+    """One row a network: linear probe, silhouette and centroid accuracy of x_a, accuracy with clean captions."""
+    clean = setup_means(runs, "accuracy", slugs("clean")).set_axis(list(STEPS))
+    return probes.assign(clean=clean).set_index("network").dropna()
+
+
+def answer(means: pd.Series, labels: Estimate, dirty: Estimate, probes: pd.DataFrame) -> str:
+    """First paragraph of the page, true of whatever was measured."""
+    if np.isnan(labels.value) or not {"dirty", "clean"} <= set(probes.index):
+        return "There are no results of these networks yet."
+    yes = labels.words("**Yes.**", "**No, the other way round.**", "**That is undecided.**")
+    probe = probes["probe, 128"]
+    return (
+        f"{yes} With captions that never name the target classes, YAMNet, which has seen AudioSet's labels, reaches a "
+        f"zero-shot accuracy of {means['dirty-clean']:.2f} among ten classes, and BYOL-A, which has heard the same "
+        f"sounds without labels, {means['clean-clean']:.2f}: the difference is {labels}. With captions that do name "
+        f"the classes it is {dirty}. A linear probe at equal width finds the classes in x_a with an accuracy of "
+        f"{probe['dirty']:.2f} and {probe['clean']:.2f}."
+    )
+
+
+def inheritance(points: pd.DataFrame) -> str:
+    """What clean accuracy follows, from partial correlations over the networks."""
+    if len(points) < 5:
+        return "There are too few networks for an answer."
+    clusters = partial_correlation(points["silhouette"], points["clean"], points["probe, 128"])
+    knowledge = partial_correlation(points["probe, 128"], points["clean"], points["silhouette"])
+    follows = ("follows", "runs against", "cannot be shown to follow")
+    return (
+        f"Over {len(points)} networks clean accuracy {clusters.words(*follows)} the silhouette of x_a where the probe "
+        f"is equal (partial r = {clusters}), and {knowledge.words(*follows)} the probe where the silhouette is equal "
+        f"(partial r = {knowledge}). So few networks leave wide intervals."
+    )
+
+
+def correlations(templates: pd.DataFrame, titles: pd.DataFrame) -> pd.DataFrame:
+    """Correlation of accuracy with the silhouette of E_a and with S(E_a, E_t), over networks and setups.
+
+    Intervals come from drawing networks again, since the setups of one network are not independent.
+    """
+    rows = {}
+    both = pd.concat([runs.assign(captions=name) for name, runs in (("templates", templates), ("titles", titles))])
+    means = both.groupby(["pretraining", "training", "captions"])[["accuracy", "silhouette_E_a", "S_E_a_E_t"]].mean()
+    parts = {"dirty and clean captions": means, "clean captions": means.query("training != 'dirty'")}
+    for part, values in parts.items():
+        for name, column in {"silhouette of E_a": "silhouette_E_a", "S(E_a, E_t)": "S_E_a_E_t"}.items():
+            r = correlation(values[column], values["accuracy"])
+            draws = _correlations_over_networks(values.reset_index(), column)
+            low, high = np.nanpercentile(draws, [2.5, 97.5]) if len(draws) else (np.nan, np.nan)
+            rows[part, name] = {
+                "r": str(Estimate(r.value, low, high)),
+                "n": len(values),
+                "networks": values.reset_index()["pretraining"].nunique(),
+            }
+    return pd.DataFrame(rows).T
+
+
+def _correlations_over_networks(values: pd.DataFrame, column: str, draws: int = 1000) -> list[float]:
+    rng, parts = np.random.default_rng(0), [part for _, part in values.groupby("pretraining")]
+    if len(parts) < 3:
+        return []
+    samples = (pd.concat([parts[i] for i in rng.integers(len(parts), size=len(parts))]) for _ in range(draws))
+    return [float(sample[column].corr(sample["accuracy"])) for sample in samples]
+
+
+def three_degrees(runs: pd.DataFrame) -> pd.DataFrame:
+    """Accuracy with dirty, word-clean and truly clean captions, and what the word rule leaves, a line a network."""
+    every = [*slugs("dirty"), *slugs("clean"), *slugs("truly_clean")]
+    accuracy, lines = by_setup(runs, "accuracy", every), {}
+    for step in STEPS:
+        names = {"dirty": f"{step}-dirty", "word-clean": f"{step}-clean", "truly clean": f"{step}-truly_clean"}
+        if accuracy[list(names.values())].isna().all().any():
+            continue
+        line = {label: str(estimate(accuracy[[slug]], lambda m, slug=slug: m[slug])) for label, slug in names.items()}
+        left = estimate(
+            accuracy[list(names.values())], lambda m, names=names: m[names["word-clean"]] - m[names["truly clean"]]
+        )
+        lines[title(step)] = {**line, "word-clean less truly clean": str(left), "leakage left": left.verdict}
+    return pd.DataFrame(lines).T

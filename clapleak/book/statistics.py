@@ -1,0 +1,96 @@
+"""Intervals and verdicts of what the pages say: a bootstrap over class groups and seeds."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import pandas as pd
+
+DRAWS = 2000
+Means = pd.Series | pd.DataFrame  # of columns: one of each, or one a draw
+
+
+@dataclass(frozen=True)
+class Estimate:
+    """A number with its interval of 95 %; both ends are the number itself where a single run is all there is."""
+
+    value: float
+    low: float
+    high: float
+
+    def __str__(self) -> str:
+        if np.isnan(self.value):
+            return "no results"
+        bounds = f" [{self.low + 0.0:.2f}, {self.high + 0.0:.2f}]" if self.low < self.high else ""
+        return f"{round(self.value, 2) + 0.0:.2f}{bounds}"
+
+    @property
+    def verdict(self) -> str:
+        """What the number says of a claim that it is above 0: "holds", "contradicted" or "undecided"."""
+        return "holds" if self.low > 0 else "contradicted" if self.high < 0 else "undecided"
+
+    def words(self, above: str, below: str, between: str) -> str:
+        """The words that fit: the whole interval is above 0, below 0, or neither is sure."""
+        return {"holds": above, "contradicted": below}.get(self.verdict, between)
+
+
+def resampled(values: pd.DataFrame, draws: int = DRAWS, seed: int = 0) -> pd.DataFrame:
+    """Means of the columns when class groups, and seeds within each, are drawn again with replacement, a row a draw.
+
+    `values` has a row a run, indexed by group and seed as `tables.by_setup` gives it. Every column gets the same draws,
+    so that differences between columns are paired. Groups hold other classes and recordings, so that drawing groups
+    draws these as well; where there is one group, seeds alone are drawn.
+    """
+    rng, groups = np.random.default_rng(seed), [part.to_numpy(float) for _, part in values.groupby(level="group")]
+    chosen = rng.integers(len(groups), size=(draws, len(groups)))
+    means = np.empty((*chosen.shape, values.shape[1]))
+    for number, rows in enumerate(groups):
+        places = chosen == number
+        means[places] = rows[rng.integers(len(rows), size=(places.sum(), len(rows)))].mean(axis=1)
+    return pd.DataFrame(means.mean(axis=1), columns=values.columns)
+
+
+def estimate(values: pd.DataFrame, effect: Callable[[Means], float | pd.Series]) -> Estimate:
+    """A number that follows from the means of columns, such as `lambda m: m["dirty-clean"] - m["clean-clean"]`.
+
+    Runs that lack a column are left out, so that the same groups and seeds stand behind all of them.
+    """
+    complete = values.dropna()
+    if complete.empty:
+        return Estimate(np.nan, np.nan, np.nan)
+    by_group = complete.groupby(level="group").mean().mean()  # every group counts alike
+    low, high = np.percentile(effect(resampled(complete)), [2.5, 97.5])
+    return Estimate(float(effect(by_group)), float(low), float(high))
+
+
+def correlation(x: pd.Series, y: pd.Series) -> Estimate:
+    """Pearson's r of two series over the points that both have, with Fisher's interval; at least 4 points."""
+    pair = pd.DataFrame({"x": x, "y": y}).dropna()
+    if len(pair) < 4:
+        return Estimate(np.nan, np.nan, np.nan)
+    r = float(pair.corr().iloc[0, 1])
+    low, high = np.tanh(np.arctanh(np.clip(r, -0.999999, 0.999999)) + np.array([-1.96, 1.96]) / np.sqrt(len(pair) - 3))
+    return Estimate(r, float(low), float(high))
+
+
+def partial_correlation(x: pd.Series, y: pd.Series, given: pd.Series) -> Estimate:
+    """Pearson's r of what a straight line in `given` leaves of two series, with Fisher's interval, from 5 points on."""
+    table = pd.DataFrame({"x": x, "y": y, "given": given}).dropna()
+    if len(table) < 5:
+        return Estimate(np.nan, np.nan, np.nan)
+    left = {name: table[name] - np.polyval(np.polyfit(table["given"], table[name], 1), table["given"]) for name in "xy"}
+    r = float(pd.DataFrame(left).corr().iloc[0, 1])
+    low, high = np.tanh(np.arctanh(np.clip(r, -0.999999, 0.999999)) + np.array([-1.96, 1.96]) / np.sqrt(len(table) - 4))
+    return Estimate(r, float(low), float(high))
+
+
+def interaction(values: pd.DataFrame, x: Sequence[float], y: Sequence[float]) -> Estimate:
+    """What two shares do together beyond the sum of what each does: d of a + b x + c y + d x y, by least squares.
+
+    Column i of `values` (a row a run, as for `resampled`) was measured at the shares x_i and y_i, each from 0 to 1.
+    """
+    x, y = np.asarray(x, dtype=float), np.asarray(y, dtype=float)
+    weights = np.linalg.pinv(np.stack([np.ones_like(x), x, y, x * y], axis=1))[3]
+    return estimate(values, lambda means: means @ pd.Series(weights, values.columns))
