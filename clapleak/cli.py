@@ -42,8 +42,7 @@ MISSING = OPTION("--allow-missing", is_flag=True, help="Train without clips that
 SETUP = "Pre-training first, training second, such as clean-dirty; may be repeated."
 WHERE = "Folder of the real data, such as ESC-50. Default: CLAPLEAK_DATA."
 NOT_IN_PAPER = """Also setups that are not in the paper: matched (as many pairs as clean, with leaks), shares (of the
-leaks), surface (of the leaks in both trainings), cleaner (without any sound of a target class, or without whole
-clips)."""
+leaks), surface (of the leaks in both trainings), cleaner (without any sound of a target class)."""
 DATA_ROOT = OPTION("--data-root", "--root", envvar="CLAPLEAK_DATA", type=absolute, metavar="DIR", help=WHERE)
 
 

@@ -103,6 +103,19 @@ def named_points(points: pd.DataFrame, across: dict[str, str], *, y: str) -> Fig
     return figure
 
 
+def surface(means: pd.DataFrame) -> Figure:
+    """Accuracy as a grid, see `degrees.surface`, with the number in every cell."""
+    figure, (ax,) = _new(5.2, 4.4)
+    ax.imshow(means, cmap="cividis", origin="lower")
+    middle = np.nanmean(means.to_numpy())
+    for (y, x), value in np.ndenumerate(means.to_numpy()):
+        ax.text(x, y, f"{value:.2f}", ha="center", va="center", color="white" if value < middle else "black")
+    ax.set_xticks(range(means.shape[1]), means.columns)
+    ax.set_yticks(range(means.shape[0]), means.index)
+    ax.set(xlabel="share of leaks in the captions", ylabel="share of leaks in the labels of pre-training")
+    return figure
+
+
 def shares(runs: pd.DataFrame, marked: float | None = None) -> Figure:
     """Accuracy over the share of leaking pairs that stay in training: every run as a dot, the mean as a line.
 

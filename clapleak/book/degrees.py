@@ -1,0 +1,96 @@
+"""How clean a clean training set is, and what leaks in both trainings do together."""
+
+import numpy as np
+import pandas as pd
+
+from clapleak import leakage
+from clapleak.book.statistics import estimate, interaction
+from clapleak.book.tables import by_setup
+from clapleak.config import Profile
+from clapleak.setups import FILTERS, LEAK_SHARES, PRETRAININGS, SURFACE
+
+RULES = {
+    "dirty": "dirty", "clean": "word-clean, by pair", "truly_clean": "truly clean, by pair",
+    "clean_by_clip": "word-clean, by clip", "truly_clean_by_clip": "truly clean, by clip",
+}  # fmt: skip
+
+
+def what_is_left(profile: Profile) -> pd.DataFrame:
+    """Audio-text pairs of a profile that each rule keeps, and in how many of them a target class sounds."""
+    from clapleak import experiment  # slow to import
+
+    sources = experiment.read_sources(profile)
+    targets, rows = sorted(sources.test.table["text"].unique()), {}
+    for rule, name in RULES.items():
+        kept = leakage.filtered(sources.pairs, targets, rule, on="text").table
+        heard = kept["sounds"].map(lambda sounds: sorted(set(targets) & set(sounds)))
+        classes = len({label for several in heard for label in several})
+        rows[name] = {
+            "pairs": len(kept),
+            "with a target's sound": int((heard.str.len() > 0).sum()),
+            "of classes": classes,
+        }
+    return pd.DataFrame(rows).T
+
+
+def by_rule(accuracy: pd.DataFrame) -> pd.DataFrame:
+    """Accuracy under each rule, and what word-clean has above it, a line a rule and two columns a pre-training."""
+    found = {}
+    for p in PRETRAININGS:
+        for rule, name in list(RULES.items())[:3]:
+            pair = accuracy[[f"{p}-clean", f"{p}-{rule}"]] if rule != "clean" else accuracy[[f"{p}-clean"]]
+            alone = estimate(pair, lambda means, slug=f"{p}-{rule}": means[slug])
+            less = estimate(pair, lambda means, p=p, rule=rule: means[f"{p}-{rule}"] - means[f"{p}-clean"])
+            found.setdefault((f"pre-training {p}", "accuracy"), {})[name] = str(alone)
+            found.setdefault((f"pre-training {p}", "less word-clean"), {})[name] = "–" if rule == "clean" else str(less)
+    return pd.DataFrame(found)
+
+
+def answer(accuracy: pd.DataFrame) -> str:
+    """First paragraph of the page, true of whatever was measured."""
+    needed = [f"{p}-{t}" for p in PRETRAININGS for t in ("dirty", "clean", "truly_clean")]
+    if accuracy.reindex(columns=needed).dropna().empty:
+        return "There are no results of truly clean training sets yet."
+
+    def mean(means, training):
+        return sum(means[f"{p}-{training}"] for p in PRETRAININGS) / len(PRETRAININGS)
+
+    left = estimate(accuracy[needed], lambda m: mean(m, "clean") - mean(m, "truly_clean"))
+    clean = estimate(accuracy[needed], lambda m: mean(m, "clean"))
+    verdict = left.words(
+        f"That is {left.value / clean.value:.0%} of what is reported as free of leaks",
+        "Training sets without those sounds do better, so that they cannot be what clean accuracy rests on",
+        "That may be chance: the sounds that the rule leaves cannot be shown to matter",
+    )
+    return (
+        f"Word-clean training sets still hold sounds of the target classes. Taking these away as well changes accuracy "
+        f"from {clean.value:.2f} by {-left.value:+.2f} (mean of three pre-trainings; the loss is {left}). {verdict}."
+    )
+
+
+def surface(runs: pd.DataFrame) -> pd.DataFrame:
+    """Mean accuracy by the share of leaks in the pre-training labels (rows) and in the captions (columns)."""
+    means = (
+        runs.groupby(["pretraining", "training"])["accuracy"].mean().unstack().reindex(LEAK_SHARES, columns=LEAK_SHARES)
+    )
+    shares = [f"{FILTERS[name].share:.0%}" for name in LEAK_SHARES]
+    names = {"index": pd.Index(shares, name="leaks in labels"), "columns": pd.Index(shares, name="leaks in captions")}
+    return means.set_axis(names["index"]).set_axis(names["columns"], axis=1)
+
+
+def together(runs: pd.DataFrame) -> str:
+    """Whether the two leaks add or multiply, from the interaction of accuracy and of its logarithm."""
+    values = by_setup(runs, "accuracy", [setup.slug for setup in SURFACE]) if len(runs) else pd.DataFrame()
+    if values.dropna().empty:
+        return "There are no results for shares of leaks in both trainings yet."
+    x, y = (
+        [FILTERS[name].share for name in part]
+        for part in zip(*[(s.pretraining, s.training) for s in SURFACE], strict=True)
+    )
+    sums, products = interaction(values, x, y), interaction(np.log(values), x, y)
+    more = ("more than the sum of both", "less than the sum of both", "what the sum of both would give")
+    times = ("more than the product", "less than the product", "what the product would give")
+    return (
+        f"All leaks in both trainings give {sums.words(*more)} (interaction of accuracy {sums}) and "
+        f"{products.words(*times)} (interaction of its logarithm {products}), over {len(values.dropna())} seeds."
+    )

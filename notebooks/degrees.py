@@ -1,0 +1,101 @@
+# ---
+# jupyter:
+#   jupytext:
+#     text_representation:
+#       extension: .py
+#       format_name: percent
+#   kernelspec:
+#     display_name: Python 3
+#     language: python
+#     name: python3
+# ---
+
+# %% [markdown]
+# # Three degrees of clean
+#
+# **Question:** the paper calls a training set clean when no caption holds a word of a class name. Can a class still be
+# heard in it, and how much of the "clean" accuracy comes from that?
+
+# %% tags=["hide-input"]
+# %matplotlib inline
+import pandas as pd
+from IPython.display import HTML, Markdown
+
+from clapleak import results
+from clapleak.book import degrees, figures, tables
+from clapleak.book.statistics import estimate
+from clapleak.config import load_profile
+from clapleak.setups import CLEANER, PRETRAININGS, SETUPS, SURFACE
+
+# %% tags=["parameters"]
+profile = "mini"  # synthetic sounds, of which the synthesiser knows what sounds in each
+own = False  # show the runs of this machine (build/results) instead of the published ones
+
+# %% tags=["hide-input"]
+folder = results.folder(profile, own=own)
+runs = tables.table_or_note(folder, [*SETUPS, *CLEANER])
+slugs = [setup.slug for setup in (*SETUPS, *CLEANER)]
+accuracy = tables.by_setup(runs, "accuracy", slugs) if len(runs) else pd.DataFrame(columns=slugs)
+
+# %% tags=["remove-input"]
+display(Markdown(degrees.answer(accuracy)))
+
+# %% [markdown]
+# ## What the word rule leaves
+#
+# *Dirty* keeps every pair. *Word-clean* is the paper's rule: no pair whose caption holds a word of a target's name.
+# *Truly clean* leaves out every pair in whose sound a target class can be heard, whatever its caption says, which only a
+# data set can do that knows what sounds in its clips. Each can go *by pair*, or *by clip*, where all captions of a clip
+# go when one of them leaks; the paper's wording allows both. Where every clip has one caption they are the same, and
+# only what goes by pair is trained.
+
+# %% tags=["hide-input"]
+degrees.what_is_left(load_profile(profile))
+
+# %% [markdown]
+# ## What it is worth
+
+# %% tags=["hide-input"]
+if len(runs):
+    display(HTML(tables.origin(folder, runs)), degrees.by_rule(accuracy))
+
+# %% [markdown]
+# The difference of two rules holds two things, leaks and plain loss of pairs. [Matched training
+# sets](controls.ipynb) take these apart.
+#
+# ## Two leaks at once
+#
+# Leaks come in through the labels of pre-training and through the captions. Here a share of each is put back: no leak,
+# a quarter, half, three quarters, all.
+
+# %% tags=["hide-input"] mystnb={"figure": {"name": "leak-surface", "caption": "Zero-shot accuracy on synthetic sounds over the share of leaks in the labels of pre-training and in the captions: means over seeds. Not in the paper."}, "image": {"alt": "A grid of five by five cells with the accuracy in each; the numbers stand in the table below."}}
+surface = tables.table_or_note(folder, SURFACE)
+if len(surface):
+    display(figures.surface(degrees.surface(surface)))
+
+# %% tags=["hide-input"]
+if len(surface):
+    display(HTML(tables.origin(folder, surface)), degrees.surface(surface).round(3))
+
+# %% tags=["remove-input"]
+display(Markdown(degrees.together(surface)))
+
+# %% [markdown]
+# ## Exercises
+#
+# **1. One rule for all?** Which pre-training loses most when captions become truly clean?
+
+# %% tags=["hide-cell"]
+for p in PRETRAININGS if len(runs) else ():
+    lost = estimate(accuracy[[f"{p}-clean", f"{p}-truly_clean"]], lambda m, p=p: m[f"{p}-clean"] - m[f"{p}-truly_clean"])
+    print(f"pre-training {p}: {lost}, {lost.words('a loss', 'a gain', 'not told apart from nothing')}")
+print("A sound without its name still teaches that such sounds go with such texts: a bark in a caption about a park.")
+
+# %% [markdown]
+# **2. First or last?** Is the first quarter of the leaks in the captions worth more than the last?
+
+# %% tags=["hide-cell"]
+if len(surface):
+    steps = degrees.surface(surface).diff(axis=1).iloc[:, 1:].round(3)
+    print("A name has to be met a few times to be learnt; after that further examples add less.")
+    display(steps)
