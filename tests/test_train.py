@@ -121,11 +121,11 @@ def test_a_loss_that_is_not_finite_stops_with_the_place_and_the_clips(made, tmp_
 
 
 @pytest.mark.parametrize(
-    ("kind", "step", "phase"),
-    [("pairs", 2, "frozen"), ("pairs", 6, "unfrozen"), ("tags", 8, "pretrain"), ("pairs", 4, "frozen")],
+    ("kind", "step", "phase", "number"),
+    [("pairs", 2, "frozen", signal.SIGINT), ("pairs", 6, "unfrozen", signal.SIGTERM),
+     ("tags", 8, "pretrain", signal.SIGTERM), ("pairs", 4, "frozen", signal.SIGTERM)],
     ids=["frozen", "unfrozen", "pre-training", "last step of an epoch"],
-)
-@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+)  # fmt: skip
 def test_a_signal_saves_and_the_training_goes_on_with_the_same_numbers(
     made, tmp_path, monkeypatch, kind, step, phase, number
 ):
