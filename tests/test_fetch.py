@@ -182,14 +182,6 @@ def test_a_download_goes_on_and_ends_well_in_spite_of(site, root, faults, have, 
     assert all(span is None or 0 < int(span[6:-1]) < len(BODY) for span in later)
 
 
-def test_a_server_that_is_asked_too_often_is_given_the_pause_that_it_names(site, root, monkeypatch):
-    pauses = []
-    monkeypatch.setattr(download.time, "sleep", pauses.append)
-    site.publish("a.bin", BODY, faults=[429, 429])
-    fetch(root)
-    assert pauses == [7, 7]
-
-
 @pytest.mark.parametrize(
     ("faults", "md5", "message", "kept"),
     [(["lie"], True, "a.bin: md5.*deleted", False), (["page"], False, "a.bin: a web page", False),
@@ -215,15 +207,6 @@ def test_without_a_published_sum_the_first_fetch_is_what_later_ones_are_compared
     assert "zip" in refused(root, "y")
 
 
-def test_a_file_put_there_by_hand_is_taken_when_its_sum_is_right_and_left_alone_when_not(site, root):
-    site.publish("a.bin", BODY)
-    put(root / "T" / "a.bin", b"mine")
-    assert "move it away" in refused(root) and files(root / "T") == {"a.bin": b"mine"}
-    put(root / "T" / "a.bin", BODY)
-    fetch(root)
-    assert site.got("a.bin") == []
-
-
 def test_licence_size_and_room_come_before_anything_is_fetched_or_unpacked(site, root, monkeypatch):
     body, usage = zipped({"in/a.wav": os.urandom(5_000_000)}), shutil.disk_usage("/")
     site.publish("a.zip", body, inside="in")
@@ -245,6 +228,8 @@ def test_a_second_call_asks_nobody_and_only_what_was_taken_away_comes_back(site,
     assert files(root / "T") == {"a.wav": BODY, "sub/b.wav": b"b"} and site.got("a.zip") == []  # from the archive
     shutil.rmtree(root / "downloads")  # room is wanted back
     assert fetch(root) == "" and site.got("a.zip") == []
+    put(root / "U" / "b.csv", b"mine")  # by hand
+    assert "move it away" in refused(root) and (root / "U" / "b.csv").read_bytes() == b"mine"
 
 
 def test_user_errors_are_one_line(site, root):

@@ -1,8 +1,6 @@
 """The synthetic sounds: complete, deterministic, and always the same samples and sentences."""
 
 import re
-import subprocess
-import sys
 import zlib
 
 import numpy as np
@@ -35,19 +33,12 @@ def table(part: str, **changes):
 
 
 @pytest.mark.parametrize("path", GOLDEN)
-def test_a_path_always_gives_the_same_samples(path):
+def test_a_path_always_gives_the_same_samples_and_no_other_path_does(path):
     wave = foley.synthesise(path, **OPTIONS)
     assert np.allclose(wave[1000::4000], GOLDEN[path], atol=2e-3)  # other processors differ in the last bits
     assert np.array_equal(wave, foley.synthesise(path, **OPTIONS))
-
-
-def test_samples_follow_from_the_whole_path_and_in_every_process():
-    paths = [f"foley@{rest}" for rest in ("0/dog/17", "1/dog/17", "0/dog/18", "0/cat/17")]
-    first, *others = (foley.synthesise(path, **OPTIONS) for path in paths)
-    assert not any(np.allclose(first, other) for other in others)
-    show = f"sys.stdout.buffer.write(foley.synthesise({paths[0]!r}, sample_rate=16000, duration=2.5).tobytes())"
-    code = f"import sys; from clapleak import foley; {show}"
-    assert subprocess.run([sys.executable, "-c", code], capture_output=True).stdout == first.tobytes()
+    for other in (path.replace("@", "@7"), f"{path}1"):  # another seed, another index
+        assert not np.allclose(wave, foley.synthesise(other, **OPTIONS))
 
 
 def test_every_class_sounds_and_the_targets_are_esc50_s(targets):
