@@ -63,7 +63,7 @@ def test_words_and_names_and_the_shape_of_what_is_found():
 @pytest.mark.parametrize(
     ("rows", "labels", "rule", "message"),
     [
-        (["a"], ["dog"], "words", "unknown rule 'words': use word, phrase or ontology"),
+        (["a"], ["dog"], "words", "unknown rule 'words': use word, lemma, phrase or ontology"),
         (["a"], ["dog", "foghorn"], "ontology", "label 'foghorn' is no class of ESC-50"),
         (["a", 3], ["dog"], "ontology", "text 1"), (["a", float("nan")], ["dog"], "word", "text 1"),
         ("a dog", ["dog"], "word", "texts"), (["a"], "dog", "word", "labels"), (["a"], [], "word", "labels"),
