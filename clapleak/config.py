@@ -207,11 +207,6 @@ class Profile(_Section):
             raise ClapleakError(f"profile {self.name} has {has}")
 
 
-def network_facts() -> dict[str, dict[str, str]]:
-    """What is known of the audio encoders of others: networks.yaml, by name."""
-    return yaml.safe_load(Path(__file__).with_name("networks.yaml").read_text("utf-8"))
-
-
 def find_root() -> Path:
     """Nearest folder at or above the working directory that holds `profiles/`."""
     for folder in (Path.cwd(), *Path.cwd().parents):

@@ -56,7 +56,7 @@ def trained(
         text_rows = np.array([captions.rows[caption] for caption in table["text"]])
         pairs = Pairs(store, captions, store.index(table["clip"]), text_rows)
         learnt, held_out = (pairs.choose(numbers) for numbers in split_validation(table, profile.recipe, seed))
-        if experiment.pretrain is None and experiment.network is None:  # a random backbone
+        if experiment.pretrain is None and experiment.store.network is None:  # a random backbone
             torch.manual_seed(stable_seed("batch norm", seed))
             chosen = torch.randperm(len(learnt.clip_rows)).split(64)[:8]
             settle_batch_norm(model.audio, (store.batch(learnt.clip_rows[n.numpy()]).to(device) for n in chosen))

@@ -14,6 +14,7 @@ import torch
 from helpers import call, write_profile
 
 from clapleak import audio, embed, features, results, runs
+from clapleak.book import site
 from clapleak.config import ClapleakError, find_root, load_profile
 from clapleak.corpora import esc50, load
 from clapleak.models import networks
@@ -212,8 +213,8 @@ def test_networks_run_through_the_one_path_and_publish_one_table(study, place):
     assert everything["harmonic"] == pytest.approx(2 * unseen * seen / (unseen + seen) if unseen + seen else 0)
     base = place / "build" / "results" / "tiny"
     kept = results.table(base)
-    assert set(results.read_run(base / "backbone" / "none" / "seed0").metrics["linear_probe"]) == {"all", "128"}
-    target = results.publish("tiny")
+    assert set(results.read_run(base / "backbone" / "none" / "group0-seed0").metrics["linear_probe"]) == {"all", "128"}
+    target = site.publish("tiny", place)
     published = results.table(target)
     pd.testing.assert_frame_equal(published, kept, check_dtype=False, rtol=1e-3)
     assert len(list(target.rglob("embeddings.npz"))) == 6 + 3

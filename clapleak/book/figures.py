@@ -12,7 +12,7 @@ from matplotlib.figure import Figure
 from matplotlib.patheffects import withStroke
 
 from clapleak import metrics
-from clapleak.book.analysis import correlation_text, over_setups, permutation_band
+from clapleak.book.analysis import correlation_text, over_setups
 from clapleak.book.statistics import Estimate
 from clapleak.book.tables import SLUGS
 from clapleak.config import Audio
@@ -353,7 +353,7 @@ def overlap(
     for ax, (title, (p, q)) in zip(axes, clouds.items(), strict=True):
         S = metrics.topological_similarity(p, q, k_max=k_max, include_self=include_self)
         k = np.arange(1, len(S.curve) + 1)
-        band = permutation_band(p, q, include_self=include_self)
+        band = metrics.permutation_band(p, q, include_self=include_self)
         ax.fill_between(k, band[0], band[2], color=GREY, alpha=0.25, label="95 % of unrelated clouds")
         ax.plot(k, S.chance, label="chance", **_CHANCE)
         ax.plot(k, S.curve, color=COLOURS["dirty-clean"], label="S_k")

@@ -6,10 +6,10 @@ import numpy as np
 import pandas as pd
 
 from clapleak import results
-from clapleak.book.statistics import Estimate, correlation, estimate, partial_correlation
+from clapleak.book.statistics import Estimate, correlation, estimate, of, partial_correlation
 from clapleak.book.tables import by_setup, setup_means
-from clapleak.config import ClapleakError, load_profile, network_facts
-from clapleak.setups import NETWORK_SETUPS, OTHER_NETWORKS, PRETRAININGS, SETUPS, Setup
+from clapleak.config import ClapleakError, load_profile
+from clapleak.setups import NETWORK_SETUPS, OTHER_NETWORKS, PRETRAININGS, SETUPS, Setup, network_facts
 
 STEPS = (*PRETRAININGS, *OTHER_NETWORKS)  # as setups and folders name them
 
@@ -38,7 +38,7 @@ def backbones(folder: Path) -> pd.DataFrame:
     rows, facts, settings = {}, network_facts(), load_profile("networks")
     for step in STEPS:
         try:
-            run = results.read_run(folder / "backbone" / step / "seed0")
+            run = results.read_run(folder / "backbone" / step / "group0-seed0")
         except ClapleakError:
             continue
         name = settings.network(step)
@@ -59,10 +59,7 @@ def estimates(accuracy: pd.DataFrame) -> dict[str, dict[str, Estimate]]:
     for step in STEPS:
         wanted = {training: f"{step}-{training}" for training in ("dirty", "clean")}
         if set(wanted.values()) <= set(accuracy):
-            found[title(step)] = {
-                training: estimate(accuracy[[slug]], lambda means, slug=slug: means[slug])
-                for training, slug in wanted.items()
-            }
+            found[title(step)] = {training: estimate(accuracy[[slug]], of(slug)) for training, slug in wanted.items()}
     return found
 
 
@@ -149,9 +146,7 @@ def three_degrees(runs: pd.DataFrame) -> pd.DataFrame:
         names = {"dirty": f"{step}-dirty", "word-clean": f"{step}-clean", "truly clean": f"{step}-truly_clean"}
         if accuracy[list(names.values())].isna().all().any():
             continue
-        line = {label: str(estimate(accuracy[[slug]], lambda m, slug=slug: m[slug])) for label, slug in names.items()}
-        left = estimate(
-            accuracy[list(names.values())], lambda m, names=names: m[names["word-clean"]] - m[names["truly clean"]]
-        )
+        line = {label: str(estimate(accuracy[[slug]], of(slug))) for label, slug in names.items()}
+        left = estimate(accuracy[list(names.values())], of(names["word-clean"], names["truly clean"]))
         lines[title(step)] = {**line, "word-clean less truly clean": str(left), "leakage left": left.verdict}
     return pd.DataFrame(lines).T

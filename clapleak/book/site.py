@@ -14,8 +14,10 @@ from pathlib import Path
 import nbformat
 import yaml
 
+from clapleak import results
 from clapleak.config import ClapleakError
 from clapleak.files import atomic_file, atomic_folder, say
+from clapleak.setups import NETWORK_SETUPS, PRETRAININGS, TRAININGS
 
 WITHOUT_RESULTS = ("idea", "leaks", "sounds")  # pages that show no run of anybody
 MEDIA_RATE, MEDIA_SECONDS = 16000, 2.5
@@ -149,9 +151,31 @@ def _assembled(pages: Path, root: Path) -> Path:
     return folder
 
 
+def publish(profile: str, root: Path) -> Path:
+    """Put a user's own results of a profile in the place of the published ones, whole; returns their folder.
+
+    Of all but the first seed of the six setups and of the backbones, the measures alone are kept.
+    """
+    source, target = results.own_folder(profile), root / results.PUBLISHED / profile
+    results.table(source)  # all six setups, of one family, or nothing is published
+    runs = [results.read_run(path.parent) for path in sorted(source.rglob("metrics.json"))]
+    many = not all(run.has_clouds for run in runs)
+    with atomic_folder(target) as temporary:
+        if many:
+            every = [setup for setup in NETWORK_SETUPS if (source / setup.slug).is_dir()]
+            results.table(source, every).to_csv(temporary / results.RUNS, index=False, float_format="%.5g")
+        for run in runs:
+            paper = run.pretraining in PRETRAININGS and run.training in (None, *TRAININGS)
+            shown = paper and run.seed == 0 and (run.has_clouds or not many)
+            if many and run.training is not None and not shown:
+                continue
+            left_out = shutil.ignore_patterns(".*", *(() if shown else ("embeddings.npz", "map.npz")))
+            shutil.copytree(run.path, temporary / run.path.relative_to(source), ignore=left_out)
+    return target
+
+
 def write_summary(root: Path) -> None:
     """Put the table of published accuracies into the README, between its two markers."""
-    from clapleak import results
     from clapleak.book import tables
 
     shown = {}

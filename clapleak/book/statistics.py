@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import pandas as pd
 
 DRAWS = 2000
-Means = pd.Series | pd.DataFrame  # of columns: one of each, or one a draw
 
 
 @dataclass(frozen=True)
@@ -52,9 +52,15 @@ def resampled(values: pd.DataFrame, draws: int = DRAWS, seed: int = 0) -> pd.Dat
     return pd.DataFrame(means.mean(axis=1), columns=values.columns)
 
 
-def estimate(values: pd.DataFrame, effect: Callable[[Means], float | pd.Series]) -> Estimate:
+def of(setup: str, less: str | None = None) -> Callable[[Any], Any]:
+    """The effect of `estimate` that is the mean of one setup, or how much it lies above that of another."""
+    return lambda means: means[setup] - (0 if less is None else means[less])
+
+
+def estimate(values: pd.DataFrame, effect: Callable[[Any], Any]) -> Estimate:
     """A number that follows from the means of columns, such as `lambda m: m["dirty-clean"] - m["clean-clean"]`.
 
+    `effect` gets a Series of means, or a DataFrame with a row a draw, and gives a number or a Series of as many.
     Runs that lack a column are left out, so that the same groups and seeds stand behind all of them.
     """
     complete = values.dropna()
