@@ -12,11 +12,12 @@ from matplotlib.figure import Figure
 from matplotlib.text import Annotation, Text
 
 from clapleak import metrics, results
-from clapleak.book import analysis, figures, tables
-from clapleak.config import load_profile
+from clapleak.book import analysis, figures, statistics, tables
+from clapleak.config import find_root, load_profile
 from clapleak.setups import CONTROLS, SETUPS, SHARES
 
 SMALLEST = 9  # points, in a figure of 7 inches
+PUBLISHED = pd.read_csv(find_root() / "reference" / "published.csv", index_col="model")
 
 
 @pytest.fixture(scope="module")
@@ -50,6 +51,8 @@ def test_text_is_legible_on_a_narrow_page_and_pyplot_stays_out(number, tmp_path,
         figures.correlation({"paper": (silhouette, accuracy)}, x="silhouette", y="accuracy"),
         figures.overlap({"E_a and E_t": (metrics.class_means(E_a, labels), E_t)}, k_max=3),
         figures.similarities({"dirty-dirty": E_t[:9, 0], "clean-clean": E_t[:9, 1]}, names[:9], title="cosines"),
+        figures.published(PUBLISHED, "clustering", "zero_shot", labels=("V-measure", "accuracy")),
+        figures.overlaps(pd.DataFrame({"class": names, "a": 1, "b": 2}), {"a": "some"}, total="b"),
         figures.spectrograms(["foley@0/dog/1"] * 5, names, load_profile("mini").audio),
     ]  # fmt: skip
     for figure in drawn:
@@ -201,3 +204,23 @@ def test_result_pages_start_without_slow_imports():
     code = "import sys, clapleak.book.figures; print({'torch', 'transformers', 'sklearn', 'scipy'} & set(sys.modules))"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert done.stdout == "set()\n"
+
+
+def test_published_models_bear_out_the_title_of_their_page():
+    clusters, accuracy = PUBLISHED["clustering"], PUBLISHED["zero_shot"]
+    r = statistics.correlation(clusters, accuracy)
+    drawn = statistics.grouped_correlation(clusters, accuracy, PUBLISHED["family"])
+    assert [r.value, drawn.value] == pytest.approx([np.corrcoef(clusters, accuracy)[0, 1]] * 2)
+    assert r.verdict == drawn.verdict == "holds" and len(PUBLISHED) == 13
+    (ax,) = figures.published(PUBLISHED, "clustering", "zero_shot", labels=("V-measure", "accuracy")).axes
+    assert {text.get_text() for text in ax.texts} == set(PUBLISHED.index)
+    heights = [text.xyann[1] for text in ax.texts if text.xyann[0] > 0.8]
+    assert np.diff(sorted(heights)).min() > 0.035  # of the scale; a name is as high as 0.03
+
+
+def test_a_correlation_over_groups_has_no_interval_from_two_and_none_to_speak_of_on_a_line():
+    x, groups = pd.Series([0.0, 1, 2, 3, 4, 5]), list("aabbcc")
+    line = statistics.grouped_correlation(x, 2 * x, groups)
+    assert (line.value, line.low, line.high) == pytest.approx((1, 1, 1))
+    few = statistics.grouped_correlation(x, x**2, list("aaabbb"))
+    assert few.value == pytest.approx(x.corr(x**2)) and np.isnan([few.low, few.high]).all()

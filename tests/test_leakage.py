@@ -186,6 +186,13 @@ def test_committed_counts_and_judgements():
     by_word = counts[(counts["rule"] == "word") & (counts["corpus"] != "ESC-50")].set_index(["corpus", "what"])
     assert by_word[["removed", "total"]].T.to_dict("list") == COUNTS
     assert counts[counts["rule"] == "recording"][["removed", "total"]].values.tolist() == [[459, 2000], [171, 2000]]
+    overlaps = pd.read_csv(REFERENCE / "leak_overlaps.csv").set_index("class")
+    assert overlaps.sum().to_dict() == {
+        "clips": 2000, "fsd50k_dev": 459, "fsd50k_train": 399, "wavcaps_list": 1676, "either": 1811
+    }  # fmt: skip
+    assert list(overlaps.index) == ESC50 and (overlaps["clips"] == 40).all()
+    assert (overlaps["fsd50k_train"] <= overlaps["fsd50k_dev"]).all()
+    assert overlaps["either"].between(overlaps[["fsd50k_dev", "wavcaps_list"]].max(axis=1), 40).all()
     judged = pd.read_csv(REFERENCE / "leak_judgements.csv")
     for rule, verdict, hits in (("word", "false hit", True), ("ontology", "false hit", False)):
         assert (
@@ -198,6 +205,7 @@ def test_counts_of_the_real_corpora(real_data):
     spec = importlib.util.spec_from_file_location("count_leaks", REFERENCE / "count_leaks.py")
     script = importlib.util.module_from_spec(spec)
     spec.loader.exec_module(script)
-    tables = (*script.counts(real_data / "metadata"), script.survivors(real_data / "metadata"))
-    for table, name in zip(tables, ("counts", "words", "classes", "survivors"), strict=True):
+    metadata = real_data / "metadata"
+    tables = (*script.counts(metadata), script.survivors(metadata), script.overlaps(metadata))
+    for table, name in zip(tables, ("counts", "words", "classes", "survivors", "overlaps"), strict=True):
         pd.testing.assert_frame_equal(table, pd.read_csv(REFERENCE / f"leak_{name}.csv"))
