@@ -1,9 +1,9 @@
 """Count what the leak filter does to the real corpora, from their public tables; no sound is needed.
 
 Run `python reference/count_leaks.py --data-root DIR`, where `DIR/metadata` holds one folder a corpus: clotho, audiocaps
-fsd50k, audioset and esc50. It writes leak_counts.csv, leak_words.csv, leak_classes.csv and leak_survivors.csv beside
-this file. Captions stay where they are; only counts are written. Without fsd50k/eval.csv the count of recordings in it
-stays as it is in leak_counts.csv.
+fsd50k, audioset and esc50. It writes leak_counts.csv, leak_words.csv, leak_classes.csv, leak_survivors.csv and
+leak_overlaps.csv beside this file. Captions and titles stay where they are; only counts are written. Without
+fsd50k/eval.csv the count of recordings in it stays as it is in leak_counts.csv.
 """
 
 from __future__ import annotations
@@ -118,12 +118,34 @@ def survivors(metadata: Path) -> pd.DataFrame:
     return pd.DataFrame([(x, kept.get(x, 0), total.get(x, 0)) for x in judged], columns=["label", "kept", "total"])
 
 
+def overlaps(metadata: Path) -> pd.DataFrame:
+    """By class of ESC-50: clips, and how many are cut from a recording of a training set.
+
+    The sets are FSD50K dev, its part for training, and the recordings that WavCaps asks to leave out ("wavcaps_list").
+    """
+    clips = pd.read_csv(metadata / "esc50" / "clips.csv")
+    dev = pd.read_csv(metadata / "fsd50k" / "dev.csv")
+    recording, wavcaps = clips["src_file"], clips["src_in_wavcaps_freesound_blacklist"] == 1
+    found = pd.DataFrame(
+        {
+            "class": clips["category"].str.replace("_", " "),
+            "clips": True,
+            "fsd50k_dev": recording.isin(dev["fname"]),
+            "fsd50k_train": recording.isin(dev.loc[dev["split"] == "train", "fname"]),
+            "wavcaps_list": wavcaps,
+            "either": wavcaps | recording.isin(dev["fname"]),
+        }
+    )
+    return found.groupby("class").sum().loc[leakage.load_labels("esc50")].reset_index()
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--data-root", type=Path, required=True, help="folder that holds metadata/")
     metadata = parser.parse_args().data_root / "metadata"
     removed, words, classes = counts(metadata)
     tables = {"counts": removed, "words": words, "classes": classes, "survivors": survivors(metadata)}
+    tables["overlaps"] = overlaps(metadata)
     for name, table in tables.items():
         table.to_csv(HERE / f"leak_{name}.csv", index=False, lineterminator="\n")
         print(f"leak_{name}.csv: {len(table)} rows")
