@@ -18,6 +18,7 @@ from clapleak import leakage
 from clapleak.texts import read_texts
 
 HERE = Path(__file__).parent
+RULES = ("word", "phrase", "ontology")
 LABELS = ("FSD50K", "AudioSet")  # corpora of labels, which the rule "ontology" can judge
 
 
@@ -53,7 +54,7 @@ def counts(metadata: Path) -> tuple[pd.DataFrame, pd.DataFrame, pd.DataFrame]:
     """Removed units by corpus and rule; units by word of the paper's rule; units by class, of labels, by two rules."""
     removed, words, classes = [], [], []
     for (corpus, what), texts in corpora(metadata).items():
-        rules = [rule for rule in leakage.RULES if rule != "ontology" or corpus in LABELS]
+        rules = [rule for rule in RULES if rule != "ontology" or corpus in LABELS]
         leaks = {rule: leaks_of(texts["text"], rule) for rule in rules}
         for rule, found in leaks.items():
             gone = texts.loc[found["leaks"], "row"].nunique()
@@ -101,7 +102,7 @@ def recordings(metadata: Path) -> list[tuple]:
     else:
         rows += pd.read_csv(HERE / "leak_counts.csv").query(f"what == '{what} eval'").iloc[:, 1:].values.tolist()
     texts = read_texts(metadata / "fsd50k" / "dev.csv")
-    for rule in leakage.RULES:
+    for rule in RULES:
         gone = texts.loc[leaks_of(texts["text"], rule)["leaks"], "row"].unique() - 1
         rows.append(("clips shared with FSD50K dev", rule, shared.isin(dev.iloc[gone]).sum(), len(shared)))
     return rows
