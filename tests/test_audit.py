@@ -215,7 +215,9 @@ def tiny_clap(folder: Path) -> Path:
     )  # fmt: skip
     torch.manual_seed(0)
     ClapModel(ClapConfig(audio_config=audio, text_config=text, projection_dim=12)).save_pretrained(folder)
-    front = dict(feature_size=32, sampling_rate=16000, hop_length=160, fft_window_size=512, max_length_s=1, frequency_max=8000)
+    front = dict(
+        feature_size=32, sampling_rate=16000, hop_length=160, fft_window_size=512, max_length_s=1, frequency_max=8000
+    )
     ClapFeatureExtractor(truncation="rand_trunc", padding="repeatpad", **front).save_pretrained(folder)
     PreTrainedTokenizerFast(tokenizer_object=tokenizer, model_max_length=60, **special).save_pretrained(folder)
     return folder
@@ -343,7 +345,9 @@ def refused(words: tuple, *parts: str) -> None:
     done = call("audit", *words)
     assert done.exit_code == 2 and not Path("audit/audit.json").exists(), done.output
     line = done.stderr.splitlines()[-1]
-    assert line.startswith("clapleak: ") and "Traceback" not in done.stderr and all(part in line for part in parts), line
+    assert line.startswith("clapleak: ") and "Traceback" not in done.stderr and all(part in line for part in parts), (
+        line
+    )
 
 
 def test_bad_inputs_are_one_line(here, clips):
@@ -384,7 +388,12 @@ def test_copies_of_a_sound_are_found_and_others_are_not(here):
         found = sounds.duplicates(prints, copies)
         assert (found["test"].astype(str) == found["training"]).all() and len(found) >= 11, name
     assert sounds.duplicates(prints, [("new", sounds.fingerprint(sound(), rate))]).empty
-    faster = [("fast", sounds.fingerprint(np.interp(np.arange(0, len(waves[0]), 1.05), np.arange(len(waves[0])), waves[0]), rate))]
+    faster = [
+        (
+            "fast",
+            sounds.fingerprint(np.interp(np.arange(0, len(waves[0]), 1.05), np.arange(len(waves[0])), waves[0]), rate),
+        )
+    ]
     assert sounds.duplicates(prints, faster).empty  # the known limit
 
 

@@ -35,8 +35,8 @@ def _bands(wave: np.ndarray, rate: int, window: float, hop: float, edges: np.nda
     wave = np.pad(wave, (0, max(size - len(wave), 0)))
     frames = np.lib.stride_tricks.sliding_window_view(wave, size)[::step]
     length = 1 << (size - 1).bit_length()  # a power of two is transformed several times as fast
-    places = np.unique(np.clip((edges * length / rate).round().astype(int), 0, length // 2))
-    spectrum = np.fft.rfft(frames * np.hanning(size).astype(np.float32), length, axis=1)[:, : places[-1]]
+    places = np.clip((edges * length / rate).round().astype(int), 0, length // 2)  # a narrow band is one bin
+    spectrum = np.fft.rfft(frames * np.hanning(size).astype(np.float32), length, axis=1)[:, : places[-1] + 1]
     power = spectrum.real**2 + spectrum.imag**2
     return np.add.reduceat(power, places[:-1], axis=1, dtype=np.float64)
 

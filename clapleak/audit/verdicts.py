@@ -164,7 +164,10 @@ def _labels(
     space = "x_a" if clouds.x_a is not None else "E_a"
     # accuracy with class-centroid labels alone is near 1 for many classes and hides how much easier some are
     # and a name that many clips are close to is right often by chance: its false alarms are taken off
-    values, offered = (table["zero_shot"] - table["false_alarms"]).to_numpy(), table[[f"centroid_{space}", f"silhouette_{space}"]].to_numpy()
+    values, offered = (
+        (table["zero_shot"] - table["false_alarms"]).to_numpy(),
+        table[[f"centroid_{space}", f"silhouette_{space}"]].to_numpy(),
+    )
     gap, error = measures.adjusted(values, offered, seen)
     least = measures.detectable(error, alpha)
     tasks = [measures.won(cosines, clouds.labels, seen, fewest) for cosines in (cover, *_cosines(clouds))]
@@ -252,7 +255,11 @@ def _generalised(draws: dict[str, np.ndarray], by_class: dict[str, np.ndarray], 
         return None
 
     def parts(values: np.ndarray) -> np.ndarray:
-        u, s = (np.ma.masked_invalid(values[..., part]).mean(axis=-1).filled(np.nan) for part in (~seen, seen))
+        with np.errstate(invalid="ignore"):  # NaN where none of the classes was drawn
+            u, s = (
+                np.nansum(values[..., part], axis=-1) / np.isfinite(values[..., part]).sum(axis=-1)
+                for part in (~seen, seen)
+            )
         return np.stack([u, s, 2 * u * s / np.maximum(u + s, 1e-9)])
 
     values, drawn = parts(by_class["zero_shot"]), parts(draws["zero_shot"])
