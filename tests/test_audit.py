@@ -194,7 +194,7 @@ def clips(here) -> Path:
 
 def tiny_clap(folder: Path) -> Path:
     """A ClapModel with random weights, and the files that transformers wants beside it."""
-    from clapleak.torchaudio_guard import import_torchaudio
+    from clapleak.audio import import_torchaudio
 
     import_torchaudio()
     import torch
@@ -322,7 +322,8 @@ BAD_ARRAYS = [  # what changes in the arrays, and what the one line must name
     (dict(labels=np.array(["bat"] * 300)), "label 'bat' is not among the classes"),
     (dict(labels=None), "no labels; put them into the .npz"), (dict(labels=ROWS + 1), "labels must be numbers 0 to 49"),
     (dict(E_t=np.ones((50, 8))), "E_a has 64 dimensions and E_t 8"), (dict(x_a=None, E_a=None), "neither x_a nor E_a"),
-    (dict(classes=("dog",) * 50), "hold a name twice"), (dict(labels=np.array([{}] * 300)), "not an .npz of plain arrays"),
+    (dict(classes=("dog",) * 50), "hold a name twice"),
+    (dict(labels=np.array([{}] * 300)), "not an .npz of plain arrays"),
 ]  # fmt: skip
 BAD_CALLS = [
     (("gone.npz",), "gone.npz: no such file"), (("m.py:model",), "a model needs a test"),
@@ -446,8 +447,9 @@ def test_leaks_reads_several_files_columns_and_kinds(here):
     assert pd.read_csv("out.csv")["file"].tolist() == ["a.csv", "b.jsonl", "b.jsonl", "b.jsonl"]
     assert "2 of 2 rows hold a leak" in call("leaks", "a.csv", "--labels", "labels.csv", "--column", "Title").output
     for words, part in (
-        (("a.csv", "--column", "name"), "found title, caption, need one of name"), (("bad.jsonl",), "not readable as JSON"),
-        (("a.csv", "--labels", "a.csv"), "no column of labels"), (("x.parquet",), "x.parquet"),
+        (("a.csv", "--column", "name"), "found title, caption, need one of name"),
+        (("bad.jsonl",), "not readable as JSON"), (("x.parquet",), "x.parquet"),
+        (("a.csv", "--labels", "a.csv"), "no column of labels"),
     ):  # fmt: skip
         Path("bad.jsonl").write_text("{")
         Path("x.parquet").write_text("{")

@@ -80,7 +80,7 @@ def _own(spec: str, path: Path, name: str) -> Model:
 
 
 def _transformers(spec: str) -> Model:
-    from clapleak.torchaudio_guard import import_torchaudio
+    from clapleak.audio import import_torchaudio
 
     import_torchaudio()  # before transformers, which imports torchaudio wherever it is installed
     import torch

@@ -183,7 +183,8 @@ def _labels(
         "interval": [low, high], "detectable": least, "task": fewest, "covariate": space,
         "seen": int(seen.sum()),
     }  # fmt: skip
-    where = f"{counts}; their zero-shot accuracy less false alarms is {gap:+.2f} at equal separability of their sounds in {space}"
+    better = f"their zero-shot accuracy less false alarms is {gap:+.2f} at equal separability of their sounds"
+    where = f"{counts}; {better} in {space}"
     if found["p"] <= alpha:
         worth = f"worth {found['size']:.2f} [{low:.2f}, {high:.2f}] of the accuracy"
         return {"state": EVIDENCE, "sentence": f"{EVIDENCE}, {worth}: {where} (p = {found['p']:.4f})", **found}
