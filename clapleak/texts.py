@@ -67,7 +67,12 @@ def find_leaks(texts: Iterable[str], labels: Collection[str], rule: str = "word"
 
 
 def similarity(texts: list[str], names: list[str]) -> np.ndarray:
-    """Cosines (T, C) of the sentence embeddings of texts and names, by MiniLM. Slow to import; needs its weights."""
+    """Cosines (T, C) of the sentence embeddings of texts and names."""
+    return sentences(texts) @ sentences(names).T
+
+
+def sentences(texts: list[str]) -> np.ndarray:
+    """Sentence embeddings (T, H) of unit length, by MiniLM. Slow to import; needs its weights."""
     import torch
     from tqdm import tqdm
 
@@ -75,12 +80,12 @@ def similarity(texts: list[str], names: list[str]) -> np.ndarray:
     from clapleak.models.text import load_text_encoder
 
     encoder = load_text_encoder(TextEncoder(model="minilm", pooling="mean", max_tokens=64, trainable_layers=0))
-    unique = list(dict.fromkeys([*names, *texts]))
+    unique = list(dict.fromkeys(texts))
     batches = [unique[start : start + _BATCH] for start in range(0, len(unique), _BATCH)]
     with torch.inference_mode():
         states = [encoder(batch).numpy() for batch in tqdm(batches, "meaning", unit=f"x{_BATCH} texts")]
     points = dict(zip(unique, unit(np.concatenate(states)), strict=True))
-    return np.stack([points[text] for text in texts]) @ np.stack([points[name] for name in names]).T
+    return np.stack([points[text] for text in texts])
 
 
 def read_texts(path: str | Path, *, labels_only: bool = False, column: str | None = None) -> pd.DataFrame:

@@ -46,8 +46,10 @@ def test_imports_run_downwards_and_never_into_what_surrounds_the_core(module):
 
 def test_the_package_stays_thin():
     others = {PACKAGE / "models" / "networks.py", *(PACKAGE / "audit").glob("*.py")}  # came after the aims below
-    lengths = {path: len(path.read_text().splitlines()) for path in PACKAGE.rglob("*.py") if path not in others}
+    lengths = {path: len(path.read_text().splitlines()) for path in PACKAGE.rglob("*.py")}
+    assert sum(lengths[path] for path in parts("audit")) <= 1210  # the aim is 600
     core = [path for module in CORE for path in parts(module) if path not in others]
+    lengths = {path: length for path, length in lengths.items() if path not in others}
     assert {path.name: lengths[path] for path in core if lengths[path] > 245} == {}
     # The aims of the house are 2,700 and 4,900 lines; these bounds go down with every line that goes.
     assert sum(lengths[path] for path in core) <= 3690
