@@ -240,11 +240,10 @@ def publish(profile: str) -> None:
 
     Afterwards `clapleak pages` executes the pages of the published book again, and `clapleak book` builds it.
     """
-    from clapleak import results
-    from clapleak.book import site
+    from clapleak.book import publish as publishing
 
-    folder = results.publish(load_profile(profile).name)
-    site.write_summary(find_root())
+    folder = publishing.publish(load_profile(profile).name)
+    publishing.write_summary(find_root())
     click.echo(f"{folder}: published; now `clapleak pages` and `clapleak book`")
 
 

@@ -6,7 +6,6 @@ in `build/results/<profile>/`. Below either: `<setup>/[group<g>-]seed<k>/` and `
 
 import json
 import re
-import shutil
 import zipfile
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -21,7 +20,7 @@ import pandas as pd
 from clapleak import __version__
 from clapleak.config import ClapleakError, Profile, find_root
 from clapleak.files import atomic_file, atomic_folder
-from clapleak.setups import NETWORK_SETUPS, PRETRAININGS, SETUPS, TRAININGS, Setup
+from clapleak.setups import SETUPS, Setup
 
 SCHEMA = 2
 RUNS = "runs.csv"  # the table of a profile with too many published runs for a folder each
@@ -219,31 +218,3 @@ def _measures(m: dict[str, Any]) -> dict[str, float]:
     for pair, column in MEASURES.items():
         row |= {column: m["topology"][pair]["value"], f"{column}_corrected": m["topology"][pair]["corrected"]}
     return row
-
-
-def publish(profile: str) -> Path:
-    """Put a user's own results of a profile in the place of the published ones, whole; returns their folder.
-
-    Of all but the first seed of the six setups and of the backbones, the measures alone are kept.
-    """
-    source, target = own_folder(profile), find_root() / PUBLISHED / profile
-    table(source)  # all six setups, of one family, or nothing is published
-    runs = [read_run(path.parent) for path in sorted(source.rglob("metrics.json"))]
-    many = not all(run.has_clouds for run in runs)
-    with atomic_folder(target) as temporary:
-        if many:
-            every = [setup for setup in NETWORK_SETUPS if (source / setup.slug).is_dir()]
-            table(source, every).to_csv(temporary / RUNS, index=False, float_format="%.5g")
-        for run in runs:
-            paper = run.pretraining in PRETRAININGS and run.training in (None, *TRAININGS)
-            shown = paper and run.seed == 0 and (run.has_clouds or not many)
-            if many and run.training is not None and not shown:
-                continue
-            left_out = shutil.ignore_patterns(".*", *(() if shown else ("embeddings.npz", "map.npz")))
-            shutil.copytree(run.path, temporary / run.path.relative_to(source), ignore=left_out)
-    return target
-
-
-def paper() -> pd.DataFrame:
-    """The paper's printed values: table, row, column (setup slug), value."""
-    return pd.read_csv(find_root() / "reference" / "paper.csv")

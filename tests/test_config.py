@@ -10,7 +10,11 @@ def test_setups_are_in_the_paper_s_order_and_controls_beside_them():
     slugs = ["dirty-dirty", "clean-dirty", "none-dirty", "dirty-clean", "clean-clean", "none-clean"]
     assert [(s.slug, s.figure) for s in SETUPS] == list(zip(slugs, ["2a", "2b", "2c", "2d", "2e", "2f"], strict=True))
     extra = [setup for several in CONTROLS.values() for setup in several]
-    assert not {*extra} & {*SETUPS} and len({*extra}) == len(extra) and all(Setup.parse(setup.slug) == setup for setup in (*SETUPS, *extra))
+    assert (
+        not {*extra} & {*SETUPS}
+        and len({*extra}) == len(extra)
+        and all(Setup.parse(setup.slug) == setup for setup in (*SETUPS, *extra))
+    )
 
 
 @pytest.mark.parametrize("path", sorted((find_root() / "profiles").glob("*.yaml")), ids=lambda path: path.stem)

@@ -147,25 +147,3 @@ def _assembled(pages: Path, root: Path) -> Path:
             lines = text.read_text(encoding="utf-8")
             text.write_text(re.sub(r"\.\./(?=profiles/|reference/)", "../../", lines), encoding="utf-8")
     return folder
-
-
-def write_summary(root: Path) -> None:
-    """Put the table of published accuracies into the README, between its two markers."""
-    from clapleak import results
-    from clapleak.book import tables
-
-    shown = {}
-    for title, profile in (("synthetic sounds", "mini"), ("real ESC-50, split by class", "esc50")):
-        runs = results.table(results.folder(profile))
-        beside = tables.beside_paper({"ours": runs}, ["accuracy"])["accuracy"]
-        shown |= {"paper": beside["paper"], title: beside["ours"].str.replace("\u00a0", " ")}
-        shown[title]["guessing"] = f"{runs['chance'].mean():.2f}"
-    lines = [["pre-training-training", *shown], ["---"] * (1 + len(shown))]
-    lines += [[name, *(column.get(name, "") for column in shown.values())] for name in (*tables.SLUGS, "guessing")]
-    table = "\n".join(f"| {' | '.join(line)} |" for line in lines)
-    readme = root / "README.md"
-    before, rest = readme.read_text(encoding="utf-8").split("<!-- results -->")
-    text = "Zero-shot accuracy, mean ± standard deviation over seeds (and groups); written by `clapleak publish`."
-    content = f"{before}<!-- results -->\n{text}\n\n{table}\n<!-- /results -->{rest.split('<!-- /results -->')[1]}"
-    with atomic_file(readme) as file:
-        file.write(content.encode())
