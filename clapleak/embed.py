@@ -120,5 +120,7 @@ def tsne(cloud: np.ndarray, perplexity: float, seed: int) -> np.ndarray:
     """t-SNE with cosine distances, (n, D) -> (n, 2); deterministic for a seed."""
     fitting = min(perplexity, (len(cloud) - 1) / 3)  # a few labels cannot have many neighbours
     unit = torch.nn.functional.normalize(torch.from_numpy(cloud.astype(np.float32)), dim=-1).numpy()
+    if np.ptp(unit, axis=0).max() < 1e-6:  # all in one place: scikit-learn would crash
+        return np.zeros((len(unit), 2), np.float32)
     flat = TSNE(perplexity=fitting, init="pca", random_state=stable_seed("tsne", seed) % 2**31, n_jobs=1)
     return flat.fit_transform(unit)  # Euclidean distance between unit vectors orders pairs as cosine does

@@ -136,7 +136,11 @@ def run_backbone(
 
 def _work(profile: Profile, slug: str, seed: int, group: int | None, training_id: str = "") -> Path:
     """Where the weights and the checkpoint of a run lie; with `networks`, groups that train alike share them."""
-    shared = f"trained/{training_id}" if profile.networks and training_id else f"{slug}/{results.run_name(seed, group)}"
+    shared = (
+        f"trained/{slug.partition('-')[0]}/{training_id}"
+        if profile.networks and training_id
+        else f"{slug}/{results.run_name(seed, group)}"
+    )
     return find_root() / "build" / profile.name / shared
 
 

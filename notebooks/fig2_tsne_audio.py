@@ -29,14 +29,26 @@ from clapleak.book import figures, tables
 
 # %% tags=["parameters"]
 profile = "mini"  # synthetic sounds
-real_profile = "esc50"  # real sounds
+real_profile = "esc50"  # real sounds, a small network
+network_profile = "networks"  # real sounds, networks of others
 seed = 0  # run that is shown
 own = False  # show the runs of this machine (build/results) instead of the published ones
 
 # %%
 folder, real_folder = results.folder(profile, own=own), results.folder(real_profile, own=own)
 runs = [run for run in tables.clouds_or_note(folder) if run.seed == seed]
+network_runs = [run for run in tables.clouds_or_note(results.folder(network_profile, own=own)) if run.seed == seed]
 real_runs = [run for run in tables.clouds_or_note(real_folder) if run.seed == seed and run.group == 0]
+
+# %% [markdown]
+# ## Six setups, real networks on real sounds
+#
+# All fifty classes of ESC-50, clips of folds 4 and 5. [The networks](networks.ipynb) were trained by others and do not
+# learn here: what differs from left to right is the projection alone.
+
+# %% tags=["hide-input"] mystnb={"figure": {"name": "fig2-networks", "caption": "Paper Figure 2 a to f, with real networks on real ESC-50: t-SNE of E_a. Left: dirty captions; right: clean captions. Top to bottom: YAMNet (dirty), BYOL-A (clean), random weights (none)."}, "image": {"alt": "Six t-SNE maps of audio embeddings of real clips. The silhouette of each stands in its title."}}
+if network_runs:
+    display(figures.six_clouds(network_runs))
 
 # %% [markdown]
 # ## Six setups, synthetic sounds
@@ -48,7 +60,7 @@ real_runs = [run for run in tables.clouds_or_note(real_folder) if run.seed == se
 figures.six_clouds(runs)
 
 # %% [markdown]
-# ## Six setups, real ESC-50
+# ## Six setups, real sounds, a small network
 #
 # The first group of target classes.
 

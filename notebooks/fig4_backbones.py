@@ -25,11 +25,12 @@ import pandas as pd
 from myst_nb import glue
 
 from clapleak import metrics, results
-from clapleak.book import figures, tables
+from clapleak.book import figures, ladder, tables
 
 # %% tags=["parameters"]
 profile = "mini"  # synthetic sounds
-real_profile = "esc50"  # real sounds
+real_profile = "esc50"  # real sounds, a small network
+network_profile = "networks"  # real sounds, networks of others
 seed = 0  # run that is shown
 own = False  # show the runs of this machine (build/results) instead of the published ones
 
@@ -47,6 +48,16 @@ figures.cloud(shown["clean"].map["x_a"], labels["clean"], classes, title="(b) x_
 
 # %% tags=["hide-input"] mystnb={"figure": {"name": "fig4c", "caption": "Paper Figure 4c, ours: t-SNE of x_t, the labels in the text encoder before any training."}, "image": {"alt": "t-SNE map of the fifty label embeddings of the text encoder, each with its name."}}
 figures.text_map(shown["dirty"].map["x_t"], classes, title="(c) x_t, before training")
+
+# %% [markdown]
+# ## Real networks on real sounds
+#
+# x_a of YAMNet, which has seen AudioSet's labels, and of BYOL-A, which has heard the same sounds without labels.
+
+# %% tags=["hide-input"] mystnb={"figure": {"name": "fig4-networks", "caption": "Paper Figure 4 a and b with real networks: t-SNE of x_a of all fifty classes of ESC-50, YAMNet on the left, BYOL-A on the right."}, "image": {"alt": "Two t-SNE maps of real clips, by a network that saw labels and by one that saw none."}}
+made_by_others = tables.backbones_or_note(results.folder(network_profile, own=own))
+if made_by_others:
+    display(figures.two_clouds({f"{run.pretraining}: {ladder.title(run.pretraining)}": run for run in made_by_others}))
 
 # %% [markdown]
 # ## What cross-modal training adds

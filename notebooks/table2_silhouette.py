@@ -33,26 +33,35 @@ from clapleak.book import analysis, figures, tables
 
 # %% tags=["parameters"]
 profile = "mini"  # synthetic sounds
-real_profile = "esc50"  # real sounds
+real_profile = "esc50"  # real sounds, a small network
+network_profile = "networks"  # real sounds, networks of others
 own = False  # show the runs of this machine (build/results) instead of the published ones
 
 # %%
-folder, real_folder = results.folder(profile, own=own), results.folder(real_profile, own=own)
-columns, real_columns = tables.columns(profile, own=own), tables.columns(real_profile, own=own)
-ours, real = next(iter(columns.values())), next(iter(real_columns.values()))
+folder, real_folder, network_folder = (results.folder(p, own=own) for p in (profile, real_profile, network_profile))
+columns, real_columns, network_columns = (tables.columns(p, own=own) for p in (profile, real_profile, network_profile))
+ours, real, networks = (next(iter(c.values())) for c in (columns, real_columns, network_columns))
 printed = tables.printed
 
 # %% [markdown]
 # ## Ours beside the paper's
 #
-# Mean and standard deviation over seeds.
+# [Networks that others trained](networks.ipynb) on real sounds first: mean and standard deviation over groups of ten
+# classes and seeds. They do not learn here, so x_a is the same with dirty and with clean captions.
+
+# %%
+display(HTML(tables.origin(network_folder, networks)))
+tables.beside_paper(network_columns, ["silhouette x_a", "silhouette E_a"])
+
+# %% [markdown]
+# Synthetic sounds: mean and standard deviation over seeds.
 
 # %%
 display(HTML(tables.origin(folder, ours)))
 tables.beside_paper(columns, ["silhouette x_a", "silhouette E_a"])
 
 # %% [markdown]
-# Real sounds: mean and standard deviation over groups and seeds. A group has fewer classes, and a silhouette depends on
+# Real sounds, a small network: mean and standard deviation over groups and seeds. A group has fewer classes, and a silhouette depends on
 # how many classes lie around, so compare the order, not the height.
 
 # %%
@@ -78,13 +87,15 @@ def both(table, column):
     return tables.setup_means(table, column), tables.setup_means(table, "accuracy")
 
 
-# %% tags=["hide-input"] mystnb={"figure": {"name": "corr-silhouette", "caption": "Accuracy over the silhouette of E_a: the paper's printed values, ours on the synthetic sounds, ours on real ESC-50."}, "image": {"alt": "Three scatter plots of accuracy over the silhouette of E_a for the six setups; correlations stand in the titles."}}
+# %% tags=["hide-input"] mystnb={"figure": {"name": "corr-silhouette", "caption": "Accuracy over the silhouette of E_a: the paper's printed values, real networks, ours on the synthetic sounds, ours on real ESC-50."}, "image": {"alt": "Four scatter plots of accuracy over the silhouette of E_a for the six setups; correlations stand in the titles."}}
 points = {"paper": (printed("silhouette E_a"), printed("accuracy"))}
+points |= {"real networks": both(networks, "silhouette_E_a")}
 points |= {"synthetic sounds": both(ours, "silhouette_E_a"), "real ESC-50": both(real, "silhouette_E_a")}
 figures.correlation(points, x="silhouette of E_a", y="accuracy")
 
-# %% tags=["hide-input"] mystnb={"figure": {"name": "corr-silhouette-xa", "caption": "The same over the silhouette of x_a, before the projection."}, "image": {"alt": "Three scatter plots of accuracy over the silhouette of x_a for the six setups; correlations stand in the titles."}}
+# %% tags=["hide-input"] mystnb={"figure": {"name": "corr-silhouette-xa", "caption": "The same over the silhouette of x_a, before the projection."}, "image": {"alt": "Four scatter plots of accuracy over the silhouette of x_a for the six setups; correlations stand in the titles."}}
 points_x = {"paper": (printed("silhouette x_a"), printed("accuracy"))}
+points_x |= {"real networks": both(networks, "silhouette_x_a")}
 points_x |= {"synthetic sounds": both(ours, "silhouette_x_a"), "real ESC-50": both(real, "silhouette_x_a")}
 figures.correlation(points_x, x="silhouette of x_a", y="accuracy")
 
@@ -103,19 +114,20 @@ def better(table):
 
 change = printed("silhouette E_a") - printed("silhouette x_a")
 shown = pd.DataFrame({"paper, E_a minus x_a": change.loc[tables.SLUGS].map("{:+.2f}".format)})
+shown["real networks: E_a higher in"] = better(networks)
 shown["synthetic sounds: E_a higher in"] = better(ours)
 shown["real ESC-50: E_a higher in"] = better(real)
 shown.rename_axis("setup")
 
 # %% tags=["remove-input"]
-for key, (x, y) in zip(("paper", "ours", "real"), points.values(), strict=True):
+for key, (x, y) in zip(("paper", "networks", "ours", "real"), points.values(), strict=True):
     glue(f"r_{key}", analysis.correlation_text(x, y), display=False)
     r, p = analysis.over_setups(x, y)
     glue(f"verdict_{key}", "holds" if r > 0 and p < 0.05 else "is not shown", display=False)
 
 # %% tags=["remove-input"]
 glue("s_paper", analysis.correlation_text(printed("S(E_a,E_t)"), printed("accuracy")), display=False)
-for key, table in (("ours", ours), ("real", real)):
+for key, table in (("networks", networks), ("ours", ours), ("real", real)):
     glue(f"s_{key}", analysis.correlation_text(*both(table, "S_E_a_E_t")), display=False)
 glue("paper_rises", int((change > 0).sum()), display=False)
 glue("ours_rises", int((ours["silhouette_E_a"] > ours["silhouette_x_a"]).sum()), display=False)
@@ -126,12 +138,13 @@ glue("real_runs", len(real), display=False)
 # %% [markdown]
 # ## What to notice
 #
-# - Accuracy and silhouette of E_a: {glue:text}`r_paper` in the paper's table, {glue:text}`r_ours` on the embedded
-#   sounds, {glue:text}`r_real` on real ESC-50. At the five per cent level the claim {glue:text}`verdict_ours` on the
-#   synthetic sounds and {glue:text}`verdict_real` on real sounds.
+# - Accuracy and silhouette of E_a: {glue:text}`r_paper` in the paper's table, {glue:text}`r_networks` with real
+#   networks, {glue:text}`r_ours` on synthetic sounds, {glue:text}`r_real` with a small network on real ESC-50. At the
+#   five per cent level the claim {glue:text}`verdict_networks` with real networks, {glue:text}`verdict_ours` on
+#   synthetic sounds and {glue:text}`verdict_real` with a small network on real sounds.
 # - The answer to the question above depends on the measure of "text and sound agree". With S(E_a,E_t) of
-#   [Table 3](table3_topology.ipynb) accuracy correlates at {glue:text}`s_paper` in the paper's table, {glue:text}`s_ours`
-#   on synthetic sounds and {glue:text}`s_real` on real ESC-50: compare with the silhouette's values above.
+#   [Table 3](table3_topology.ipynb) accuracy correlates at {glue:text}`s_paper` in the paper's table,
+#   {glue:text}`s_networks` with real networks, {glue:text}`s_ours` on synthetic sounds and {glue:text}`s_real` on real ESC-50: compare with the silhouette's values above.
 #   [Which embedding does a leak move?](centroids.ipynb) asks the same with an experiment in place of a correlation.
 # - The silhouette rises from x_a to E_a in {glue:text}`paper_rises` setups of the paper's table and in
 #   {glue:text}`ours_rises` of {glue:text}`ours_runs` runs on synthetic sounds and {glue:text}`real_rises` of

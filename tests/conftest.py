@@ -5,30 +5,43 @@ import importlib.util
 import os
 import shutil
 import sys
+from contextlib import chdir
 from pathlib import Path
 from types import ModuleType
 
-import numpy as np
-import pandas as pd
+import official_layouts as layouts
 import pytest
-import soundfile
 from hypothesis import settings
 
 from clapleak.config import find_root, load_profile
+from clapleak.setups import Setup
 
 os.environ.setdefault("HF_HUB_OFFLINE", "1")  # before transformers is imported: no test waits for a foreign server
 settings.register_profile("repeatable", derandomize=True, database=None, deadline=None, max_examples=50)
 settings.load_profile("repeatable")
-# The longest first, so that no process is left alone with one of them at the end; the built book is made once.
-GROUPS = {"slurm": ("test_slurm",), "book": ("test_book", "test_browser", "test_pdf", "test_places")}
+BOOK = ("test_book", "test_browser", "test_pdf")  # share one build of the book
+FIRST = ["test_slurm", *BOOK, "test_workflow", "test_live"]  # so that no process is left alone with a long one
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_make_scheduler(config: pytest.Config, log: object) -> object:
+    """The tests of a file stay in one process, and so do those of the built book, the longest files first.
+
+    Groups by mark (--dist loadgroup) need node ids that can be changed, which pytest 9.2 does not have.
+    """
+    from xdist.scheduler import LoadScopeScheduling
+
+    class Files(LoadScopeScheduling):
+        def _split_scope(self, nodeid: str) -> str:
+            name = Path(nodeid.partition("::")[0]).stem
+            return "book" if name in BOOK else name
+
+    config.option.loadscopereorder = False  # else the files with most tests come first
+    return Files(config, log)
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """The tests of a file stay in one process, and so do those of the built book."""
-    order = {name: (rank, group) for rank, (group, names) in enumerate(GROUPS.items()) for name in names}
-    for item in items:
-        item.add_marker(pytest.mark.xdist_group(order.get(item.path.stem, (0, item.path.stem))[1]))
-    items.sort(key=lambda item: order.get(item.path.stem, (len(GROUPS), ""))[0])
+    items.sort(key=lambda item: FIRST.index(item.path.stem) if item.path.stem in FIRST else len(FIRST))
 
 
 @pytest.fixture(scope="session")
@@ -40,20 +53,11 @@ def real_data() -> Path:
     return Path(root)
 
 
-@pytest.fixture
-def tiny_esc50(tmp_path) -> Path:
-    """ESC-50's layout with six classes of 40 short clips and one class that lacks most of its clips."""
-    root, rows, rng = tmp_path / "ESC-50-master", [], np.random.default_rng(0)
-    (root / "audio").mkdir(parents=True)
-    (root / "meta").mkdir()
-    for target, name in enumerate(("dog", "door_wood_knock", "rain", "cow", "train", "wind", "can_opening")):
-        for i in range(5 if name == "can_opening" else 40):
-            fold, source = i % 5 + 1, 1000 * target + i
-            rows.append((f"{fold}-{source}-A-{target}.wav", fold, target, name, False, source, "A"))
-            soundfile.write(root / "audio" / rows[-1][0], rng.normal(0, 0.1, 800), 8000)
-    columns = ["filename", "fold", "target", "category", "esc10", "src_file", "take"]
-    pd.DataFrame(rows, columns=columns).to_csv(root / "meta" / "esc50.csv", index=False)
-    return root
+@pytest.fixture(scope="session")
+def tiny_esc50(tmp_path_factory) -> Path:
+    """ESC-50's layout with six complete classes of short clips and one class that lacks most of its clips."""
+    classes = [target for target in (0, 30, 10, 3, 45, 16) for _ in range(40)]
+    return layouts.esc50(tmp_path_factory.mktemp("tiny"), targets=classes + [34] * 5, seconds=(0.1, 0.1), rate=8000)
 
 
 @pytest.fixture(scope="session")
@@ -93,8 +97,7 @@ def built(tmp_path_factory) -> Path:
 
     folder = tmp_path_factory.mktemp("built")
     shutil.copytree(find_root() / "profiles", folder / "profiles")
-    with pytest.MonkeyPatch.context() as patch:
-        patch.chdir(folder)
+    with chdir(folder):
         runs.open_study(load_profile("smoke"))
     return folder
 
@@ -104,15 +107,35 @@ def study(built):
     """The opened smoke profile, to read from."""
     from clapleak import runs
 
-    with pytest.MonkeyPatch.context() as patch:
-        patch.chdir(built)
+    with chdir(built):
         return runs.open_study(load_profile("smoke"))
+
+
+@pytest.fixture(scope="session")
+def whole(built, tmp_path_factory) -> Path:
+    """A copy of that folder with a finished run, clean-clean of seed 0."""
+    from clapleak import runs
+
+    folder = shutil.copytree(built, tmp_path_factory.mktemp("whole") / "place")
+    with chdir(folder):
+        runs.run(runs.open_study(load_profile("smoke")), Setup("clean", "clean"))
+    return folder
 
 
 @pytest.fixture
 def place(built, tmp_path, monkeypatch) -> Path:
-    """A copy of that folder as the working directory, without real data."""
-    shutil.copytree(built, tmp_path / "place")
-    monkeypatch.chdir(tmp_path / "place")
+    """A copy of `built` as the working directory, without real data."""
+    return at_work(built, tmp_path, monkeypatch)
+
+
+@pytest.fixture
+def finished(whole, tmp_path, monkeypatch) -> Path:
+    """A copy of `whole` as the working directory."""
+    return at_work(whole, tmp_path, monkeypatch)
+
+
+def at_work(folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    copy = shutil.copytree(folder, tmp_path / "place")
+    monkeypatch.chdir(copy)
     monkeypatch.delenv("CLAPLEAK_DATA", raising=False)
-    return tmp_path / "place"
+    return copy

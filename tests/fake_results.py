@@ -35,9 +35,12 @@ def clouds(names: list[str], spread: float, rng: np.random.Generator, synthetic:
 
 def make_run(
     base: Path, setup: Setup | str, *, number: int, seed: int = 0, group: int | None = None, keep: bool = True,
-    better: float = 0.0,
+    better: float = 0.0, **changes: object,
 ) -> results.Run:  # fmt: skip
-    """One run of `number` classes of a setup or, named by its pre-training, of a backbone, below a results folder."""
+    """One run of `number` classes of a setup or, named by its pre-training, of a backbone, below a results folder.
+
+    With `better` clouds it is a better model; `changes` replace entries of its metrics.
+    """
     trained = isinstance(setup, Setup)
     pretraining, training = (setup.pretraining, setup.training) if trained else (setup, None)
     rank = EVERY.index(setup) if trained else 2
@@ -45,7 +48,7 @@ def make_run(
     found = clouds(classes(number), 0.4 + 0.15 * (rank % len(SETUPS)) - better, rng, base.name != "esc50")
     counts = {"classes": number, "test_clips": number * CLIPS, "pairs": 90 - rank, "pairs_removed": rank}
     counts |= {"pretrain_clips": 50, "pretrain_removed": rank, "expected_clips": 2000, "missing_clips": 7}
-    counts |= {"complete_classes": number}
+    counts["complete_classes"] = number
     profile, settings = base.name, load_profile(str(Path(__file__).parents[1] / "profiles" / "mini.yaml"))
     numbers = {"schema": results.SCHEMA, "profile": profile, "pretraining": pretraining, "training": training}
     numbers |= {"seed": seed, "group": group, "synthetic": profile != "esc50", "data": counts}
@@ -60,7 +63,7 @@ def make_run(
     history = pd.DataFrame({"phase": ["frozen"] * 3 + ["unfrozen"] * 3, "epoch": range(6), "learning_rate": 1e-3})
     history = history.assign(train_loss=losses, val_loss=losses + 0.2, seconds=1.0)
     path = base / (setup.slug if trained else f"backbone/{pretraining}") / results.run_name(seed, group)
-    run = results.write_run(path, numbers, history, found)
+    run = results.write_run(path, numbers | changes, history, found)
     if keep:
         results.write_map(run, maps)
     else:

@@ -62,11 +62,11 @@ def table(path: Path, columns: str, rows: list, encoding: str = "utf-8") -> None
         csv.writer(file).writerows([columns.split(), *rows] if columns else rows)
 
 
-def esc50(data: Path, clips: int = 50, **sound) -> Path:
-    """ESC-50: `clips` clips of 5 s, the classes in turn."""
+def esc50(data: Path, clips: int = 50, targets: list[int] | None = None, **sound) -> Path:
+    """ESC-50: `clips` clips of 5 s, the classes in turn, or one clip a number in `targets`; a class's folds in turn."""
     root, rows = data / "ESC-50-master", []
-    for i in range(clips):
-        target, fold, source = i % 50, i // 50 % 5 + 1, 1000 + i
+    for i, target in enumerate(targets := targets or [i % 50 for i in range(clips)]):
+        fold, source = targets[:i].count(target) % 5 + 1, 1000 + i
         name = f"{fold}-{source}-A-{target}.wav"
         clip(root / "audio" / name, i, **{"seconds": (5, 5), **sound})
         rows.append((name, fold, target, ESC50[target], target in (0, 1, 10, 11, 12, 20, 21, 38, 40, 41), source, "A"))

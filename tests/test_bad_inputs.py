@@ -117,6 +117,14 @@ def test_a_wrong_profile_names_file_and_key(here, section, key, value):
         load_profile(str(path))
 
 
+@pytest.mark.parametrize("path", sorted((find_root() / "profiles").glob("*.yaml")), ids=lambda path: path.stem)
+def test_every_profile_loads_and_every_number_has_its_source(path):
+    assert load_profile(path.stem).name == path.stem
+    for line in path.read_text().splitlines():
+        key, _, value = line.partition(":")
+        assert "#" in value or not (key.startswith("  ") and value.strip()[:1].isdigit()), line
+
+
 @pytest.mark.parametrize("model", ["minilm", "no/where"])
 def test_text_weights_that_are_wrong_or_nowhere_are_refused(place, monkeypatch, model):
     if model == "minilm" and importlib.util.find_spec(text.MINILM_PACKAGE) is None:

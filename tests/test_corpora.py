@@ -54,10 +54,8 @@ CLIPS = {
         "recording": "youtube/-tr_0000003"},
     "macs/airport-lisbon-1003-3-a": {"labels": ["footsteps"], "recording": "tau/airport-lisbon-1003-3-a"},
     "fsd50k/10": {"text": f"take 0. {layouts.caption(0)}. more", "labels": ["Dog"], "recording": "freesound/10"},
-    "fsd50k/13": {"text": "Bowed string instrument", "labels": ["Bowed string instrument"]},  # neither title nor more
-    "audioset/-b_00000001": {"text": "Speech, Writing", "labels": ["Speech", "Writing"], "duration": 10,
-        "path": "audio/balanced_train/-b_00000001.flac", "recording": "youtube/-b_00000001"},
-    "audioset/-b_00000002": {"path": "audio/balanced_train/Y-b_00000002.wav"},
+    "audioset/-b_00000002": {"text": "Rain, Engine", "labels": ["Rain", "Engine"], "duration": 10,
+        "path": "audio/balanced_train/Y-b_00000002.wav", "recording": "youtube/-b_00000002"},
 }  # fmt: skip
 
 
@@ -67,49 +65,40 @@ def test_a_clip_says_what_its_corpus_says(tiny, clip):
     assert {column: row[column] for column in CLIPS[clip]} == CLIPS[clip]
 
 
-def test_the_captions_and_tags_of_a_clip_stay_together(tiny):
-    clotho, macs = (load(name, tiny).table.set_index("clip") for name in ("clotho", "macs"))
-    texts = clotho.loc["clotho/validation/ Café 1 .wav", "text"]
-    assert set(texts) == {layouts.caption(45 + k) for k in range(5)} and clotho["duration"].isna().all()
-    tags = macs.loc["macs/airport-lisbon-1003-3-a", "labels"].tolist()
-    assert tags[:2] == [["footsteps"], ["footsteps", "adults talking"]] and len(tags) == 5
-
-
-def test_clotho_without_an_id_names_the_file_as_recording(tmp_path):
-    metadata = layouts.clotho(tmp_path, clips=3, **SHORT) / "clotho_csv_files" / "clotho_metadata_development.csv"
-    layouts.edit(metadata, "7002,", "Not found,", encoding="iso-8859-1")
-    metadata.with_name("clotho_metadata_validation.csv").unlink()
-    recordings = load("clotho", tmp_path).clips().set_index("clip")["recording"]
+def test_what_the_layouts_of_clotho_macs_and_fsd50k_need_beyond_one_row_a_clip(tmp_path):
+    clotho, macs, fsd50k = (make(tmp_path, clips=3, **SHORT) for make in (layouts.clotho, layouts.macs, layouts.fsd50k))
+    layouts.edit(clotho / "clotho_csv_files" / "clotho_metadata_development.csv", "7002,", "Not found,", 1, "latin-1")
+    (clotho / "clotho_csv_files" / "clotho_metadata_validation.csv").unlink()
+    table = load("clotho", tmp_path).table.set_index("clip")
+    assert set(table.loc["clotho/validation/file 2.wav", "text"]) == {layouts.caption(25 + k) for k in range(5)}
+    recordings = table["recording"].groupby("clip").first()
     assert recordings["clotho/development/file 0.wav"] == "freesound/7000"
-    for clip in ("clotho/development/file 2.wav", "clotho/validation/file 0.wav"):
+    for clip in ("clotho/development/file 2.wav", "clotho/validation/file 0.wav"):  # named by no id
         assert recordings[clip] == clip
-
-
-def test_fsd50k_descriptions_lose_markup_and_addresses(tmp_path):
-    path = layouts.fsd50k(tmp_path, clips=2, **SHORT) / "FSD50K.metadata" / "dev_clips_info_FSD50K.json"
+    tags = load("macs", tmp_path).table.set_index("clip").loc["macs/airport-lisbon-1002-2-a", "labels"].tolist()
+    assert tags == [["footsteps"], ["footsteps", "adults talking"]] * 2
+    path = fsd50k / "FSD50K.metadata" / "dev_clips_info_FSD50K.json"
     info = json.loads(path.read_text())
     info["10"] |= {"title": "my_dog.WAV", "description": "Bark &amp; growl,\r\n see http://a.b/c <b>now</b>"}
     info["11"] |= {"title": " ", "description": None}
     path.write_text(json.dumps(info))
-    assert load("fsd50k", tmp_path, "dev").table["text"].tolist() == [
+    assert load("fsd50k", tmp_path, "dev").table["text"].tolist()[:2] == [
         "my dog. Bark & growl, see now",
         "Speech, Writing",
     ]
     path.unlink()
-    assert load("fsd50k", tmp_path, "dev").table["text"].tolist() == ["Dog", "Speech, Writing"]
+    assert load("fsd50k", tmp_path, "dev").table["text"].tolist()[:2] == ["Dog", "Speech, Writing"]
 
 
 MOVES = [  # corpus, file or folder, where it goes below the corpus's root, path that the table must then hold
-    ("clotho", "clotho_audio_files/evaluation/file 0.wav", "gone", None),
-    ("fsd50k", "FSD50K.dev_audio/10.wav", "gone", None),
-    ("macs", "audio/airport-lisbon-1000-0-a.wav", "gone", None),
-    ("esc50", "audio/1-1000-A-0.wav", "gone", None),
-    ("audiocaps", "audio_32000Hz/val/-va_0000000_0.flac", "gone", None),
+    *((name, file, "gone", None) for name, file in [
+        ("clotho", "clotho_audio_files/evaluation/file 0.wav"), ("fsd50k", "FSD50K.dev_audio/10.wav"),
+        ("macs", "audio/airport-lisbon-1000-0-a.wav"), ("esc50", "audio/1-1000-A-0.wav"),
+        ("audiocaps", "audio_32000Hz/val/-va_0000000_0.flac")]),
     ("audiocaps", "audio_32000Hz/val/-va_0000000_0.flac", "audio_32000Hz/val/-va_0000000_0.wav", "moved"),
     ("audioset", "audio/eval/-e_00000001.flac", "gone", "audio/eval/-e_00000001.wav"),
-    ("audioset", "audio/eval/-e_00000001.flac", "eval/-e_00000001.flac", "moved"),
     ("audioset", "audio/eval/-e_00000001.flac", "audios/a/b/Y-e_00000001.WAV", "moved"),
-]
+]  # fmt: skip
 
 
 @pytest.mark.parametrize(("name", "file", "to", "path"), MOVES)
@@ -137,29 +126,19 @@ BROKEN = [  # corpus, file, pattern, replacement, message
     ("clotho", CLOTHO_CSV, r"(?s).*", "", "not a readable CSV"),
     ("audiocaps", "csv_files_v1/val.csv", r"\n(\d+)(.*)\n\d+,", r"\n\1\2\n\1,", r"audiocap_id \d+ is listed twice"),
     ("audiocaps", "csv_files_v1/val.csv", "youtube_id", "ytid", "columns missing: youtube_id"),
-    ("audiocaps", "csv_files_v1/val.csv", r"(_0000000,0),[^\n]*", r"\1,  ", "has an empty caption"),
     ("audiocaps", "csv_files_v1/val.csv", r"(_0000000,0),[^\n]*", r"\1", "has an empty caption"),
-    ("audiocaps", "csv_files_v1/train.csv", "A dog barks", "Un caf\ufffd", "audiocap_id.*is not UTF-8"),
+    ("audiocaps", "csv_files_v1/val.csv", r"(_0000000,0,)", r"\1a dog, ", "not a readable CSV"),
     ("macs", "MACS.yaml", "airport-lisbon-1001-1", "airport-lisbon-1000-0", "lisbon-1000-0-a.wav is listed twice"),
     ("macs", "MACS.yaml", "sentence: .*", "sentence: 12", "caption 1 of airport-lisbon-1000-0-a.wav .* is not text"),
-    ("macs", "MACS.yaml", "sentence: .*", "sentence: caf\ufffd", "caption 1 of airport.*is not UTF-8"),
-    ("macs", "MACS.yaml", "sentence: .*", "sentence:", "has a caption that is not text"),
-    ("macs", "MACS.yaml", "sentence: .*", "sentence: ''", "has an empty caption"),
     ("macs", "MACS.yaml", "sentence", "caption", r"not the YAML of MACS \(KeyError: 'sentence'\)"),
-    ("macs", "MACS.yaml", "files:", "files: [", "MACS.yaml: not the YAML of MACS"),
     ("macs", "MACS.yaml", r"(?s).*", "files: []", "MACS: no clip in any split"),
-    ("fsd50k", "FSD50K.ground_truth/dev.csv", "\n12,", "\n11,", "dev.csv: 11 is listed twice"),
     ("fsd50k", "FSD50K.ground_truth/dev.csv", "Dog", "Dogfish", "dev.csv: label Dogfish is not in the vocabulary"),
-    ("fsd50k", "FSD50K.ground_truth/dev.csv", "split", "part", "columns missing: split"),
     ("fsd50k", "FSD50K.ground_truth/dev.csv", "13,Bowed_string_instrument", "13,", "dev.csv: 13 has an empty caption"),
     ("fsd50k", "FSD50K.metadata/dev_clips_info_FSD50K.json", r"\{", "[", "not the clip information of FSD50K"),
     ("audioset", "balanced_train_segments.csv", "-b_00000001", "-b_00000000", "-b_00000000 is listed twice"),
     ("audioset", "balanced_train_segments.csv", "/m/0bt9lr", "/m/nothing", "label /m/nothing is not in the vocabulary"),
     ("audioset", "balanced_train_segments.csv", "10.000", "start", "-b_00000000 does not end after its start"),
-    ("audioset", "balanced_train_segments.csv", r', "[^"]*"\n', "\n", "-b_00000000 has an empty caption"),
-    ("audioset", "class_labels_indices.csv", "mid", "id", "columns missing: mid"),
     ("esc50", "meta/esc50.csv", "1-1001-A-1.wav", "1-1000-A-0.wav", "1-1000-A-0 is listed twice"),
-    ("esc50", "meta/esc50.csv", "category", "class", "columns missing: category"),
 ]  # fmt: skip
 
 
@@ -171,15 +150,6 @@ def test_damaged_tables_are_refused_in_one_line(tmp_path, name, file, pattern, r
     with pytest.raises(ClapleakError, match=message) as error:
         load(name, tmp_path)
     assert "\n" not in str(error.value) and str(tmp_path) in str(error.value)
-
-
-def test_a_byte_order_mark_is_no_part_of_the_first_column_and_long_rows_are_not_cut(tmp_path):
-    path = layouts.audiocaps(tmp_path, clips=5, **SHORT) / "csv_files_v1" / "train.csv"
-    path.write_bytes(b"\xef\xbb\xbf" + path.read_bytes())
-    assert len(load("audiocaps", tmp_path, "train")) == 5
-    path.write_text("audiocap_id,youtube_id,start_time,caption\n1,x,0,a dog, barking\n2,y,0,rain, falling\n")
-    with pytest.raises(ClapleakError, match="train.csv: not a readable CSV"):
-        load("audiocaps", tmp_path, "train")
 
 
 def test_wrong_roots_names_and_splits_are_refused(tiny, tmp_path, monkeypatch):
@@ -199,7 +169,7 @@ def test_wrong_roots_names_and_splits_are_refused(tiny, tmp_path, monkeypatch):
     assert len(load("esc50", None)) == 50
 
 
-# --- several corpora, package tables, synthesisers
+# --- several corpora, synthesisers
 
 
 def test_joined_corpora_keep_their_files_and_what_sounds(tiny):
@@ -207,15 +177,8 @@ def test_joined_corpora_keep_their_files_and_what_sounds(tiny):
     assert joined.name == "esc50+macs" and joined.root == tiny and len(joined) == 142 and len(joined.clips()) == 62
     assert all((tiny / path).is_file() for path in joined.table["path"])
     assert joined.table["sounds"].isna().sum() == 42
-    assert len(joined.keep(joined.table["split"] == "all")) == 42
     with pytest.raises(ClapleakError, match="corpus x: columns missing: sounds"):
         Corpus("x", None, joined.table.drop(columns="sounds"))
-
-
-def test_package_tables_know_the_classes_of_esc50():
-    names = [row["name"] for row in corpora.package_table("esc50_classes.csv")]
-    assert sorted(names) == sorted(name.replace("_", " ") for name in layouts.ESC50)
-    assert {row["name"] for row in corpora.package_table("esc50_audioset.csv")} == set(names)
 
 
 def test_synthesisers_register_themselves(monkeypatch):
@@ -230,39 +193,18 @@ def test_synthesisers_register_themselves(monkeypatch):
 # --- real samples and the real tables
 
 
-@pytest.fixture(scope="module")
-def tables(real_data, tmp_path_factory) -> Path:
-    """The real tables, without sounds, at their places in the official layouts."""
-    root = tmp_path_factory.mktemp("tables")
-    for name, place in {
-        "audiocaps": "AUDIOCAPS/csv_files_v1", "clotho": "CLOTHO_v2.1/clotho_csv_files", "audioset": "AUDIOSET",
-        "fsd50k": "FSD50K/FSD50K.ground_truth",
-    }.items():  # fmt: skip
-        (root / place).parent.mkdir(parents=True, exist_ok=True)
-        (root / place).symlink_to(real_data / "metadata" / name)
-    return root
-
-
-def test_real_tables_have_the_expected_counts(tables):
-    for name, splits in {"audiocaps": ["train", "val"], "clotho": ["development", "validation"],
-                         "fsd50k": ["train", "val"], "audioset": ["balanced_train"]}.items():  # fmt: skip
+def test_real_tables_have_the_expected_counts_and_esc50_shares_recordings_with_fsd50k(real_data, tmp_path):
+    for name, place, splits in (
+        ("audiocaps", "AUDIOCAPS/csv_files_v1", ["train", "val"]), ("audioset", "AUDIOSET", ["balanced_train"]),
+        ("clotho", "CLOTHO_v2.1/clotho_csv_files", ["development", "validation"]),
+        ("fsd50k", "FSD50K/FSD50K.ground_truth", ["train", "val"]),
+    ):  # fmt: skip
+        (tmp_path / place).parent.mkdir(parents=True, exist_ok=True)
+        (tmp_path / place).symlink_to(real_data / "metadata" / name)
         for split in splits:
-            corpus = load(name, tables, split)
+            corpus = load(name, tmp_path, split)
             assert [len(corpus), len(corpus.clips())] == SOURCES[name].counts[split], (name, split)
-
-
-def test_real_samples(real_data):
-    clotho, fsd50k = load("clotho", real_data / "samples", "validation"), load("fsd50k", real_data / "samples")
-    assert (len(clotho), len(clotho.clips()), len(fsd50k)) == (45, 9, 16)
-    assert all((corpus.root / path).is_file() for corpus in (clotho, fsd50k) for path in corpus.table["path"])
-    assert (clotho.table["recording"] == clotho.table["clip"]).all()  # this copy lacks the metadata
-    guitar = fsd50k.table.set_index("clip").loc["fsd50k/64760"]
-    assert guitar["labels"][:2] == ["Electric guitar", "Guitar"] and guitar["recording"] == "freesound/64760"
-    assert guitar["text"].startswith("Electric guitar, Guitar, ")  # this copy lacks titles and descriptions
-
-
-def test_real_esc50_is_whole_and_shares_recordings_with_fsd50k(tables, real_data):
     table = load("esc50", real_data).table
     assert table.groupby("text")["clip"].nunique().tolist() == [40] * 50
     assert table["split"].value_counts().tolist() == [400] * 5
-    assert table["recording"].isin(set(load("fsd50k", tables, "dev").table["recording"])).sum() == 459
+    assert table["recording"].isin(set(load("fsd50k", tmp_path, "dev").table["recording"])).sum() == 459

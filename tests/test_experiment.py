@@ -9,7 +9,7 @@ from helpers import changed, corpus
 from clapleak import experiment
 from clapleak.config import ClapleakError, load_profile
 from clapleak.leakage import label_words, load_labels
-from clapleak.setups import FILTERS, Setup
+from clapleak.setups import CONTROLS, FILTERS, SETUPS, Setup
 
 SYNTHETIC, REAL = (changed(load_profile(name), recipe={"batch_size": 4}) for name in ("smoke", "esc50"))
 GROUPS = REAL.data.class_groups.model_copy(update={"size": 3})
@@ -62,12 +62,12 @@ def test_targets_are_complete_classes_and_are_tested_on_folds_that_nothing_learn
     sources = experiment.read_sources(REAL, tiny_esc50)
     assert sources.complete_classes == 6 and [len(group) for group in sources.groups] == [3, 3]
     assert "can opening" not in sum(sources.groups, [])
-    found = prepared(REAL, tiny_esc50, "dirty-dirty", 0, missing=["esc50/1-0-A-0"])
+    found = prepared(REAL, tiny_esc50, "dirty-dirty", 0, missing=["esc50/1-1000-A-0"])
     tested = found.test.table
     assert len(tested) == 16 * 3 and set(tested["split"]) == {"4", "5"} and set(tested["text"]) == set(found.targets)
     assert set(found.targets) <= set(found.pairs.clips()["labels"].str[0])  # dirty: the targets' other folds
     assert found.pairs.table["clip"].value_counts().eq(3).all()  # captions a clip
-    assert found.counts["missing_clips"] == 2000 - 244 and "esc50/1-0-A-0" not in set(found.pairs.table["clip"])
+    assert found.counts["missing_clips"] == 2000 - 244 and "esc50/1-1000-A-0" not in set(found.pairs.table["clip"])
 
 
 @pytest.mark.parametrize(("classes", "sizes"), [(50, [10] * 5), (18, [9, 9]), (6, [6])])
@@ -104,3 +104,10 @@ def test_refuses_groups_that_are_not_there_and_too_little_to_learn_from(tiny_esc
 def test_the_real_classes_make_five_groups_of_ten(real_data):
     sources = experiment.read_sources(load_profile("esc50"), real_data)
     assert sources.complete_classes == 50 and [len(group) for group in sources.groups] == [10] * 5
+
+
+def test_setups_are_in_the_paper_s_order_and_controls_beside_them():
+    slugs = ["dirty-dirty", "clean-dirty", "none-dirty", "dirty-clean", "clean-clean", "none-clean"]
+    assert [(s.slug, s.figure) for s in SETUPS] == list(zip(slugs, ["2a", "2b", "2c", "2d", "2e", "2f"], strict=True))
+    every = [setup for several in (SETUPS, *CONTROLS.values()) for setup in several]
+    assert all(Setup.parse(setup.slug) == setup for setup in every)

@@ -1,8 +1,7 @@
-"""What is written whole or not at all, locks, checkpoints, devices and signals."""
+"""What is written whole or not at all, locks, checkpoints and devices."""
 
 import errno
 import os
-import signal
 import subprocess
 import sys
 
@@ -13,7 +12,7 @@ from helpers import files
 from clapleak.checkpoints import load_checkpoint, save_checkpoint
 from clapleak.config import ClapleakError, load_profile
 from clapleak.files import atomic_file, atomic_folder, locked
-from clapleak.parallel import pick_device, stop_requests
+from clapleak.parallel import pick_device
 
 
 def test_files_and_folders_appear_whole_or_not_at_all(tmp_path):
@@ -68,13 +67,3 @@ def test_a_gpu_that_is_asked_for_and_absent_is_refused(monkeypatch):
     assert pick_device(compute.model_copy(update={"device": "auto"})).type == "cpu"
     with pytest.raises(ClapleakError, match="compute.device is cuda"):
         pick_device(compute.model_copy(update={"device": "cuda"}))
-
-
-@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGUSR1])
-def test_a_signal_is_noticed_and_the_handlers_come_back(number):
-    before = signal.getsignal(number)
-    with stop_requests() as asked:
-        assert not asked()
-        os.kill(os.getpid(), number)
-        assert asked()
-    assert signal.getsignal(number) is before

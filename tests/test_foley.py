@@ -1,15 +1,14 @@
 """The synthetic sounds: complete, deterministic, and always the same samples and sentences."""
 
-import subprocess
-import sys
+import re
 import zlib
 
 import numpy as np
 import pytest
 
-from clapleak import corpora, foley, leakage
+from clapleak import corpora, foley
 from clapleak.config import ClapleakError, Foley
-from clapleak.foley.synthesiser import DISTRACTOR_DB, DISTRACTOR_SHARE, draw_distractor
+from clapleak.foley.synthesiser import draw_distractor
 from clapleak.foley.table import parse
 
 OPTIONS = {"sample_rate": 16000, "duration": 2.5}
@@ -33,52 +32,30 @@ def table(part: str, **changes):
     return foley.corpus(part, Foley(**{**sizes, **changes}), 2.5).table
 
 
-def test_the_targets_are_esc50_s_names_and_the_rest_is_larger(targets):
-    classes = foley.classes()
-    assert sorted(classes.index[classes["target"]]) == sorted(targets)
-    assert (~classes["target"]).sum() >= 150 and classes.index.is_unique
-
-
 @pytest.mark.parametrize("path", GOLDEN)
-def test_a_path_always_gives_the_same_samples(path):
+def test_a_path_always_gives_the_same_samples_and_no_other_path_does(path):
     wave = foley.synthesise(path, **OPTIONS)
     assert np.allclose(wave[1000::4000], GOLDEN[path], atol=2e-3)  # other processors differ in the last bits
     assert np.array_equal(wave, foley.synthesise(path, **OPTIONS))
+    for other in (path.replace("@", "@7"), f"{path}1"):  # another seed, another index
+        assert not np.allclose(wave, foley.synthesise(other, **OPTIONS))
 
 
-def test_samples_follow_from_the_whole_path_and_in_every_process():
-    paths = [f"foley@{rest}" for rest in ("0/dog/17", "1/dog/17", "0/dog/18", "0/cat/17")]
-    first, *others = (foley.synthesise(path, **OPTIONS) for path in paths)
-    assert not any(np.allclose(first, other) for other in others)
-    show = f"sys.stdout.buffer.write(foley.synthesise({paths[0]!r}, sample_rate=16000, duration=2.5).tobytes())"
-    code = f"import sys; from clapleak import foley; {show}"
-    assert subprocess.run([sys.executable, "-c", code], capture_output=True).stdout == first.tobytes()
-
-
-def test_every_class_sounds():
-    for name in foley.classes().index:
+def test_every_class_sounds_and_the_targets_are_esc50_s(targets):
+    classes = foley.classes()
+    assert sorted(classes.index[classes["target"]]) == sorted(targets)
+    assert (~classes["target"]).sum() >= 150 and classes.index.is_unique
+    for name in classes.index:
         wave = foley.synthesise(f"foley@0/{name}/0", **OPTIONS)
         assert wave.shape == (40000,) and wave.dtype == np.float32
         assert np.isfinite(wave).all() and np.abs(wave).max() <= 1
         assert wave.std() > 1e-3, f"{name} is silent"
 
 
-def test_some_clips_hold_another_sound_at_a_low_level():
-    drawn = [draw_distractor(0, ["dog"], index) for index in range(2000)]
-    names, levels = zip(*filter(None, drawn), strict=True)
-    assert abs(len(names) / len(drawn) - DISTRACTOR_SHARE) < 0.04  # four standard deviations
-    assert set(names) <= set(foley.classes().index) and len(set(names)) > 200
-    assert DISTRACTOR_DB[0] <= min(levels) and max(levels) <= DISTRACTOR_DB[1]
-
-
-@pytest.mark.parametrize(
-    ("path", "duration"),
-    [("foley@0/unicorn/1", 1), ("dog.wav", 1), ("foley@0/dog+cat+rain/1", 1), ("foley@x/dog/1", 1), ("foley@0//1", 1),
-     ("foley@0/dog/1", 0), ("foley@0/dog/-1", 1), ("foley@0/dog+/1", 1)],
-)  # fmt: skip
-def test_unknown_paths_are_refused(path, duration):
-    with pytest.raises(ClapleakError, match=path.replace("+", r"\+")):
-        foley.synthesise(path, sample_rate=16000, duration=duration)
+@pytest.mark.parametrize("path", ["unicorn/1", "dog+cat+rain/1", "/1", "dog/-1", "dog+/1", "dog"])
+def test_unknown_paths_are_refused(path):
+    with pytest.raises(ClapleakError, match=re.escape(path)):
+        foley.synthesise(f"foley@0/{path}", **OPTIONS)
 
 
 def test_parts_share_no_clip_and_the_test_holds_targets_alone(targets):
@@ -104,12 +81,3 @@ def test_what_sounds_and_what_is_said_follow_from_the_path():
     assert pairs["labels"].str.len()[-41:].tolist() == [1] + [2] * 40
     assert pairs["text"][:2].tolist() == ["a dog barking in an empty room", "not far away a puppy yaps"]
     assert zlib.crc32("\n".join(pairs["text"]).encode()) == 3076615964
-
-
-def test_most_classes_survive_the_leak_filter_and_most_targets_do_not(targets):
-    sizes = Foley(seed=0, pretrain_clips=3, pair_clips=3, test_clips=3, scenes=0, limit_classes=None)
-    pairs = foley.corpus("pairs", sizes, 2.5)
-    kept = leakage.filtered(pairs, targets, "clean", on="text").table["labels"].str[0]
-    assert len(set(kept) - set(targets)) >= 150
-    # a literal filter catches most and misses many, as with real captions
-    assert 0 < kept.isin(targets).sum() < 0.5 * pairs.table["labels"].str[0].isin(targets).sum()

@@ -4,12 +4,12 @@ Processors round differently, so the numbers are compared only on the kind of ma
 """
 
 import json
-import os
 import platform
 import re
 import shutil
 import tempfile
 import zlib
+from contextlib import chdir
 from pathlib import Path
 
 import pytest
@@ -20,7 +20,6 @@ from clapleak.config import find_root, load_profile
 from clapleak.setups import Setup
 
 FILE = Path(__file__).with_name("golden") / "smoke.json"
-SLUGS = ("clean-clean", "none-dirty")
 
 
 def machine() -> str:
@@ -34,7 +33,7 @@ def machine() -> str:
 def measured() -> dict[str, dict[str, float]]:
     """Accuracy, silhouettes and similarities of the runs, made in the working directory."""
     study, found = runs.open_study(load_profile("smoke")), {}
-    for slug in SLUGS:
+    for slug in ("clean-clean", "none-dirty"):
         metrics = runs.run(study, Setup.parse(slug)).metrics
         found[slug] = {"accuracy": metrics["accuracy"]}
         found[slug] |= {f"silhouette {space}": value for space, value in metrics["silhouette"].items()}
@@ -42,8 +41,7 @@ def measured() -> dict[str, dict[str, float]]:
     return found
 
 
-@pytest.mark.skipif(not FILE.is_file(), reason="no stored numbers: python tests/test_golden.py")
-def test_smoke_runs_give_the_stored_numbers(place):
+def test_smoke_runs_give_the_stored_numbers(finished):
     golden = json.loads(FILE.read_text())
     if golden["machine"] != machine():
         pytest.skip(f"the stored numbers are those of another kind of machine: {golden['machine']}")
@@ -52,9 +50,7 @@ def test_smoke_runs_give_the_stored_numbers(place):
 
 
 if __name__ == "__main__":
-    with tempfile.TemporaryDirectory() as folder:
-        shutil.copytree(find_root() / "profiles", Path(folder) / "profiles")
-        os.chdir(folder)
-        numbers = measured()
-    FILE.parent.mkdir(exist_ok=True)
-    FILE.write_text(json.dumps({"machine": machine(), "measures": numbers}, indent=1) + "\n")
+    with tempfile.TemporaryDirectory() as folder, chdir(folder):
+        shutil.copytree(find_root() / "profiles", "profiles")
+        content = json.dumps({"machine": machine(), "measures": measured()}, indent=1)
+    FILE.write_text(content + "\n")

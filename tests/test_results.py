@@ -4,9 +4,8 @@ import json
 import os
 import shutil
 
-import numpy as np
-import pandas as pd
 import pytest
+from fake_results import make_run
 from helpers import files
 
 from clapleak import results
@@ -26,30 +25,9 @@ def root(tmp_path, monkeypatch):
 
 
 def write(base, setup=SETUPS[0], seed=0, group=None, family="f") -> results.Run:
-    """One run below the results folder of a profile; a backbone where the setup is a word."""
-    topology = {name: {"value": 0.5, "k": 2, "corrected": 0.4} for name in results.MEASURES}
-    pretraining, training = (setup, None) if isinstance(setup, str) else (setup.pretraining, setup.training)
-    metrics = {
-        "schema": results.SCHEMA, "profile": "mini", "pretraining": pretraining, "training": training,
-        "seed": seed, "group": group, "synthetic": True, "chance": 0.5, "data": {"pairs": 9}, "accuracy": 0.25 + seed,
-        "silhouette": {"x_a": 0.1, "E_a": 0.2}, "centroid_accuracy": {"x_a": 0.1, "E_a": 0.2}, "topology": topology,
-        "provenance": {}, "ids": {"family": family, "measurement": f"m{seed}"},
-    }  # fmt: skip
-    clouds = {name: np.random.default_rng(0).random((4, 3), np.float32) for name in ("x_a", "E_a", "x_t", "E_t")}
-    history = pd.DataFrame({"phase": ["frozen"] + ["unfrozen"] * 3, "epoch": [0, 0, 1, 2], "val_loss": 1.0})
-    path = base / (f"backbone/{setup}" if training is None else setup.slug) / results.run_name(seed, group)
-    run = results.write_run(path, metrics, history, clouds | {"clips": np.array(list("abcd"))})
-    results.write_map(run, {"E_a": clouds["E_a"][:, :2], "E_t": clouds["E_t"][:, :2]})
-    return run
-
-
-def test_what_is_written_is_read_back(root):
-    run = write(root / "results" / "mini", group=1)
-    assert run.path == root / "results" / "mini" / "dirty-dirty" / "group1-seed0"
-    assert (run.slug, run.group, run.metrics["accuracy"]) == ("dirty-dirty", 1, 0.25)
-    assert run.embeddings["clips"].tolist() == list("abcd") and run.history["epoch"].tolist() == [0, 0, 1, 2]
-    np.testing.assert_allclose(run.embeddings["x_a"], np.random.default_rng(0).random((4, 3), np.float32), atol=1e-3)
-    assert results.finished(run.path, "m0") and not results.finished(run.path, "other")
+    """A run whose accuracy and id tell its seed; a backbone where the setup is a word."""
+    ids = {"family": family, "measurement": f"m{seed}"}
+    return make_run(base, setup, number=3, seed=seed, group=group, ids=ids, accuracy=0.25 + seed)
 
 
 def test_table_is_in_the_paper_s_order_with_one_row_a_run(root):
@@ -60,8 +38,13 @@ def test_table_is_in_the_paper_s_order_with_one_row_a_run(root):
     found = results.table(base, [SETUPS[0], SETUPS[5], MATCHED[0]])
     assert found["setup"].tolist() == ["dirty-dirty"] * 3 + ["none-clean"] * 3 + ["dirty-matched"] * 3
     assert found["seed"].tolist() == [0, 2, 10] * 3 and found["accuracy"].tolist() == [0.25, 2.25, 10.25] * 3
-    assert {"silhouette_x_a", "centroid_E_a", "S_E_a_E_t", "S_x_t_E_t_corrected"} <= set(found.columns)
-    assert found["epochs"].eq(3).all()  # those of the second phase
+    run = results.read_runs(base, ["dirty-dirty"])[0].metrics
+    for column, value in {
+        "silhouette_x_a": run["silhouette"]["x_a"], "centroid_E_a": run["centroid_accuracy"]["E_a"], "epochs": 3,
+        "S_E_a_E_t": run["topology"]["E_a-E_t"]["value"],
+        "S_x_t_E_t_corrected": run["topology"]["x_t-E_t"]["corrected"],
+    }.items():  # fmt: skip
+        assert found[column][0] == value, column
     with pytest.raises(ClapleakError, match=rf"no results of clean-dirty, .*; {AGAIN}, with --controls"):
         results.table(base)
     with pytest.raises(ClapleakError, match="no such results; make them with `clapleak reproduce --profile mini`"):
@@ -78,9 +61,8 @@ def test_neither_what_a_kill_left_nor_runs_of_another_family_are_read(root):
     assert sorted(path.name for path in old.path.parent.iterdir()) == [".seed1.k1ll3d", "seed0"]
     os.utime(old.path / "metrics.json", (1, 1))
     write(base, SETUPS[1], family="new")
-    with pytest.raises(
-        ClapleakError, match=f"1 runs .* than clean-dirty, which is newer.*: delete {old.path}, or {AGAIN}"
-    ):
+    message = f"1 runs .* than clean-dirty, which is newer.*: delete {old.path}, or {AGAIN}"
+    with pytest.raises(ClapleakError, match=message):
         results.read_runs(base)
 
 
@@ -106,6 +88,7 @@ def test_what_is_missing_or_damaged_is_named_with_the_command(root, name, conten
         again = results.read_run(run.path)
         _ = again.history, again.embeddings, again.map
     assert results.finished(run.path, "m0") == (name == "map.npz")  # a map is drawn again
+    assert not results.finished(run.path, "other")
 
 
 def test_own_results_are_shown_where_they_are_wanted_and_published_whole_or_not_at_all(root):

@@ -73,27 +73,22 @@ def test_frozen_phase_trains_heads_alone_and_the_next_one_the_backbones_too(made
     assert not any(name.startswith(never) for name in second)
 
 
-def test_learning_rates_and_plateau(made, tmp_path, monkeypatch):
-    losses = iter([5.0, 4.0, 4.0, 4.0, 4.0, 4.0])
-    monkeypatch.setattr(train.PairTraining, "validate", lambda self: next(losses))
+def test_the_rate_falls_on_a_plateau_training_stops_there_and_keeps_the_best_weights(made, tmp_path, monkeypatch):
     rates = {"frozen_learning_rate": 1e-3, "learning_rate": 1e-4, "plateau_patience": 1, "plateau_factor": 0.1}
-    history = made(frozen_epochs=2, max_epochs=4, stop_patience=9, **rates).fit(tmp_path / "checkpoint.pt", "test")
-    assert history["phase"].tolist() == ["frozen"] * 2 + ["unfrozen"] * 4
-    expected = [1e-3, 1e-3, 1e-4, 1e-4, 1e-4, 1e-5]  # (c), (e); (h): lowered after two epochs without a lower loss
-    assert history["learning_rate"].tolist() == pytest.approx(expected)
-
-
-def test_training_stops_when_the_loss_stops_falling_and_keeps_the_best_weights(made, tmp_path, monkeypatch):
-    subject, states = made(frozen_epochs=1, max_epochs=9, stop_patience=2), []
+    subject, states = made(frozen_epochs=2, max_epochs=9, stop_patience=3, **rates), []
+    losses = [5.0, 4.0, 3.0, 2.0, 2.5, 2.1, 2.2, 0.1]
 
     def validate(self):
         states.append(snapshot(self.model))
-        return [3.0, 2.0, 1.0, 1.5, 1.4, 0.1][len(states) - 1]
+        return losses[len(states) - 1]
 
     monkeypatch.setattr(train.PairTraining, "validate", validate)
     history = subject.fit(tmp_path / "checkpoint.pt", "test")
-    assert history["val_loss"].tolist() == [3.0, 2.0, 1.0, 1.5, 1.4]
-    assert not differ(states[2], snapshot(subject.model)) and differ(states[4], snapshot(subject.model))
+    assert history["phase"].tolist() == ["frozen"] * 2 + ["unfrozen"] * 5
+    assert history["val_loss"].tolist() == losses[:-1]
+    # (c), (e); (h): lowered after two epochs without a lower loss
+    assert history["learning_rate"].tolist() == pytest.approx([1e-3] * 2 + [1e-4] * 4 + [1e-5])
+    assert not differ(states[3], snapshot(subject.model)) and differ(states[6], snapshot(subject.model))
 
 
 def test_embeddings_kept_in_the_frozen_phase_give_the_same_loss_and_gradients_are_limited(made, tmp_path):
@@ -121,11 +116,11 @@ def test_a_loss_that_is_not_finite_stops_with_the_place_and_the_clips(made, tmp_
 
 
 @pytest.mark.parametrize(
-    ("kind", "step", "phase"),
-    [("pairs", 2, "frozen"), ("pairs", 6, "unfrozen"), ("tags", 8, "pretrain"), ("pairs", 4, "frozen")],
+    ("kind", "step", "phase", "number"),
+    [("pairs", 2, "frozen", signal.SIGINT), ("pairs", 6, "unfrozen", signal.SIGTERM),
+     ("tags", 8, "pretrain", signal.SIGTERM), ("pairs", 4, "frozen", signal.SIGTERM)],
     ids=["frozen", "unfrozen", "pre-training", "last step of an epoch"],
-)
-@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+)  # fmt: skip
 def test_a_signal_saves_and_the_training_goes_on_with_the_same_numbers(
     made, tmp_path, monkeypatch, kind, step, phase, number
 ):

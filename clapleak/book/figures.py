@@ -293,6 +293,15 @@ def six_clouds(runs: Sequence[Run]) -> Figure:
     return figure
 
 
+def two_clouds(runs: dict[str, Run]) -> Figure:
+    """x_a of backbones side by side, each under its title."""
+    figure, axes = _new(4.6 * len(runs), 4.6, bare=True, ncols=len(runs))
+    for ax, (title, run) in zip(axes, runs.items(), strict=True):
+        _cloud(ax, run.map["x_a"], run.embeddings["labels"].astype(int), run.embeddings["classes"], names=False)
+        ax.set_title(f"{title}\nsilhouette {run.metrics['silhouette']['x_a']:.2f}", fontsize=9.5)
+    return figure
+
+
 def text_map(points: np.ndarray, classes: Sequence[str], *, title: str) -> Figure:
     """t-SNE of label embeddings, (C, 2), as the paper's Figures 3 and 4c."""
     figure, (ax,) = _new(7, 6.4 if len(classes) > _MANY else 4.5, bare=True)
@@ -310,8 +319,12 @@ def correlation(points: dict[str, tuple[pd.Series, pd.Series]], *, x: str, y: st
     A source with gaps gets no panel; `x` and `y` are the labels of the axes.
     """
     points = {title: pair for title, pair in points.items() if np.isfinite(over_setups(*pair)).all()}
-    figure, axes = _new(7, 3.7, ncols=len(points))
-    for ax, (title, (across, up)) in zip(axes, points.items(), strict=True):
+    rows = 1 + (len(points) > 3)
+    columns = -(-len(points) // rows)
+    figure, axes = _new(7, 0.6 + 3.1 * rows, nrows=rows, ncols=columns)
+    for ax in axes.flat[len(points) :]:
+        ax.remove()
+    for ax, (title, (across, up)) in zip(axes.flat, points.items(), strict=False):
         across, up = across.loc[SLUGS], up.loc[SLUGS]
         others = [across.drop(slug).corr(up.drop(slug)) for slug in SLUGS]
         for slug in [SLUGS[i] for i in (0, 3, 1, 4, 2, 5)]:  # legends fill by column: dirty above clean training
@@ -322,8 +335,9 @@ def correlation(points: dict[str, tuple[pd.Series, pd.Series]], *, x: str, y: st
         ax.set_title(f"{title}\n{correlation_text(across, up)}\n{without}", fontsize=9.5)
         ax.set_xlabel(x)
         ax.locator_params(nbins=5)
-    axes[0].set_ylabel(y)
-    _legend(figure, axes[0], 3)
+    for ax in axes.flat[: len(points) : columns]:
+        ax.set_ylabel(y)
+    _legend(figure, axes.flat[0], 3)
     return figure
 
 

@@ -41,6 +41,15 @@ def clouds_or_note(folder: Path) -> list[Run]:
         return []
 
 
+def backbones_or_note(folder: Path) -> list[Run]:
+    """The audio networks before cross-modal training; none after a line that names the command for them."""
+    try:
+        return [run for run in results.read_backbones(folder) if run.has_clouds]
+    except ClapleakError as error:
+        print(error)
+        return []
+
+
 def is_own(folder: Path) -> bool:
     """Whether a folder of results holds the user's own ones."""
     return folder == results.own_folder(folder.name)

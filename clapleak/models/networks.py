@@ -31,7 +31,7 @@ class Network(nn.Module):
     dim: int  # of x_a
 
     def front_end(self, wave: Tensor) -> Tensor:
-        """(n,) samples in [-1, 1] at `rate` -> (T, M) log-mel, or (T, 1) samples."""
+        """(n,) samples in [-1, 1] at `rate`, at least 2.4 s -> (T, M) log-mel, or (T, 1) samples."""
         raise NotImplementedError
 
     def forward(self, x: Tensor) -> Tensor:
@@ -58,15 +58,14 @@ class YamNet(Network):
         self.classifier = nn.Linear(self.dim, 521)
 
     def front_end(self, wave: Tensor) -> Tensor:
-        frames = F.pad(wave, (0, max(0, 400 - len(wave)))).unfold(0, 400, 160) * torch.hann_window(400)
+        frames = wave.unfold(0, 400, 160) * torch.hann_window(400)
         magnitude = torch.fft.rfft(frames, 512).abs()
         return torch.log(magnitude @ mel_triangles(512, self.rate, 64, 125.0, 7500.0) + 0.001)
 
     def patches(self, x: Tensor) -> Tensor:
         """Embeddings of patches, (B, P, dim)."""
-        missing = max(0, 96 - x.shape[2])
-        windows = F.pad(x, (0, 0, 0, missing), value=float(np.log(0.001))).unfold(2, 96, 48)  # (B, 1, P, M, 96)
-        y = windows.permute(0, 2, 1, 4, 3).flatten(0, 1)  # (B P, 1, 96, M)
+        y = x.unfold(2, 96, 48)  # (B, 1, P, M, 96)
+        y = y.permute(0, 2, 1, 4, 3).flatten(0, 1)  # (B P, 1, 96, M)
         for layer in self.layers:
             if layer.kernel_size == (3, 3):  # TensorFlow's "same": the odd one goes behind
                 y = F.pad(y, (0, 1, 0, 1) if layer.stride == (2, 2) else (1, 1, 1, 1))
@@ -160,8 +159,8 @@ class AiSfx(Network):
         return torch.log10(1 + 10000 * spectrum.abs().square().T @ mel) / 9.457798957824707  # to about 0..1
 
     def forward(self, x: Tensor) -> Tensor:
-        windows = F.pad(x, (0, 0, 0, max(0, 100 - x.shape[2]))).unfold(2, 100, 50)  # (B, 1, P, M, 100)
-        y = windows.permute(0, 2, 1, 4, 3).flatten(0, 1)  # (B P, 1, 100, M)
+        y = x.unfold(2, 100, 50)  # (B, 1, P, M, 100)
+        y = y.permute(0, 2, 1, 4, 3).flatten(0, 1)  # (B P, 1, 100, M)
         for i, block in enumerate(self.blocks):
             y = F.relu(block.bn1(block.conv1(y)))
             y = F.relu(block.bn2(block.conv2(y)))

@@ -1,23 +1,36 @@
-"""Debian's Chromium for the tests that need a browser; they skip with the reason where it is absent."""
+"""The book of the working tree, built strictly once a session, and Debian's Chromium for the tests that need one."""
 
+import atexit
 import shutil
+import tempfile
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
-from functools import partial
+from functools import cache, partial
 from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
 import pytest
 
+from clapleak.book import site
 from clapleak.book.pdf import BROWSERS
 
+ROOT = Path(__file__).parents[1]
+PAGES, EXECUTED = site.chapters(ROOT), site.page_names(ROOT)
 CHROMIUM = next((path for name in BROWSERS if (path := shutil.which(name))), None)
 FLAGS = [
     "--headless", "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run",
     "--disable-background-networking", "--disable-component-update", "--disable-sync",
 ]  # fmt: skip
 needs_chromium = pytest.mark.skipif(CHROMIUM is None, reason="no Chromium: apt-get install chromium")
+
+
+@cache
+def html_folder() -> Path:
+    """Folder of the finished HTML. ClapleakError for a missing page, a warning or an error."""
+    folder = Path(tempfile.mkdtemp(prefix="clapleak-book-"))
+    atexit.register(shutil.rmtree, folder, ignore_errors=True)
+    return site.build(ROOT / "book" / "pages", folder / "html", ROOT).parent
 
 
 class _Quiet(SimpleHTTPRequestHandler):

@@ -1,0 +1,236 @@
+"""Audio encoders of others: front ends, weights, x_a kept once a clip, and the profiles that use them."""
+
+import hashlib
+import json
+import os
+import pickle
+import shutil
+
+import numpy as np
+import pandas as pd
+import pytest
+import soundfile
+import torch
+from helpers import call, write_profile
+
+from clapleak import audio, embed, features, results, runs
+from clapleak.book.publish import publish
+from clapleak.config import ClapleakError, find_root, load_profile
+from clapleak.corpora import esc50, load
+from clapleak.models import networks
+from clapleak.setups import Setup
+
+NAMES = list(networks.NETWORKS)
+
+
+@pytest.fixture
+def place(tmp_path, monkeypatch):
+    """A folder with profiles of its own to work in."""
+    shutil.copytree(find_root() / "profiles", tmp_path / "profiles")
+    monkeypatch.chdir(tmp_path)
+    return tmp_path
+
+
+def x_a(name, wave):
+    network = networks.load_network(name)
+    with torch.inference_mode():
+        return network(network.front_end(wave)[None, None])[0]
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_clips_of_any_length_give_one_finite_embedding_that_is_the_same_twice(name):
+    network = networks.NETWORKS[name].build
+    for seconds in (0.1, 0.96, 5.0):
+        wave = torch.randn(round(seconds * network.rate), generator=torch.Generator().manual_seed(0)) / 10
+        wave = audio.fit(wave, 5 * network.rate)
+        found = x_a(f"random_{name}", wave)
+        assert found.shape == (network.dim,) and found.isfinite().all() and found.std() > 0
+        assert torch.equal(found, x_a(f"random_{name}", wave))
+    assert x_a(f"random_{name}", torch.zeros(5 * network.rate)).isfinite().all()
+
+
+def test_mel_triangles_peak_at_one_and_have_the_bands_asked_for():
+    filters = networks.mel_triangles(2048, 44100, 96, 0.0, 22050.0)
+    assert filters.shape == (1025, 96) and (filters.sum(0) > 0).all() and filters.max() <= 1
+    centres = filters.argmax(0).float() * 44100 / 2048
+    assert (centres.diff() >= 0).all() and 20000 < centres[-1] < 22050
+
+
+def yamnet():
+    try:
+        return networks.load_network("yamnet")
+    except (ClapleakError, ModuleNotFoundError) as error:
+        pytest.skip(f"real weights: {error}")
+
+
+def test_yamnet_agrees_with_its_published_tflite(real_data):
+    """The oracle computes in 8 bits, its mel filters as well: the network is compared on the oracle's own log-mel."""
+    network, interpreters = yamnet(), pytest.importorskip("ai_edge_litert.interpreter")
+    oracle = interpreters.Interpreter(
+        str(real_data / "oracles" / "yamnet.tflite"), experimental_preserve_all_tensors=True
+    )
+    oracle.allocate_tensors()
+    log_mel = next(tensor["index"] for tensor in oracle.get_tensor_details() if "/Log;" in tensor["name"])
+    table = load("esc50", real_data)
+    waves = [
+        wave for wave in (first_second(table.root / path) for path in table.table["path"][::40]) if wave.std() > 0.01
+    ]
+    right, bands = [], []
+    for wave in waves:
+        oracle.set_tensor(0, wave.numpy())
+        oracle.invoke()
+        theirs = torch.from_numpy(oracle.get_tensor(log_mel))
+        scores = oracle.get_tensor(oracle.get_output_details()[0]["index"])[0]
+        with torch.inference_mode():
+            ours = network.classifier(network(theirs[None, None]))[0].sigmoid().numpy()
+        right.append(np.corrcoef(ours, scores)[0, 1])
+        loud = theirs > theirs.max() - 6  # quiet bands are lost in 8 bits
+        bands.append(float((network.front_end(wave)[loud] - theirs[loud]).abs().mean()))
+    assert len(waves) > 20 and np.median(right) > 0.99 and np.median(bands) < 0.05
+
+
+def first_second(path):
+    return audio.fit(torch.from_numpy(audio.read(path, 16000)), 15600)
+
+
+def test_yamnet_knows_a_dog(real_data):
+    network, table = yamnet(), load("esc50", real_data)
+    names = pd.read_csv(real_data / "oracles" / "yamnet_class_map.csv")["display_name"]
+    dogs = table.table[table.table["text"] == "dog"]["path"][:5]
+    waves = [audio.fit(torch.from_numpy(audio.read(table.root / path, 16000)), 80000) for path in dogs]
+    with torch.inference_mode():
+        logits = [network.classifier(x_a("yamnet", wave)) for wave in waves]
+    best = [names[int(scores.argmax())] for scores in logits]
+    assert sum(name in ("Dog", "Bark", "Animal", "Domestic animals, pets") for name in best) >= 3
+
+
+class Attack:
+    def __reduce__(self):
+        return os.mkdir, ("attacked",)
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_weights_with_another_checksum_are_named_and_never_read(name, place):
+    file = place / "build" / "weights" / networks.NETWORKS[name].file
+    with pytest.raises(ClapleakError, match=f"no such file.*clapleak data fetch {name}"):
+        networks.load_network(name)
+    file.parent.mkdir(parents=True)
+    file.write_bytes(pickle.dumps(Attack()))
+    with pytest.raises(ClapleakError, match="SHA-256 is .* delete it and fetch"):
+        networks.load_network(name)
+    assert not (place / "attacked").exists()
+
+
+def test_an_unknown_network_gets_the_nearest_name():
+    with pytest.raises(ClapleakError, match="unknown network 'yamnett' .did you mean 'yamnet'"):
+        networks.load_network("yamnett")
+
+
+def test_fetched_weights_are_checked_before_they_are_kept(place, monkeypatch):
+    from clapleak.fetch import networks as fetching
+
+    contents = {"right": b"weights", "wrong": b"other"}
+    source = networks.NETWORKS["byola"]._replace(sha256=hashlib.sha256(contents["right"]).hexdigest())
+    monkeypatch.setitem(networks.NETWORKS, "byola", source)
+    monkeypatch.setattr(fetching, "_download", lambda url: contents["wrong"])
+    told = call("data", "fetch", "byola", "--yes")
+    assert told.exit_code == 2 and "nothing is kept" in told.output
+    assert not list((place / "build").rglob("*.pth"))
+    monkeypatch.setattr(fetching, "_download", lambda url: contents["right"])
+    assert call("data", "fetch", "byola", "--yes").exit_code == 0
+    assert (place / "build" / "weights" / source.file).read_bytes() == contents["right"]
+    assert fetching.plan("byola") == ""  # nothing is left to do
+
+
+def test_x_a_is_made_once_and_again_when_the_file_changes(tiny_esc50, tmp_path, monkeypatch):
+    data = tmp_path / "data"
+    shutil.copytree(tiny_esc50, data)
+    corpus, settings = load("esc50", data), load_profile("networks").audio
+    broken, stereo = (data / path for path in corpus.table["path"][[0, 1]])
+    broken.write_text("no sound")
+    soundfile.write(stereo, np.random.default_rng(0).normal(0, 0.1, (9000, 2)), 11025)
+    first = features.open_features([corpus], "random_byola", settings, tmp_path / "x_a")
+    assert list(first.problems["path"]) == [corpus.table["path"][0]] and len(first.rows) == len(corpus) - 1
+    assert first.batch(np.arange(3)).shape == (3, 512)
+    made = []
+    monkeypatch.setattr(features, "_embedded", lambda name, files, seconds: made.extend(files) or [])
+    again = features.open_features([corpus], "random_byola", settings, tmp_path / "x_a")
+    assert not made and again.id == first.id
+    assert torch.equal(again.batch(np.arange(9)), first.batch(np.arange(9)))
+
+
+def test_titles_come_from_the_licence_file_of_both_releases(tmp_path, tiny_esc50):
+    data = tmp_path / "data"
+    shutil.copytree(tiny_esc50, data)
+    clips = load("esc50", data).table["clip"].str.removeprefix("esc50/")
+    first, second, third = clips[0], clips[1], clips[2]
+    lines = f"""\
+- [{first.rpartition("-")[0]}.ogg]: clip derived from rose_bark.wav (http://www.freesound.org/people/a/1/) by a [CC0]
+- {second}.wav: clip derived from Çan sesi (köy).aiff (https://www.freesound.org/people/b/2/) by b [CC-BY]
+- [{third.rpartition("-")[0]}.ogg]: clip derived from 12345.wav (http://www.freesound.org/people/c/3/) by c [CC0]
+"""
+    with pytest.raises(ClapleakError, match="LICENSE: no such file"):
+        esc50.titled(load("esc50", data))
+    (data / "LICENSE").write_text(lines, encoding="utf-8")
+    found = esc50.titled(load("esc50", data)).table
+    assert dict(zip(found["clip"], found["text"], strict=True)) == {
+        f"esc50/{first}": "rose_bark", f"esc50/{second}": "Çan sesi (köy)",
+    }  # fmt: skip
+
+
+@pytest.fixture
+def study(place, tiny_esc50):
+    """A random network, in place of all three, on a tiny ESC-50."""
+    groups = {"size": 3, "test_folds": [4, 5], "captions_per_clip": 2, "all_classes": True}
+    named = {"dirty": "random_byola", "clean": "random_byola", "none": "random_byola", "others": []}
+    quick = {"batch_size": 16, "frozen_epochs": 1, "max_epochs": 1}
+    settings = write_profile(
+        place / "profiles" / "tiny.yaml", base="networks", data={"class_groups": groups}, networks=named, recipe=quick,
+        text_encoder={"model": "tiny", "max_tokens": 60},
+    )  # fmt: skip
+    return runs.open_study(load_profile(str(settings)), data_root=tiny_esc50)
+
+
+def test_no_clip_of_the_test_folds_is_learnt_from_and_every_class_is_tested(study):
+    for training in ("dirty", "clean", "truly_clean"):
+        prepared = study.experiment(Setup("dirty", training), 0, 0)
+        assert not set(prepared.pairs.table["split"]) & {"4", "5"}
+        assert set(prepared.test.table["text"]) == {*prepared.targets, *prepared.others}
+        if training != "dirty":
+            assert not {name for names in prepared.pairs.table["labels"] for name in names} & set(prepared.targets)
+
+
+def test_networks_run_through_the_one_path_and_publish_one_table(study, place):
+    for slug in ("dirty-dirty", "dirty-clean", "clean-dirty", "clean-clean", "none-dirty", "none-clean"):
+        for group, seed in ((0, 0), (1, 0), (0, 1)):
+            run = runs.run(study, Setup.parse(slug), seed=seed, group=group)
+            assert run.has_clouds == (group == 0 and seed == 0)
+    again = runs.run(study, Setup.parse("dirty-clean"), seed=1, group=0)
+    assert again.metrics == json.loads((again.path / "metrics.json").read_text())
+    numbers, everything = again.metrics, again.metrics["all_classes"]
+    assert numbers["chance"] == pytest.approx(1 / 3) and everything["chance"] == pytest.approx(1 / 7)
+    unseen, seen = everything["unseen"], everything["seen"]
+    assert everything["harmonic"] == pytest.approx(2 * unseen * seen / (unseen + seen) if unseen + seen else 0)
+    base = place / "build" / "results" / "tiny"
+    kept = results.table(base)
+    assert set(results.read_run(base / "backbone" / "none" / "seed0").metrics["linear_probe"]) == {"all", "128"}
+    target = publish("tiny")
+    published = results.table(target)
+    pd.testing.assert_frame_equal(published, kept, check_dtype=False, rtol=1e-3)
+    assert len(list(target.rglob("embeddings.npz"))) == 6 + 3
+    assert not (target / "dirty-clean" / "group1-seed0").exists()
+
+
+def test_what_is_measured_of_the_targets_ignores_the_other_classes():
+    rng = np.random.default_rng(0)
+    labels = np.arange(60) % 6
+    E_t = np.eye(6) + 0.1 * rng.normal(size=(6, 6))
+    E_a = E_t[labels] + 0.05 * rng.normal(size=(60, 6))
+    E_a[labels == 0] = E_t[5]  # clips of a target that all lie at another class
+    clouds = {"x_a": E_a, "E_a": E_a, "x_t": E_t, "E_t": E_t, "labels": labels, "targets": np.array(3)}
+    measures = load_profile("networks").measures
+    found = embed.measure(clouds, measures)
+    assert found["all_classes"]["unseen"] == pytest.approx(2 / 3) and found["all_classes"]["seen"] == 1
+    alone = {name: clouds[name][labels < 3] for name in ("x_a", "E_a", "labels")}
+    alone |= {name: clouds[name][:3] for name in ("x_t", "E_t")}
+    assert embed.measure(alone, measures) == {name: found[name] for name in found if name != "all_classes"}
