@@ -240,10 +240,10 @@ def publish(profile: str) -> None:
 
     Afterwards `clapleak pages` executes the pages of the published book again, and `clapleak book` builds it.
     """
-    from clapleak.book import site
+    from clapleak.book import publish as publishing
 
-    folder = site.publish(load_profile(profile).name, find_root())
-    site.write_summary(find_root())
+    folder = publishing.publish(load_profile(profile).name)
+    publishing.write_summary(find_root())
     click.echo(f"{folder}: published; now `clapleak pages` and `clapleak book`")
 
 

@@ -1,7 +1,6 @@
 """Profiles: every number of a run, validated before anything starts."""
 
 from collections.abc import Iterable
-from difflib import get_close_matches
 from pathlib import Path
 from typing import Literal
 
@@ -9,19 +8,7 @@ import pydantic
 import yaml
 from pydantic import BaseModel, ConfigDict, Field, NonNegativeInt, PositiveFloat, PositiveInt, ValidationError
 
-
-class ClapleakError(ValueError):
-    """A user error: one line that names the file or key and the remedy."""
-
-    def _render_traceback_(self) -> list[str]:
-        """What a live notebook shows in place of the traceback: IPython asks for it."""
-        return [f"clapleak: {self}"]
-
-
-def nearest(word: str, known: Iterable[str]) -> str:
-    """For messages about a misspelt name: " (did you mean 'mini'?)", or "" where nothing is close."""
-    close = get_close_matches(word, list(known), 1)
-    return f" (did you mean '{close[0]}'?)" if close else ""
+from clapleak.files import ClapleakError, find_root, nearest
 
 
 class _Section(BaseModel):
@@ -205,14 +192,6 @@ class Profile(_Section):
         if (group is None) != (self.data.class_groups is None):
             has = "class groups: say which with --group" if group is None else "no class groups: leave --group out"
             raise ClapleakError(f"profile {self.name} has {has}")
-
-
-def find_root() -> Path:
-    """Nearest folder at or above the working directory that holds `profiles/`."""
-    for folder in (Path.cwd(), *Path.cwd().parents):
-        if (folder / "profiles").is_dir():
-            return folder
-    raise ClapleakError(f"{Path.cwd()}: no folder here or above holds profiles/; run inside a clone of the project")
 
 
 def profile_path(name: str) -> Path:

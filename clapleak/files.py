@@ -1,15 +1,36 @@
-"""Files and folders that appear whole or not at all, locks between processes, and lines of progress."""
+"""User errors, the root of the project, files and folders that appear whole or not at all, locks, lines of progress."""
 
 import os
 import shutil
 import sys
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
+from difflib import get_close_matches
 from pathlib import Path
 from typing import BinaryIO
 
-from clapleak.config import ClapleakError
+
+class ClapleakError(ValueError):
+    """A user error: one line that names the file or key and the remedy."""
+
+    def _render_traceback_(self) -> list[str]:
+        """What a live notebook shows in place of the traceback: IPython asks for it."""
+        return [f"clapleak: {self}"]
+
+
+def nearest(word: str, known: Iterable[str]) -> str:
+    """For messages about a misspelt name: " (did you mean 'mini'?)", or "" where nothing is close."""
+    close = get_close_matches(word, list(known), 1)
+    return f" (did you mean '{close[0]}'?)" if close else ""
+
+
+def find_root() -> Path:
+    """Nearest folder at or above the working directory that holds `profiles/`."""
+    for folder in (Path.cwd(), *Path.cwd().parents):
+        if (folder / "profiles").is_dir():
+            return folder
+    raise ClapleakError(f"{Path.cwd()}: no folder here or above holds profiles/; run inside a clone of the project")
 
 
 @contextmanager

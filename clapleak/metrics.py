@@ -18,7 +18,7 @@ from typing import Literal
 import numpy as np
 from numpy.typing import ArrayLike
 
-from clapleak.config import ClapleakError
+from clapleak.files import ClapleakError
 
 Metric = Literal["cosine", "euclidean"]
 ROWS = 256  # rows of the distance matrix in memory at once

@@ -219,8 +219,3 @@ def _measures(m: dict[str, Any]) -> dict[str, float]:
     for pair, column in MEASURES.items():
         row |= {column: m["topology"][pair]["value"], f"{column}_corrected": m["topology"][pair]["corrected"]}
     return row
-
-
-def paper() -> pd.DataFrame:
-    """The paper's printed values: table, row, column (setup slug), value."""
-    return pd.read_csv(find_root() / "reference" / "paper.csv")

@@ -14,7 +14,7 @@ import torch
 from helpers import call, write_profile
 
 from clapleak import audio, embed, features, results, runs
-from clapleak.book import site
+from clapleak.book.publish import publish
 from clapleak.config import ClapleakError, find_root, load_profile
 from clapleak.corpora import esc50, load
 from clapleak.models import networks
@@ -214,7 +214,7 @@ def test_networks_run_through_the_one_path_and_publish_one_table(study, place):
     base = place / "build" / "results" / "tiny"
     kept = results.table(base)
     assert set(results.read_run(base / "backbone" / "none" / "group0-seed0").metrics["linear_probe"]) == {"all", "128"}
-    target = site.publish("tiny", place)
+    target = publish("tiny")
     published = results.table(target)
     pd.testing.assert_frame_equal(published, kept, check_dtype=False, rtol=1e-3)
     assert len(list(target.rglob("embeddings.npz"))) == 6 + 3

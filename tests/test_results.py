@@ -9,8 +9,8 @@ from fake_results import make_run
 from helpers import files
 
 from clapleak import results
-from clapleak.book import site
-from clapleak.config import ClapleakError, find_root
+from clapleak.book.publish import publish
+from clapleak.config import ClapleakError
 from clapleak.setups import MATCHED, SETUPS
 
 AGAIN = "run `clapleak reproduce --profile mini`"
@@ -99,11 +99,11 @@ def test_own_results_are_shown_where_they_are_wanted_and_published_whole_or_not_
         write(results.own_folder("mini"), setup)
     assert results.folder("mini", own=True) == own and results.folder("mini") == published
     with pytest.raises(ClapleakError, match="no results of none-clean"):  # incomplete: nothing changes
-        site.publish("mini", find_root())
+        publish("mini")
     assert (published / "dirty-dirty" / "seed7").is_dir()
     for setup, seed in ((SETUPS[5], 0), (SETUPS[5], 1), (SETUPS[0], 1), (MATCHED[0], 0), ("dirty", 0), ("dirty", 1)):
         write(own, setup, seed)
-    assert site.publish("mini", find_root()) == published
+    assert publish("mini") == published
     clouds = {name.removesuffix("/embeddings.npz") for name in files(published) if name.endswith("embeddings.npz")}
     assert clouds == {f"{s.slug}/seed0" for s in SETUPS} | {"backbone/dirty/seed0"}  # of seed 0 alone
     others = {f"{name}/seed1" for name in ("dirty-dirty", "none-clean", "backbone/dirty")} | {"dirty-matched/seed0"}

@@ -88,7 +88,7 @@ def setup_means(runs: pd.DataFrame, column: str, slugs: Sequence[str] = SLUGS) -
 
 def printed(row: str) -> pd.Series:
     """One row of the paper's tables, such as "accuracy" or "S(E_a,E_t)", by setup."""
-    paper = results.paper()
+    paper = pd.read_csv(find_root() / "reference" / "paper.csv")
     return paper[paper["row"] == row].set_index("column")["value"].reindex(SLUGS)
 
 
