@@ -114,6 +114,7 @@ def correlations(templates: pd.DataFrame, titles: pd.DataFrame) -> pd.DataFrame:
     Intervals come from drawing networks again, since the setups of one network are not independent.
     """
     rows = {}
+    templates = templates[templates["training"] != "truly_clean"]  # every caption names its class: the same as clean
     both = pd.concat([runs.assign(captions=name) for name, runs in (("templates", templates), ("titles", titles))])
     means = both.groupby(["pretraining", "training", "captions"])[["accuracy", "silhouette_E_a", "S_E_a_E_t"]].mean()
     parts = {"dirty and clean captions": means, "clean captions": means.query("training != 'dirty'")}
@@ -137,3 +138,34 @@ def three_degrees(runs: pd.DataFrame) -> pd.DataFrame:
         left = estimate(accuracy[list(names.values())], of(names["word-clean"], names["truly clean"]))
         lines[title(step)] = {**line, "word-clean less truly clean": str(left), "leakage left": left.verdict}
     return pd.DataFrame(lines).T
+
+
+def findings(networks: pd.DataFrame, synthetic: pd.DataFrame, points: pd.DataFrame) -> list[str]:
+    """The three findings of the book, each with its interval and the data behind it, true of whatever was measured."""
+    data = {"real networks on ESC-50": networks, "synthetic sounds": synthetic}
+    found = {name: by_setup(runs, "accuracy").dropna() for name, runs in data.items()}
+    found = {name: values for name, values in found.items() if len(values)}
+    if not found:
+        return ["There are no results yet: run `clapleak reproduce`."]
+
+    def captions(means):
+        return sum(means[f"{p}-dirty"] - means[f"{p}-clean"] for p in PRETRAININGS) / len(PRETRAININGS)
+
+    labels = {name: estimate(values, of("dirty-clean", "clean-clean")) for name, values in found.items()}
+    names = {name: estimate(values, captions) for name, values in found.items()}
+    sure = {
+        name: all(one.verdict == "holds" for one in several.values()) for name, several in (("l", labels), ("n", names))
+    }
+    lines = [
+        "**Labels that a network saw before count as zero-shot skill.** " if sure["l"] else "**Labels seen before.** ",
+        "**Names in the captions count most.** " if sure["n"] else "**Names in the captions.** ",
+    ]
+    lines[0] += (
+        "With captions that never name the test classes, pre-training on labels that include them changes accuracy by "
+    )
+    lines[0] += "; ".join(f"{one:+} ({name})" for name, one in labels.items()) + "."
+    lines[1] += "Captions that name the test classes change accuracy by "
+    lines[1] += "; ".join(f"{one:+} ({name}, mean of three pre-trainings)" for name, one in names.items()) + "."
+    if len(points) >= 5:
+        lines.append(f"**Clusters or knowledge?** {inheritance(points)}")
+    return lines
