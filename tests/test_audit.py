@@ -68,7 +68,7 @@ def test_planted_leaks_are_found_at_their_size(monkeypatch):
     sizes, truths, power = [], [], 0.0
     for share in (0, 0.1, 0.3, 0.5):
         runs = []
-        for seed in range(20):
+        for seed in range(10):
             seen = drawn(share or 0.3, seed)
             clean, leaky = world(seed), world(seed, seen) if share else world(seed)
             verdict = audit(leaky, seen, alpha=0.05).json["verdicts"]["labels"]
