@@ -127,4 +127,4 @@ for name, values in means.items():
     one, other, both = values["dirty-dirty"] - values[["dirty-clean", "clean-dirty", "clean-clean"]]
     if both == both:  # a setup without a run leaves a gap
         print(f"{name}: captions {one:.2f}, pre-training {other:.2f}, together {both:.2f}, sum {one + other:.2f}")
-print("Either leak lets the model know a class: where one is left, the other is partly to spare.")
+print("Less than the sum: either leak teaches the class, so one can stand in for the other. More: each needs the other.")

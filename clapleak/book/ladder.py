@@ -153,19 +153,21 @@ def findings(networks: pd.DataFrame, synthetic: pd.DataFrame, points: pd.DataFra
 
     labels = {name: estimate(values, of("dirty-clean", "clean-clean")) for name, values in found.items()}
     names = {name: estimate(values, captions) for name, values in found.items()}
-    sure = {
-        name: all(one.verdict == "holds" for one in several.values()) for name, several in (("l", labels), ("n", names))
-    }
+    says = ("which raises it", "which lowers it", "undecided")
+
+    def listed(several: dict[str, Estimate]) -> str:
+        return "; ".join(f"{name} {one:+}, {one.words(*says)}" for name, one in several.items())
+
+    first = next(iter(found))
+    seen = labels[first].words("count as", "do not count as", "may count as")
+    more = "count even more" if names[first].value > labels[first].value else "count"
+    named = names[first].words(more, "do harm", "may count")
     lines = [
-        "**Labels that a network saw before count as zero-shot skill.** " if sure["l"] else "**Labels seen before.** ",
-        "**Names in the captions count most.** " if sure["n"] else "**Names in the captions.** ",
+        f"**Labels that a network saw before {seen} zero-shot skill.** Pre-training on labels that include the test classes "
+        f"changes accuracy with captions that never name them by: {listed(labels)}.",
+        f"**Names in the captions {named}.** Captions that name the test classes change accuracy, as the mean of three "
+        f"pre-trainings, by: {listed(names)}.",
     ]
-    lines[0] += (
-        "With captions that never name the test classes, pre-training on labels that include them changes accuracy by "
-    )
-    lines[0] += "; ".join(f"{one:+} ({name})" for name, one in labels.items()) + "."
-    lines[1] += "Captions that name the test classes change accuracy by "
-    lines[1] += "; ".join(f"{one:+} ({name}, mean of three pre-trainings)" for name, one in names.items()) + "."
     if len(points) >= 5:
         lines.append(f"**Clusters or knowledge?** {inheritance(points)}")
     return lines
