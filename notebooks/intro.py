@@ -39,6 +39,7 @@ from clapleak.book import figures, ladder, tables
 profile = "mini"  # synthetic sounds, a small network
 real_profile = "esc50"  # real sounds, the same small network
 network_profile = "networks"  # real sounds, networks of others
+titles_profile = "networks-titles"  # the same with captions that people wrote
 own = False  # show the runs of this machine (build/results) instead of the published ones
 
 # %% tags=["hide-input"]
@@ -48,12 +49,15 @@ first = {title: next(iter(found.values())) for title, found in columns.items()}
 networks, ours = first["real networks"], first["synthetic sounds"]
 
 # %% [markdown]
-# ## Three findings
+# ## What we found
 
 # %% tags=["hide-input"]
 folder = results.folder(network_profile, own=own)
 points = ladder.points(ladder.backbones(folder), tables.table_or_note(folder, ladder.present(folder)))
-display(Markdown("\n".join(f"{n}. {line}" for n, line in enumerate(ladder.findings(networks, ours, points), 1))))
+titles_folder = results.folder(titles_profile, own=own)
+titled = tables.table_or_note(titles_folder, ladder.present(titles_folder))
+lines = ladder.findings(networks, ours, titled, points)
+display(Markdown("\n".join(f"{n}. {line}" for n, line in enumerate(lines, 1))))
 
 # %% [markdown]
 # Whoever reads a zero-shot number should therefore ask two things: did the captions name the classes of the test, and had

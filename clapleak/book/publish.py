@@ -10,6 +10,9 @@ from clapleak.files import atomic_file, atomic_folder
 from clapleak.setups import NETWORK_SETUPS, PRETRAININGS, TRAININGS
 
 
+MEASURES_ALONE = ("mini-long", "networks-titles")  # profiles of which no page shows an embedding
+
+
 def publish(profile: str) -> Path:
     """Put a user's own results of a profile in the place of the published ones, whole; returns their folder.
 
@@ -25,7 +28,7 @@ def publish(profile: str) -> Path:
             results.table(source, every).to_csv(temporary / results.RUNS, index=False, float_format="%.5g")
         for run in runs:
             paper = run.pretraining in PRETRAININGS and run.training in (None, *TRAININGS)
-            shown = paper and run.seed == 0 and (run.has_clouds or not many)
+            shown = paper and run.seed == 0 and (run.has_clouds or not many) and profile not in MEASURES_ALONE
             if many and run.training is not None and not shown:
                 continue
             left_out = shutil.ignore_patterns(".*", *(() if shown else ("embeddings.npz", "map.npz")))

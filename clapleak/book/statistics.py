@@ -26,6 +26,9 @@ class Estimate:
         bounds = f" [{self.low + 0.0:.2f}, {self.high + 0.0:.2f}]" if self.low < self.high else ""
         return f"{round(self.value, 2) + 0.0:.2f}{bounds}"
 
+    def __neg__(self) -> Estimate:
+        return Estimate(-self.value, -self.high, -self.low)
+
     def __format__(self, spec: str) -> str:
         """As `str`; with "+" the number has its sign."""
         return ("+" if spec == "+" and self.value >= 0 else "") + str(self)
