@@ -318,20 +318,54 @@ def fetch(name: str, data_root: Path | None, yes: bool) -> None:
 
 
 @main.command("leaks")
-@click.argument("file", type=PATH)
-@OPTION("--labels", default="esc50", help="esc50, or a text file with one label a line.")
-@OPTION("--rule", default="word", help="word (the paper's), phrase, or ontology (of labels).")
+@click.argument("files", type=PATH, nargs=-1, required=True)
+@OPTION("--labels", default="esc50", help="esc50, another corpus, a CSV, or a text file with one label a line.")
+@OPTION("--rule", default="word", help="word (the paper's), lemma, phrase, ontology (of labels) or meaning.")
+@OPTION("--column", help="Column of the texts. Default: caption, text, labels, display_name, or caption_1 and on.")
+@DATA_ROOT
 @OPTION("--output", type=PATH, help="CSV of the texts with what leaks in each.")
-def count_leaks(file: Path, labels: str, rule: str, output: Path | None) -> None:
-    """Count the texts of a CSV that leak test labels, by class and by word."""
-    from clapleak import leakage, texts
+def count_leaks(
+    files: tuple[Path, ...], labels: str, rule: str, column: str | None, data_root: Path | None, output: Path | None
+) -> None:
+    """Count the texts of some CSV, Parquet or JSON lines files that leak test labels, by class and by word."""
+    from clapleak import texts
 
-    table = texts.read_texts(file, labels_only=rule == "ontology")
-    leaks = leakage.find_leaks(table["text"], leakage.load_labels(labels), rule)
-    leaking = table.loc[leaks["leaks"], "row"].nunique()
-    click.echo(f"{texts.count(leaks)}\n\n{leaking} of {table['row'].nunique()} rows hold a leak")
+    table = texts.read_files(files, labels_only=rule == "ontology", column=column)
+    leaks = texts.find_leaks(table["text"], texts.load_labels(labels, data_root), rule)
+    leaking, rows = (len(part[["file", "row"]].drop_duplicates()) for part in (table[leaks["leaks"]], table))
+    click.echo(f"{texts.count(leaks)}\n\n{leaking} of {rows} rows hold a leak")
     joined = leaks.assign(words=leaks["words"].map("; ".join), classes=leaks["classes"].map("; ".join))
-    _write_csv(table[["row", "text"]].join(joined), output)
+    _write_csv(table[[*(["file"] if len(files) > 1 else []), "row", "text"]].join(joined), output)
+
+
+@main.command("audit")
+@click.argument("model")
+@click.argument("test", type=PATH, required=False)
+@OPTION("--training-labels", type=PATH, multiple=True, help="CSV of the labels that a training used.")
+@OPTION("--training-captions", type=PATH, multiple=True, help="CSV, Parquet or JSON lines of its captions.")
+@OPTION("--training-recordings", type=PATH, help="CSV with a column recording: ids of its recordings.")
+@OPTION("--training-audio", type=PATH, help="Folder of its sounds, to find the test's sounds in.")
+@OPTION("--rule", default="word", help="How a text gives a class away, as in `clapleak leaks`.")
+@OPTION("--prompts", type=PATH, help="Text file of prompts, one a line, with {} for the class. Default: five.")
+@OPTION("--reference", type=PATH, help="audit.json of a reference model on the same test.")
+@OPTION("--fail-on", default="labels", help="What fails the gate, of labels, recordings, unknown; commas part them.")
+@OPTION("--max-leak", default=0.05, help="Accuracy, or share of clips, that a leak may be worth.")
+@OPTION("--alpha", default=0.01, type=click.FloatRange(1e-4, 0.2), help="Level of the tests.")
+@OPTION("--seed", default=0, type=click.IntRange(0), help="Seed of what is drawn.")
+@OPTION("--allow-missing", is_flag=True, help="Leave out sounds that cannot be read; they are counted.")
+@OPTION("--output", "-o", type=PATH, default=Path("audit"), help="Folder of report.html, audit.json, clouds.npz.")
+def audit_model(**options) -> None:
+    """Audit any audio-text model: how much of its zero-shot accuracy is leakage?
+
+    MODEL is a folder or hub id of transformers' ClapModel, msclap:VERSION, laion:CHECKPOINT, arrays.npz or
+    file.py:function. TEST is ESC-50's folder, or a CSV with the columns path, label and, if known, recording; an .npz
+    with labels and classes needs none. Exit code: 0 the gate passed, 1 it failed, 2 bad input, 3 undecidable.
+    """
+    from clapleak.audit import command
+
+    audited, code = command.run(**options)
+    click.echo(command.summary(audited, options["output"]))
+    sys.exit(code)
 
 
 @main.command()

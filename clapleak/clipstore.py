@@ -39,6 +39,7 @@ class ClipStore:
     contents: list[int]  # (N,) checksum of the source file
     rows: dict[str, int]  # clip id -> row of the store, 0 to N - 1 in this order
     problems: pd.DataFrame  # clip, path and reason of the clips that could not be decoded
+    network: str | None = None  # of `features`: what determines x_a, the name and the weights of a network of others
 
     @classmethod
     def of(

@@ -194,11 +194,6 @@ class Profile(_Section):
             raise ClapleakError(f"profile {self.name} has {has}")
 
 
-def network_facts() -> dict[str, dict[str, str]]:
-    """What is known of the audio encoders of others: networks.yaml, by name."""
-    return yaml.safe_load(Path(__file__).with_name("networks.yaml").read_text("utf-8"))
-
-
 def profile_path(name: str) -> Path:
     """File of a profile: `profiles/<name>.yaml`, or the path itself where a YAML file is named."""
     return Path(name).resolve() if name.endswith((".yaml", ".yml")) else find_root() / "profiles" / f"{name}.yaml"

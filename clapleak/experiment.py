@@ -10,7 +10,6 @@ from clapleak import corpora
 from clapleak.clipstore import ClipStore
 from clapleak.config import ClapleakError, Profile
 from clapleak.corpora import Corpus, esc50, join
-from clapleak.features import Features
 from clapleak.identity import run_ids, stable_seed
 from clapleak.leakage import filtered
 from clapleak.setups import Setup
@@ -55,12 +54,13 @@ class Experiment:
     store: ClipStore
     counts: dict[str, int]
     others: list[str]  # further classes of the test, which the model has met; the paper's measures leave them out
-    network: str | None  # id of the network that others trained, in place of pre-training
 
     def ids(self, profile: Profile, seed: int, *, backbone: bool = False) -> dict[str, str]:
         """What determines the numbers of its run, or those of its pre-trained backbone; see `clapleak.identity`."""
         pretrain, pairs = (None if c is None else c.table for c in (self.pretrain, None if backbone else self.pairs))
-        return run_ids(self.store.id, profile, seed, self.network or pretrain, pairs, self.test.table, self.targets)
+        return run_ids(
+            self.store.id, profile, seed, self.store.network or pretrain, pairs, self.test.table, self.targets
+        )
 
 
 def read_sources(profile: Profile, data_root: Path | None = None) -> Sources:
@@ -150,9 +150,8 @@ def prepare(
         pretrain, pairs = (c.keep(~c.table["clip"].isin(test.table["clip"])) for c in (pretrain, pairs))
     if len(targets) < 3:  # fewer labels have no topology
         raise ClapleakError(f"{len(targets)} classes are left to test on, at least 3 are needed; add data to data.test")
-    network = store.network if isinstance(store, Features) else None
     kept_pairs, kept_pretrain = filtered(pairs, names, setup.training, on="text", seed=seed), None
-    if setup.pretraining != "none" and network is None:
+    if setup.pretraining != "none" and store.network is None:
         rule = profile.data.label_rule
         kept_pretrain = filtered(pretrain, names, setup.pretraining, on="labels", rule=rule, seed=seed)
         if not len(kept_pretrain):
@@ -166,4 +165,4 @@ def prepare(
     counts |= {"pretrain_clips": left, "pretrain_removed": all_clips - left, "expected_clips": sources.expected_clips}
     counts["missing_clips"] = sources.expected_clips - int(sources.test.table["clip"].isin(store.rows.keys()).sum())
     counts["complete_classes"] = sources.complete_classes
-    return Experiment(kept_pretrain, kept_pairs, test, tagging_test, targets, store, counts, others, network)
+    return Experiment(kept_pretrain, kept_pairs, test, tagging_test, targets, store, counts, others)

@@ -31,8 +31,6 @@ class Features(ClipStore):
     Its id leaves the network out, so that runs of several networks belong to one family; theirs is `network`.
     """
 
-    network: str = ""  # what of it determines x_a: name, checksum of its weights, format of its code
-
     def batch(self, rows: np.ndarray, generator: torch.Generator | None = None) -> Tensor:
         """x_a of clips, (B, dim)."""
         with self.arrays.reading() as x_a_of:

@@ -3,13 +3,15 @@
 The paper removes "all audio examples whose captions contain words that were present in the ESC50 class set". Words
 here are runs of letters and digits in lower case, compared whole: "can" of "can opening" is found in "birds can be
 heard", not in "candle". The rule looks at words, not at meaning: "French horn" leaks "car horn", and "Cough" passes
-beside "coughing". Two rules stand beside it for comparison. "phrase" asks for the whole class name in a row. "ontology"
-judges labels of AudioSet and FSD50K alone: one leaks when it means a test class, or lies below such a class in
-AudioSet's ontology, by `corpora/esc50_audioset.csv`.
+beside "coughing". Other rules stand beside it for comparison. "lemma" compares words without their endings, so that
+"Cough" leaks. "phrase" asks for the whole class name in a row. "ontology" judges labels of AudioSet and FSD50K alone:
+one leaks when it means a test class, or lies below such a class in AudioSet's ontology, by
+`corpora/esc50_audioset.csv`. `texts.find_leaks` adds a rule that compares meanings and needs a network.
 """
 
 import re
 from collections.abc import Callable, Collection, Iterable
+from functools import cache
 from pathlib import Path
 from typing import Literal
 
@@ -21,13 +23,31 @@ from clapleak.corpora import Corpus, package_table
 from clapleak.identity import stable_seed
 from clapleak.setups import FILTERS
 
-RULES = ("word", "phrase", "ontology")
+RULES = ("word", "lemma", "phrase", "ontology")
 _WORD = re.compile(r"[^\W_]+")
 _Judge = Callable[[str], tuple[list[str], list[str]]]  # a text -> what it shares, and with which classes
 
 
 def _words(text: str) -> list[str]:
     return _WORD.findall(text.lower())
+
+
+def lemma(word: str) -> str:
+    """An English word without the ending of plural, participle or past: "coughs", "coughing" and "coughed" are "cough".
+
+    By rule, not by dictionary, in the manner of Porter (1980): "sneezing" and "sneeze" are both "sneez", and a word as
+    short as "wing" stays whole. Irregular forms ("teeth") and derived words ("laughter") stay apart.
+    """
+    if len(word) > 3 and word.endswith("ies"):
+        word = word[:-3] + "y"
+    elif len(word) > 3 and word.endswith("s") and not word.endswith(("ss", "us", "is")):
+        word = word[:-1]
+    for ending in ("ing", "ed"):
+        stem = word.removesuffix(ending)
+        if stem != word and len(stem) > 2 and re.search("[aeiouy]", stem):
+            doubled = len(stem) > 3 and stem[-1] == stem[-2] and stem[-1] not in "lsz"
+            word = stem[:-1] if doubled else stem
+    return word.removesuffix("e") if len(word) > 4 else word
 
 
 def label_words(labels: Collection[str]) -> set[str]:
@@ -69,7 +89,7 @@ def find_leaks(texts: Iterable[str], labels: Collection[str], rule: str = "word"
     if isinstance(texts, str):
         raise ClapleakError("texts must be a list of texts, not one text")
     label_words(labels)  # refuses what holds no word
-    judge, rows = _by_ontology(labels) if rule == "ontology" else _by_words(labels, whole=rule == "phrase"), []
+    judge, rows = _by_ontology(labels) if rule == "ontology" else _by_words(labels, rule), []
     for number, text in enumerate(texts):
         if not isinstance(text, str):
             raise ClapleakError(f"text {number} is {text!r}, not a text: drop empty captions first")
@@ -79,16 +99,17 @@ def find_leaks(texts: Iterable[str], labels: Collection[str], rule: str = "word"
     return pd.DataFrame(rows, index=index, columns=["leaks", "words", "classes"]).astype({"leaks": bool})
 
 
-def _by_words(labels: Collection[str], *, whole: bool) -> _Judge:
-    names = {label: _words(label) for label in labels}
-    sought = {label: [" ".join(words)] if whole else words for label, words in names.items()}
+def _by_words(labels: Collection[str], rule: str) -> _Judge:
+    form = cache(lemma) if rule == "lemma" else str
+    names = {label: [form(word) for word in _words(label)] for label in labels}
+    sought = {label: [" ".join(words)] if rule == "phrase" else words for label, words in names.items()}
 
     def judge(text: str) -> tuple[list[str], list[str]]:
         tokens = _words(text)
-        line = f" {' '.join(tokens)} "
+        line = f" {' '.join(map(form, tokens))} "
         classes = [label for label, parts in sought.items() if any(f" {part} " in line for part in parts)]
         shared = {word for label in classes for word in names[label]}
-        return [word for word in dict.fromkeys(tokens) if word in shared], classes
+        return [word for word in dict.fromkeys(tokens) if form(word) in shared], classes
 
     return judge
 

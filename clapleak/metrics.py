@@ -201,3 +201,16 @@ def _rank_blocks(x: np.ndarray, metric: Metric, include_self: bool) -> Iterator[
         ranks = np.empty(order.shape, dtype=np.int32)
         np.put_along_axis(ranks, order, np.arange(1, n + 1)[None], axis=1)
         yield ranks
+
+
+def permutation_band(
+    p: np.ndarray, q: np.ndarray, *, n_permutations: int = 300, seed: int = 0, include_self: bool = False
+) -> np.ndarray:
+    """S_k when the rows of `q` are shuffled: 2.5, 50 and 97.5 % curves, shape (3, n - 1), or (3, n) with self.
+
+    S_k above the third curve is more than unrelated rows share.
+    """
+    rng = np.random.default_rng(seed)
+    shuffled = (q[rng.permutation(len(q))] for _ in range(n_permutations))
+    curves = [neighborhood_overlap(p, other, include_self=include_self) for other in shuffled]
+    return np.percentile(curves, [2.5, 50, 97.5], axis=0)

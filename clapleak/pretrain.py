@@ -41,7 +41,7 @@ def pretrained(
 
     Weights of that id are kept in the folder, see `loop.kept_or_trained`; setups with one pre-training share them.
     """
-    if experiment.network is not None:
+    if experiment.store.network is not None:
         return KeptEncoder(experiment.store.batch(np.arange(1)).shape[1]), pd.DataFrame(columns=HISTORY)
     if pretraining == "none":
         return new_backbone(profile, seed), pd.DataFrame(columns=HISTORY)

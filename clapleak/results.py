@@ -190,7 +190,8 @@ def table(base: Path, setups: Sequence[Setup] = SETUPS) -> pd.DataFrame:
     slugs = [setup.slug for setup in setups]
     if (kept := base / RUNS).is_file():
         rows = _readable(kept, pd.read_csv)
-        rows = rows[rows["setup"].isin(slugs)].reset_index(drop=True)
+        rows = rows[rows["setup"].isin(slugs)]
+        rows = rows.sort_values("setup", key=lambda column: column.map(slugs.index), kind="stable", ignore_index=True)
     else:
         rows = pd.DataFrame([_row(run) for run in read_runs(base, slugs)])
     if absent := [slug for slug in slugs if slug not in set(rows["setup"])]:

@@ -96,7 +96,9 @@ def run(study: Study, setup: Setup, *, seed: int = 0, group: int | None = None) 
         clouds = embed.test_clouds(model, prepared, profile)
         numbers = results.header(profile, setup.pretraining, setup.training, seed, group, prepared.counts)
         numbers |= embed.measure(clouds, profile.measures)
-        if prepared.network is not None:  # thousands of runs of seconds: the first is shown, x_a with the backbone
+        if (
+            prepared.store.network is not None
+        ):  # thousands of runs of seconds: the first is shown, x_a with the backbone
             clouds = {} if seed or group else {name: clouds[name] for name in clouds if name not in ("x_a", "x_t")}
         return _write(path, profile, numbers, ids, history, clouds)
 
@@ -112,7 +114,7 @@ def run_backbone(
 
     profile, ids, slug = study.profile, prepared.ids(study.profile, seed, backbone=True), f"backbone/{pretraining}"
     work, path = _work(profile, slug, seed, group), results.own_run(profile.name, slug, seed, group)
-    kept = prepared.network is not None
+    kept = prepared.store.network is not None
     shown = not (seed or group) if kept else pretraining != "none"  # a network of others is the same in every run
     with parallel.alone(work / "lock"):
         backbone, history = pretrain.pretrained(profile, pretraining, prepared, work, ids["backbone"], seed=seed)
@@ -136,12 +138,10 @@ def run_backbone(
 
 def _work(profile: Profile, slug: str, seed: int, group: int | None, training_id: str = "") -> Path:
     """Where the weights and the checkpoint of a run lie; with `networks`, groups that train alike share them."""
-    shared = (
-        f"trained/{slug.partition('-')[0]}/{training_id}"
-        if profile.networks and training_id
-        else f"{slug}/{results.run_name(seed, group)}"
-    )
-    return find_root() / "build" / profile.name / shared
+    name = f"{slug}/{results.run_name(seed, group)}"
+    if profile.networks and training_id:
+        name = f"trained/{slug.partition('-')[0]}/{training_id}"
+    return find_root() / "build" / profile.name / name
 
 
 def _write(path: Path, profile: Profile, metrics: dict, ids: dict, history: DataFrame, clouds: dict) -> results.Run:

@@ -1,7 +1,10 @@
 """The experiments: which leaks the pre-training and the cross-modal training keep (section 2.2)."""
 
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Self
+
+import yaml
 
 from clapleak.config import ClapleakError, nearest
 
@@ -66,3 +69,8 @@ SURFACE = tuple(Setup(p, t) for p in LEAK_SHARES for t in LEAK_SHARES)
 NETWORK_SETUPS = tuple(Setup(p, t) for p in (*PRETRAININGS, *OTHER_NETWORKS) for t in ("dirty", "clean", "truly_clean"))
 CONTROLS = {"matched": MATCHED, "shares": SHARES[1:-1], "cleaner": CLEANER}  # not in paper
 CONTROLS |= {"surface": tuple(setup for setup in SURFACE if setup not in (*SETUPS, *SHARES))}
+
+
+def network_facts() -> dict[str, dict[str, str]]:
+    """What is known of the audio encoders of others: networks.yaml, by name."""
+    return yaml.safe_load(Path(__file__).with_name("networks.yaml").read_text("utf-8"))

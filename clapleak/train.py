@@ -51,7 +51,7 @@ def trained(
         text_rows = np.array([captions.rows[caption] for caption in table["text"]])
         pairs = Pairs(store, captions, store.index(table["clip"]), text_rows)
         learnt, held_out = split_validation(table, profile.recipe, seed)
-        if experiment.pretrain is None and experiment.network is None:  # a random backbone
+        if experiment.pretrain is None and experiment.store.network is None:  # a random backbone
             torch.manual_seed(stable_seed("batch norm", seed))
             chosen = [pairs.clip_rows[learnt[n.numpy()]] for n in torch.randperm(len(learnt)).split(64)[:8]]
             settle_batch_norm(model.audio, (store.batch(rows).to(device) for rows in chosen))

@@ -1,9 +1,9 @@
 """Count what the leak filter does to the real corpora, from their public tables; no sound is needed.
 
 Run `python reference/count_leaks.py --data-root DIR`, where `DIR/metadata` holds one folder a corpus: clotho, audiocaps
-fsd50k, audioset and esc50. It writes leak_counts.csv, leak_words.csv, leak_classes.csv and leak_survivors.csv beside
-this file. Captions stay where they are; only counts are written. Without fsd50k/eval.csv the count of recordings in it
-stays as it is in leak_counts.csv.
+fsd50k, audioset and esc50. It writes leak_counts.csv, leak_words.csv, leak_classes.csv, leak_survivors.csv and
+leak_overlaps.csv beside this file. Captions and titles stay where they are; only counts are written. Without
+fsd50k/eval.csv the count of recordings in it stays as it is in leak_counts.csv.
 """
 
 from __future__ import annotations
@@ -18,6 +18,7 @@ from clapleak import leakage
 from clapleak.texts import read_texts
 
 HERE = Path(__file__).parent
+RULES = ("word", "phrase", "ontology")
 LABELS = ("FSD50K", "AudioSet")  # corpora of labels, which the rule "ontology" can judge
 
 
@@ -53,7 +54,7 @@ def counts(metadata: Path) -> tuple[pd.DataFrame, pd.DataFrame, pd.DataFrame]:
     """Removed units by corpus and rule; units by word of the paper's rule; units by class, of labels, by two rules."""
     removed, words, classes = [], [], []
     for (corpus, what), texts in corpora(metadata).items():
-        rules = [rule for rule in leakage.RULES if rule != "ontology" or corpus in LABELS]
+        rules = [rule for rule in RULES if rule != "ontology" or corpus in LABELS]
         leaks = {rule: leaks_of(texts["text"], rule) for rule in rules}
         for rule, found in leaks.items():
             gone = texts.loc[found["leaks"], "row"].nunique()
@@ -101,7 +102,7 @@ def recordings(metadata: Path) -> list[tuple]:
     else:
         rows += pd.read_csv(HERE / "leak_counts.csv").query(f"what == '{what} eval'").iloc[:, 1:].values.tolist()
     texts = read_texts(metadata / "fsd50k" / "dev.csv")
-    for rule in leakage.RULES:
+    for rule in RULES:
         gone = texts.loc[leaks_of(texts["text"], rule)["leaks"], "row"].unique() - 1
         rows.append(("clips shared with FSD50K dev", rule, shared.isin(dev.iloc[gone]).sum(), len(shared)))
     return rows
@@ -117,12 +118,34 @@ def survivors(metadata: Path) -> pd.DataFrame:
     return pd.DataFrame([(x, kept.get(x, 0), total.get(x, 0)) for x in judged], columns=["label", "kept", "total"])
 
 
+def overlaps(metadata: Path) -> pd.DataFrame:
+    """By class of ESC-50: clips, and how many are cut from a recording of a training set.
+
+    The sets are FSD50K dev, its part for training, and the recordings that WavCaps asks to leave out ("wavcaps_list").
+    """
+    clips = pd.read_csv(metadata / "esc50" / "clips.csv")
+    dev = pd.read_csv(metadata / "fsd50k" / "dev.csv")
+    recording, wavcaps = clips["src_file"], clips["src_in_wavcaps_freesound_blacklist"] == 1
+    found = pd.DataFrame(
+        {
+            "class": clips["category"].str.replace("_", " "),
+            "clips": True,
+            "fsd50k_dev": recording.isin(dev["fname"]),
+            "fsd50k_train": recording.isin(dev.loc[dev["split"] == "train", "fname"]),
+            "wavcaps_list": wavcaps,
+            "either": wavcaps | recording.isin(dev["fname"]),
+        }
+    )
+    return found.groupby("class").sum().loc[leakage.load_labels("esc50")].reset_index()
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--data-root", type=Path, required=True, help="folder that holds metadata/")
     metadata = parser.parse_args().data_root / "metadata"
     removed, words, classes = counts(metadata)
     tables = {"counts": removed, "words": words, "classes": classes, "survivors": survivors(metadata)}
+    tables["overlaps"] = overlaps(metadata)
     for name, table in tables.items():
         table.to_csv(HERE / f"leak_{name}.csv", index=False, lineterminator="\n")
         print(f"leak_{name}.csv: {len(table)} rows")

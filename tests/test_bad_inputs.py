@@ -48,7 +48,7 @@ CALLS = [  # words of the command line, then what its one line must name
     ((*LEAKS, "header.csv"), "header.csv", "holds no text"),
     ((*LEAKS, "more.csv"), "more.csv: row 1 has more fields", "quote"),
     ((*LEAKS, "huge.csv"), "huge.csv: not a readable CSV"),
-    ((*LEAKS, "captions.csv", "--rule", "fuzzy"), "unknown rule 'fuzzy'", "word, phrase or ontology"),
+    ((*LEAKS, "captions.csv", "--rule", "fuzzy"), "unknown rule 'fuzzy'", "word, lemma, phrase, ontology or meaning"),
     ((*LEAKS, "captions.csv", "--rule", "ontology"), "captions.csv: no column of labels; found caption"),
     ((*LEAKS, "captions.csv", "--labels", "esc51"), "esc51: no such file", "use esc50"),
     ((*LEAKS, "captions.csv", "--labels", "no.txt"), "no.txt: no label", "use esc50"),

@@ -11,7 +11,6 @@ import pytest
 import soundfile
 import torch
 from helpers import SMALL, corpus, noise
-from test_audio import broken
 
 from clapleak import audio
 from clapleak.arrays import ArrayStore
@@ -28,6 +27,17 @@ def decoded(monkeypatch):
     names, read = [], audio.read
     monkeypatch.setattr(audio, "read", lambda path, *rest: names.append(path.name) or read(path, *rest))
     return names
+
+
+def broken(folder) -> dict[str, str]:
+    """One file a kind of damage, and the reason that must be reported."""
+    soundfile.write(folder / "empty.wav", np.zeros(0), 8000)
+    soundfile.write(folder / "short.wav", np.zeros(10), 8000)
+    soundfile.write(folder / "nan.wav", np.array([0.0, np.nan] * 1000), 8000, subtype="FLOAT")
+    noise(folder, {"torn.flac": 0.5})
+    (folder / "torn.flac").write_bytes((folder / "torn.flac").read_bytes()[:60])
+    return {"empty.wav": "empty", "short.wav": "shorter than 0.1 s", "nan.wav": "non-finite samples",
+            "torn.flac": "unreadable", "gone.wav": "missing"}  # fmt: skip
 
 
 def test_every_unusable_clip_is_listed_with_its_reason(tmp_path):

@@ -20,7 +20,7 @@ def prepared(profile, root, slug, group=None, missing=(), seed=0) -> experiment.
     """An experiment whose store holds every clip but the missing ones."""
     sources = experiment.read_sources(profile, root)
     clips = pd.concat([part.table["clip"] for part in sources.corpora()]).unique()
-    store = SimpleNamespace(rows={clip: i for i, clip in enumerate(clips) if clip not in missing})
+    store = SimpleNamespace(rows={clip: i for i, clip in enumerate(clips) if clip not in missing}, network=None)
     return experiment.prepare(sources, profile, Setup(*slug.split("-")), group, store, seed=seed)
 
 

@@ -164,6 +164,13 @@ def test_the_meant_classes_are_just_what_lies_below_in_audioset_s_ontology(real_
     assert (leaks == vocabulary[2].isin(MEANT["mid"])).all() and 50 < leaks.sum() < 150
 
 
+def test_committed_overlaps_are_of_all_classes_and_fit_together():
+    overlaps = pd.read_csv(REFERENCE / "leak_overlaps.csv").set_index("class")
+    assert list(overlaps.index) == ESC50 and (overlaps["clips"] == 40).all()
+    assert (overlaps["fsd50k_train"] <= overlaps["fsd50k_dev"]).all()
+    assert overlaps["either"].between(overlaps[["fsd50k_dev", "wavcaps_list"]].max(axis=1), 40).all()
+
+
 def test_the_rules_differ_just_where_a_person_judged_a_hit_to_be_false():
     judged = pd.read_csv(REFERENCE / "leak_judgements.csv")
     hits = {rule: leakage.find_leaks(judged["label"], ESC50, rule)["leaks"] for rule in ("word", "ontology")}
@@ -175,6 +182,7 @@ def test_counts_of_the_real_corpora(real_data):
     spec = importlib.util.spec_from_file_location("count_leaks", REFERENCE / "count_leaks.py")
     script = importlib.util.module_from_spec(spec)
     spec.loader.exec_module(script)
-    tables = (*script.counts(real_data / "metadata"), script.survivors(real_data / "metadata"))
-    for table, name in zip(tables, ("counts", "words", "classes", "survivors"), strict=True):
+    metadata = real_data / "metadata"
+    tables = (*script.counts(metadata), script.survivors(metadata), script.overlaps(metadata))
+    for table, name in zip(tables, ("counts", "words", "classes", "survivors", "overlaps"), strict=True):
         pd.testing.assert_frame_equal(table, pd.read_csv(REFERENCE / f"leak_{name}.csv"))

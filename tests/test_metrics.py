@@ -113,7 +113,7 @@ def test_chance_and_the_band_of_shuffled_rows(include_self):
     p = rng.normal(size=(30, 8))
     q = p + 0.3 * rng.normal(size=(30, 8))
     chance = metrics.topological_similarity(p, q, include_self=include_self).chance
-    band = analysis.permutation_band(p, q, n_permutations=200, include_self=include_self)
+    band = metrics.permutation_band(p, q, n_permutations=200, include_self=include_self)
     slow = [metrics.neighborhood_overlap(p, q[shuffle.permutation(30)], include_self=include_self) for _ in range(200)]
     np.testing.assert_allclose(band, np.percentile(slow, [2.5, 50, 97.5], axis=0), atol=1e-12)
     np.testing.assert_allclose(np.mean(slow, axis=0), chance, atol=0.02)

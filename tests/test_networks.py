@@ -213,7 +213,7 @@ def test_networks_run_through_the_one_path_and_publish_one_table(study, place):
     assert everything["harmonic"] == pytest.approx(2 * unseen * seen / (unseen + seen) if unseen + seen else 0)
     base = place / "build" / "results" / "tiny"
     kept = results.table(base)
-    assert set(results.read_run(base / "backbone" / "none" / "seed0").metrics["linear_probe"]) == {"all", "128"}
+    assert set(results.read_run(base / "backbone" / "none" / "group0-seed0").metrics["linear_probe"]) == {"all", "128"}
     target = publish("tiny")
     published = results.table(target)
     pd.testing.assert_frame_equal(published, kept, check_dtype=False, rtol=1e-3)

@@ -68,21 +68,28 @@ def test_a_finished_run_is_shown_and_trained_only_when_it_is_asked_for(finished,
         runs.load_trained(again)
 
 
-@pytest.mark.parametrize("phase", ["pretrain", "frozen", "unfrozen"])
-def test_ctrl_c_is_one_line_and_the_same_command_goes_on_with_the_same_numbers(place, expected, monkeypatch, phase):
-    words, steps = ("train", "--profile", "smoke", "--setup", "clean-clean"), []
+@pytest.mark.parametrize(
+    ("phase", "step", "number"),
+    [("pretrain", 3, signal.SIGTERM), ("frozen", 1, signal.SIGINT), ("unfrozen", 3, signal.SIGUSR1),
+     ("frozen", 2, signal.SIGINT)],  # the last step of an epoch
+    ids=str,
+)  # fmt: skip
+def test_a_signal_is_one_line_and_the_same_command_goes_on_with_the_same_numbers(
+    place, expected, monkeypatch, phase, step, number
+):
+    words, steps, before = ("train", "--profile", "smoke", "--setup", "clean-clean"), [], signal.getsignal(number)
 
     def learn(self, loss, original=loop.Phase.step):
         original(self, loss)
         steps.append(self.name)
-        if steps.count(phase) == 2:
-            os.kill(os.getpid(), signal.SIGINT)
+        if steps.count(phase) == step:
+            os.kill(os.getpid(), number)
 
     with monkeypatch.context() as patch:
         patch.setattr(loop.Phase, "step", learn)
         done = call(*words)
     last, [checkpoint] = done.stderr.splitlines()[-1], place.rglob("checkpoint.pt")
-    assert done.exit_code in (2, 130) and steps.count(phase) == 2
+    assert done.exit_code in (2, 130) and steps.count(phase) == step and signal.getsignal(number) is before
     assert last.startswith("clapleak: ") and f"the same command goes on from {checkpoint}" in last
     assert call(*words).exit_code == 0 and not checkpoint.exists()
     assert measures(results.read_run(place / RUN)) == expected

@@ -1,15 +1,12 @@
 """The loop and the recipe of section 2.1, step by step, on the smoke profile."""
 
-import os
-import signal
-
 import numpy as np
 import pandas as pd
 import pytest
 import torch
 from helpers import changed
 
-from clapleak import experiment, loop, pretrain, train
+from clapleak import experiment, pretrain, train
 from clapleak.config import ClapleakError, load_profile
 from clapleak.models import Clap, load_text_encoder
 from clapleak.setups import Setup
@@ -113,34 +110,6 @@ def test_a_loss_that_is_not_finite_stops_with_the_place_and_the_clips(made, tmp_
     with pytest.raises(ClapleakError, match=r"not finite at frozen epoch 1, step 1.*checkpoint.pt.*foley"):
         subject.fit(tmp_path / "checkpoint.pt", "test")
     assert not (tmp_path / "checkpoint.pt").exists()
-
-
-@pytest.mark.parametrize(
-    ("kind", "step", "phase", "number"),
-    [("pairs", 2, "frozen", signal.SIGINT), ("pairs", 6, "unfrozen", signal.SIGTERM),
-     ("tags", 8, "pretrain", signal.SIGTERM), ("pairs", 4, "frozen", signal.SIGTERM)],
-    ids=["frozen", "unfrozen", "pre-training", "last step of an epoch"],
-)  # fmt: skip
-def test_a_signal_saves_and_the_training_goes_on_with_the_same_numbers(
-    made, tmp_path, monkeypatch, kind, step, phase, number
-):
-    epochs, path, steps = {"frozen_epochs": 1, "max_epochs": 2}, tmp_path / "cut.pt", []
-    whole, again = made(kind, **epochs), made(kind, **epochs)
-    expected = whole.fit(tmp_path / "whole.pt", "test")
-
-    def learn(self, loss, original=loop.Phase.step):
-        steps.append(original(self, loss))
-        if len(steps) == step:
-            os.kill(os.getpid(), number)
-
-    with monkeypatch.context() as patch:
-        patch.setattr(loop.Phase, "step", learn)
-        with pytest.raises(ClapleakError, match=f"stopped by a signal; the same command goes on from {path}"):
-            made(kind, **epochs).fit(path, "test")
-    assert torch.load(path, weights_only=True)["phase"] == phase and len(steps) == step
-    left_out = ["seconds", "learning_rate"][: 2 if kind == "tags" else 1]  # the rate moves in steps there
-    assert again.fit(path, "test").drop(columns=left_out).equals(expected.drop(columns=left_out))
-    assert not differ(snapshot(whole.model), snapshot(again.model))
 
 
 @pytest.mark.parametrize("kind", ["pairs", "tags"])

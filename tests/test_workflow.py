@@ -1,17 +1,21 @@
-"""The smoke workflow, repeated and killed: same numbers, whatever happens on the way, and nothing outside build/."""
+"""The smoke workflow, repeated, killed and in two processes: same numbers, and nothing outside build/."""
 
 import json
 import os
 import random
+import shutil
 import signal
 import subprocess
 import sys
 import time
+from importlib.util import find_spec
 from pathlib import Path
 
 import pytest
+import torch
 from helpers import files, write_profile
 
+from clapleak.config import find_root
 from clapleak.setups import CLEANER, SETUPS
 
 pytestmark = pytest.mark.slow
@@ -102,3 +106,42 @@ def test_a_folder_with_a_blank_and_a_sign_in_its_name_is_no_command(project):
     finish([CLI, "reproduce", "--profile", str(path), "--cores", "2"], odd)
     assert (odd / "build/results/my smoke/none-clean/seed0/metrics.json").is_file()
     assert not list(odd.parent.rglob("broken"))
+
+
+# --- two processes
+
+needs_accelerate = pytest.mark.skipif(find_spec("accelerate") is None, reason="accelerate is not installed")
+
+
+def torchrun(processes: int, *words: object, cwd: Path) -> None:
+    launcher = [sys.executable, "-m", "torch.distributed.run", "--standalone", "--nproc-per-node", str(processes)]
+    environment = {**os.environ, "OMP_NUM_THREADS": "1", "PYTHONPATH": str(find_root())}
+    done = subprocess.run(
+        [*launcher, *map(str, words)], cwd=cwd, env=environment, capture_output=True, text=True, check=False
+    )
+    assert done.returncode == 0, done.stderr[-3000:]
+
+
+@needs_accelerate
+def test_two_processes_give_loss_and_gradients_of_the_whole_batch(tmp_path):
+    found = {}
+    for processes in (1, 2):
+        path = tmp_path / f"{processes}.pt"
+        torchrun(processes, Path(__file__).with_name("two_processes.py"), path, cwd=find_root())
+        found[processes] = torch.load(path, weights_only=True)
+        assert found[processes]["size"] == processes
+    assert torch.allclose(found[1]["loss"], found[2]["loss"], rtol=0, atol=1e-6)
+    one, two = (found[processes]["gradients"] for processes in (1, 2))
+    assert (one - two).abs().max() < 1e-6 * one.abs().max()  # 32-bit sums in another order
+    assert (one - two).norm() < 1e-6 * one.norm()
+    assert one.abs().min() < one.abs().max()
+
+
+@needs_accelerate
+def test_a_setup_trains_in_two_processes(tmp_path):
+    shutil.copytree(find_root() / "profiles", tmp_path / "profiles")
+    torchrun(2, "-m", "clapleak", "train", "--profile", "smoke", "--setup", "clean-clean", cwd=tmp_path)
+    folder = tmp_path / "build" / "results" / "smoke" / "clean-clean" / "seed0"
+    found = json.loads((folder / "metrics.json").read_text())
+    assert 0 <= found["accuracy"] <= 1 and found["data"]["test_clips"] == 24
+    assert not (tmp_path / "build" / "smoke" / "clean-clean" / "seed0" / "checkpoint.pt").exists()

@@ -1,12 +1,14 @@
 """What compares setups: differences that a leak path makes, correlations, the paper's claims, and pairs of classes."""
 
 from collections.abc import Callable, Iterable
+from functools import partial
+from typing import Any
 
 import numpy as np
 import pandas as pd
 
 from clapleak import metrics
-from clapleak.book.statistics import Means, correlation, estimate
+from clapleak.book.statistics import correlation, estimate
 from clapleak.book.tables import SLUGS, by_setup, setup_means
 from clapleak.results import MEASURES
 from clapleak.setups import PRETRAININGS, TRAININGS
@@ -60,7 +62,7 @@ def accuracy_drop(runs: pd.DataFrame) -> pd.DataFrame:
     return wide.assign(**{"less data": wide["dirty"] - wide["matched"], "leakage": wide["matched"] - wide["clean"]})
 
 
-def claimed_differences(letter: str, means: Means) -> list:
+def claimed_differences(letter: str, means: pd.Series | pd.DataFrame) -> list:
     """Differences that are positive where a claim about accuracy or the silhouette of E_a is right, by setup."""
     gains, pretrained = (
         leak_gains(means),
@@ -75,7 +77,7 @@ def claimed_differences(letter: str, means: Means) -> list:
     }[letter]
 
 
-def compared(values: pd.DataFrame, differences: Callable[[Means], list], *, tie: bool = False) -> Verdict:
+def compared(values: pd.DataFrame, differences: Callable[[Any], list], *, tie: bool = False) -> Verdict:
     """Verdict from a table with a row a run and a column a setup, and from differences that are positive as claimed.
 
     The claim holds if the interval of every difference lies above 0 (or ends there, where a tie counts as right), is
@@ -83,13 +85,16 @@ def compared(values: pd.DataFrame, differences: Callable[[Means], list], *, tie:
     """
     if values.dropna().empty:
         return "undecided", "no results"
-    number = len(differences(values.mean()))
-    found = [estimate(values, lambda means, i=i: differences(means)[i]) for i in range(number)]
+    found = [estimate(values, partial(_one, differences, i)) for i in range(len(differences(values.mean())))]
     right = [one.low > 0 or (tie and one.low >= 0) for one in found]
     wrong = any(one.high < 0 for one in found)
     smallest = min(found, key=lambda one: one.value)
     verdict = "holds" if all(right) else "contradicted" if wrong else "undecided"
-    return verdict, f"smallest of {number} differences: {smallest}"
+    return verdict, f"smallest of {len(found)} differences: {smallest}"
+
+
+def _one(differences: Callable[[Any], list], number: int, means: Any) -> Any:
+    return differences(means)[number]
 
 
 def correlated(x: pd.Series, y: pd.Series) -> Verdict:
@@ -103,10 +108,7 @@ def judge(runs: pd.DataFrame) -> dict[str, Verdict]:
     before, after, *S = (by_setup(runs, name) for name in ("silhouette_x_a", "silhouette_E_a", *MEASURES.values()))
     accuracy, means = by_setup(runs, "accuracy"), setup_means(runs, "accuracy")
     tables = dict.fromkeys("AI", accuracy) | dict.fromkeys("CDH", after)
-    verdicts = {
-        letter: compared(table, lambda means, letter=letter: claimed_differences(letter, means))
-        for letter, table in tables.items()
-    }
+    verdicts = {letter: compared(table, partial(claimed_differences, letter)) for letter, table in tables.items()}
     verdicts |= {
         "B": correlated(setup_means(runs, "silhouette_E_a"), means),
         "E": compared(np.minimum(S[0], S[1]) - S[2], lambda means: [means[slug] for slug in SLUGS]),
@@ -129,17 +131,6 @@ def mixed_neighbours(emb: np.ndarray, labels: np.ndarray, k: int = 10) -> np.nda
     members = np.eye(labels.max() + 1)[labels]  # (N, C)
     shares = members.T @ (kneighbors_graph(emb, k, metric="cosine") @ members) / (k * members.sum(axis=0)[:, None])
     return (shares + shares.T) / 2
-
-
-def permutation_band(p: np.ndarray, q: np.ndarray, *, n_permutations: int = 300, include_self: bool) -> np.ndarray:
-    """S_k when the rows of `q` are shuffled: 2.5, 50 and 97.5 % curves, shape (3, n - 1), or (3, n) with self.
-
-    S_k above the third curve is more than unrelated rows share.
-    """
-    rng = np.random.default_rng(0)
-    shuffled = (q[rng.permutation(len(q))] for _ in range(n_permutations))
-    curves = [metrics.neighborhood_overlap(p, other, include_self=include_self) for other in shuffled]
-    return np.percentile(curves, [2.5, 50, 97.5], axis=0)
 
 
 def closeness(embeddings: dict[str, np.ndarray], space: str, k: int) -> np.ndarray:

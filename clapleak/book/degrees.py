@@ -4,7 +4,7 @@ import numpy as np
 import pandas as pd
 
 from clapleak import leakage
-from clapleak.book.statistics import estimate, interaction
+from clapleak.book.statistics import estimate, interaction, of
 from clapleak.book.tables import by_setup
 from clapleak.config import Profile
 from clapleak.setups import FILTERS, LEAK_SHARES, PRETRAININGS, SURFACE
@@ -39,8 +39,8 @@ def by_rule(accuracy: pd.DataFrame) -> pd.DataFrame:
     for p in PRETRAININGS:
         for rule, name in list(RULES.items())[:3]:
             pair = accuracy[[f"{p}-clean", f"{p}-{rule}"]] if rule != "clean" else accuracy[[f"{p}-clean"]]
-            alone = estimate(pair, lambda means, slug=f"{p}-{rule}": means[slug])
-            less = estimate(pair, lambda means, p=p, rule=rule: means[f"{p}-{rule}"] - means[f"{p}-clean"])
+            alone = estimate(pair, of(f"{p}-{rule}"))
+            less = estimate(pair, of(f"{p}-{rule}", f"{p}-clean"))
             found.setdefault((f"pre-training {p}", "accuracy"), {})[name] = str(alone)
             found.setdefault((f"pre-training {p}", "less word-clean"), {})[name] = "–" if rule == "clean" else str(less)
     return pd.DataFrame(found)

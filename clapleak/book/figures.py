@@ -12,7 +12,7 @@ from matplotlib.figure import Figure
 from matplotlib.patheffects import withStroke
 
 from clapleak import metrics
-from clapleak.book.analysis import correlation_text, over_setups, permutation_band
+from clapleak.book.analysis import correlation_text, over_setups
 from clapleak.book.statistics import Estimate
 from clapleak.book.tables import SLUGS
 from clapleak.config import Audio
@@ -353,7 +353,7 @@ def overlap(
     for ax, (title, (p, q)) in zip(axes, clouds.items(), strict=True):
         S = metrics.topological_similarity(p, q, k_max=k_max, include_self=include_self)
         k = np.arange(1, len(S.curve) + 1)
-        band = permutation_band(p, q, include_self=include_self)
+        band = metrics.permutation_band(p, q, include_self=include_self)
         ax.fill_between(k, band[0], band[2], color=GREY, alpha=0.25, label="95 % of unrelated clouds")
         ax.plot(k, S.chance, label="chance", **_CHANCE)
         ax.plot(k, S.curve, color=COLOURS["dirty-clean"], label="S_k")
@@ -401,4 +401,42 @@ def spectrograms(paths: Sequence[str], titles: Sequence[str], audio: Audio) -> F
         mel = segment_log_mel(torch.from_numpy(wave), audio).T.numpy()
         ax.imshow(mel, origin="lower", aspect="auto", cmap="magma")
         ax.set_title(title, fontsize=10)
+    return figure
+
+
+def published(models: pd.DataFrame, x: str, y: str, *, labels: tuple[str, str]) -> Figure:
+    """One column of a table of models over another; points have the name of their model and the colour of its family.
+
+    `models` is indexed by name and has a column `family`; both columns are from 0 to 1, `labels` are those of the axes.
+    Names stand left of their points, one below the other; a thin line joins a name that had to move with its point.
+    """
+    figure, (ax,) = _new(7, 5.6)
+    families, models = list(models["family"].unique()), models.sort_values(y)
+    crowd = models[x].sort_values().diff().gt(0.15).cumsum()  # points that share one column of names
+    for _, part in models.groupby(crowd):
+        places = part[y].to_numpy(copy=True)
+        for _ in range(500):
+            move = np.clip(0.042 - np.diff(places), 0, None) / 2  # the height of a name
+            places[:-1] -= move
+            places[1:] += move
+        for place, (name, row) in zip(places, part.iterrows(), strict=True):
+            colour = 0.7 * np.array(colormaps["tab10"](families.index(row["family"]))[:3])
+            ax.scatter(row[x], row[y], 40, [colour], zorder=3)
+            arrow = {"arrowstyle": "-", "color": GREY, "linewidth": 0.5, "shrinkA": 0, "shrinkB": 4, "relpos": (1, 0.5)}
+            look = {"fontsize": 9, "ha": "right", "va": "center", "color": colour, "arrowprops": arrow}
+            ax.annotate(name, (row[x], row[y]), (part[x].min() - 0.03, place), **look)
+    ax.set(xlim=(0, 1.02), ylim=(-0.07, 1.05), xlabel=labels[0], ylabel=labels[1])
+    return figure
+
+
+def overlaps(counts: pd.DataFrame, columns: dict[str, str], *, total: str) -> Figure:
+    """Bars by class, a panel a column of counts: `columns` are their titles by name, `total` is the column of clips."""
+    figure, axes = _new(7, 10, ncols=len(columns), sharey=True)
+    for ax, (column, title), colour in zip(axes, columns.items(), COLOURS.values(), strict=False):
+        ax.barh(counts["class"], counts[total], color="#EEEEEE")
+        ax.barh(counts["class"], counts[column], color=colour)
+        ax.set(title=title, xlabel="test clips")
+        ax.margins(y=0.01)
+    axes[0].tick_params(axis="y", labelsize=9)
+    axes[0].invert_yaxis()
     return figure

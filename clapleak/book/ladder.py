@@ -6,10 +6,10 @@ import numpy as np
 import pandas as pd
 
 from clapleak import results
-from clapleak.book.statistics import Estimate, correlation, estimate, partial_correlation
+from clapleak.book.statistics import Estimate, estimate, grouped_correlation, of, partial_correlation
 from clapleak.book.tables import by_setup, setup_means
-from clapleak.config import ClapleakError, load_profile, network_facts
-from clapleak.setups import NETWORK_SETUPS, OTHER_NETWORKS, PRETRAININGS, SETUPS, Setup
+from clapleak.config import ClapleakError, load_profile
+from clapleak.setups import NETWORK_SETUPS, OTHER_NETWORKS, PRETRAININGS, SETUPS, Setup, network_facts
 
 STEPS = (*PRETRAININGS, *OTHER_NETWORKS)  # as setups and folders name them
 
@@ -38,7 +38,7 @@ def backbones(folder: Path) -> pd.DataFrame:
     rows, facts, settings = {}, network_facts(), load_profile("networks")
     for step in STEPS:
         try:
-            run = results.read_run(folder / "backbone" / step / "seed0")
+            run = results.read_run(folder / "backbone" / step / "group0-seed0")
         except ClapleakError:
             continue
         name = settings.network(step)
@@ -59,10 +59,7 @@ def estimates(accuracy: pd.DataFrame) -> dict[str, dict[str, Estimate]]:
     for step in STEPS:
         wanted = {training: f"{step}-{training}" for training in ("dirty", "clean")}
         if set(wanted.values()) <= set(accuracy):
-            found[title(step)] = {
-                training: estimate(accuracy[[slug]], lambda means, slug=slug: means[slug])
-                for training, slug in wanted.items()
-            }
+            found[title(step)] = {training: estimate(accuracy[[slug]], of(slug)) for training, slug in wanted.items()}
     return found
 
 
@@ -122,23 +119,10 @@ def correlations(templates: pd.DataFrame, titles: pd.DataFrame) -> pd.DataFrame:
     parts = {"dirty and clean captions": means, "clean captions": means.query("training != 'dirty'")}
     for part, values in parts.items():
         for name, column in {"silhouette of E_a": "silhouette_E_a", "S(E_a, E_t)": "S_E_a_E_t"}.items():
-            r = correlation(values[column], values["accuracy"])
-            draws = _correlations_over_networks(values.reset_index(), column)
-            low, high = np.nanpercentile(draws, [2.5, 97.5]) if len(draws) else (np.nan, np.nan)
-            rows[part, name] = {
-                "r": str(Estimate(r.value, low, high)),
-                "n": len(values),
-                "networks": values.reset_index()["pretraining"].nunique(),
-            }
+            networks = values.index.get_level_values("pretraining")
+            r = grouped_correlation(values[column], values["accuracy"], networks, draws=1000)
+            rows[part, name] = {"r": str(r), "n": len(values), "networks": networks.nunique()}
     return pd.DataFrame(rows).T
-
-
-def _correlations_over_networks(values: pd.DataFrame, column: str, draws: int = 1000) -> list[float]:
-    rng, parts = np.random.default_rng(0), [part for _, part in values.groupby("pretraining")]
-    if len(parts) < 3:
-        return []
-    samples = (pd.concat([parts[i] for i in rng.integers(len(parts), size=len(parts))]) for _ in range(draws))
-    return [float(sample[column].corr(sample["accuracy"])) for sample in samples]
 
 
 def three_degrees(runs: pd.DataFrame) -> pd.DataFrame:
@@ -149,9 +133,7 @@ def three_degrees(runs: pd.DataFrame) -> pd.DataFrame:
         names = {"dirty": f"{step}-dirty", "word-clean": f"{step}-clean", "truly clean": f"{step}-truly_clean"}
         if accuracy[list(names.values())].isna().all().any():
             continue
-        line = {label: str(estimate(accuracy[[slug]], lambda m, slug=slug: m[slug])) for label, slug in names.items()}
-        left = estimate(
-            accuracy[list(names.values())], lambda m, names=names: m[names["word-clean"]] - m[names["truly clean"]]
-        )
+        line = {label: str(estimate(accuracy[[slug]], of(slug))) for label, slug in names.items()}
+        left = estimate(accuracy[list(names.values())], of(names["word-clean"], names["truly clean"]))
         lines[title(step)] = {**line, "word-clean less truly clean": str(left), "leakage left": left.verdict}
     return pd.DataFrame(lines).T

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import pandas as pd
 
 DRAWS = 2000
-Means = pd.Series | pd.DataFrame  # of columns: one of each, or one a draw
 
 
 @dataclass(frozen=True)
@@ -52,9 +52,15 @@ def resampled(values: pd.DataFrame, draws: int = DRAWS, seed: int = 0) -> pd.Dat
     return pd.DataFrame(means.mean(axis=1), columns=values.columns)
 
 
-def estimate(values: pd.DataFrame, effect: Callable[[Means], float | pd.Series]) -> Estimate:
+def of(setup: str, less: str | None = None) -> Callable[[Any], Any]:
+    """The effect of `estimate` that is the mean of one setup, or how much it lies above that of another."""
+    return lambda means: means[setup] - (0 if less is None else means[less])
+
+
+def estimate(values: pd.DataFrame, effect: Callable[[Any], Any]) -> Estimate:
     """A number that follows from the means of columns, such as `lambda m: m["dirty-clean"] - m["clean-clean"]`.
 
+    `effect` gets a Series of means, or a DataFrame with a row a draw, and gives a number or a Series of as many.
     Runs that lack a column are left out, so that the same groups and seeds stand behind all of them.
     """
     complete = values.dropna()
@@ -73,6 +79,21 @@ def correlation(x: pd.Series, y: pd.Series) -> Estimate:
     r = float(pair.corr().iloc[0, 1])
     low, high = np.tanh(np.arctanh(np.clip(r, -0.999999, 0.999999)) + np.array([-1.96, 1.96]) / np.sqrt(len(pair) - 3))
     return Estimate(r, float(low), float(high))
+
+
+def grouped_correlation(x: pd.Series, y: pd.Series, groups: Sequence, draws: int = DRAWS) -> Estimate:
+    """Pearson's r with an interval from drawing whole groups of points again, such as all setups of one network.
+
+    Points of a group are not independent, so that Fisher's interval would be too narrow. `groups` has a name a point.
+    Fewer than 3 groups give no interval: its ends are NaN.
+    """
+    table, rng = pd.DataFrame({"x": x.to_numpy(float), "y": y.to_numpy(float)}), np.random.default_rng(0)
+    parts = [part for _, part in table.groupby(list(groups))]
+    low = high = np.nan
+    if len(parts) >= 3:
+        samples = (pd.concat([parts[i] for i in rng.integers(len(parts), size=len(parts))]) for _ in range(draws))
+        low, high = np.nanpercentile([sample["x"].corr(sample["y"]) for sample in samples], [2.5, 97.5])
+    return Estimate(float(table["x"].corr(table["y"])), float(low), float(high))
 
 
 def partial_correlation(x: pd.Series, y: pd.Series, given: pd.Series) -> Estimate:

@@ -19,7 +19,8 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from clapleak.audio import import_torchaudio
-from clapleak.config import ClapleakError, find_root, nearest, network_facts
+from clapleak.config import ClapleakError, find_root, nearest
+from clapleak.setups import network_facts
 
 State = dict[str, Tensor]
 

@@ -1,0 +1,128 @@
+"""What an audit looks at: the four clouds of a model on a labelled test, read from arrays or from a model's answers."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field, fields
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+
+from clapleak import corpora
+from clapleak.config import ClapleakError
+from clapleak.corpora.table import read_csv
+from clapleak.files import atomic_file
+
+PROMPTS = ("{}", "this is a sound of {}", "a recording of {}", "{} can be heard", "the sound of {}")
+AXES = dict(x_a=2, E_a=2, floor=2, x_t=3, E_t=3, recordings=1, paths=1)  # of the arrays
+_TEST = "give ESC-50's folder, or a CSV with the columns path, label and, if known, recording"
+
+
+@dataclass(frozen=True)
+class Clouds:
+    """Embeddings of N clips of C classes, in the names of the paper; what a model does not give is None.
+
+    `x_a` (N, d) and `E_a` (N, D) are the audio embedding before and after the projection; `x_t` and `E_t`, (P, C, ...),
+    those of the class names in P prompts. `floor` (N, F) are statistics of the sound itself, from no network.
+    """
+
+    labels: np.ndarray  # (N,) integers 0..C-1
+    classes: tuple[str, ...]
+    x_a: np.ndarray | None = None
+    E_a: np.ndarray | None = None
+    x_t: np.ndarray | None = None
+    E_t: np.ndarray | None = None
+    recordings: np.ndarray | None = None  # (N,) names; None: every clip is one of its own
+    paths: np.ndarray | None = None  # (N,) of sound files on this machine
+    floor: np.ndarray | None = None
+    prompts: tuple[str, ...] = ()
+    name: str = "model"
+    notes: tuple[str, ...] = field(default=())  # what the reader of a report must know
+
+    def __post_init__(self) -> None:
+        clips, count, where = len(self.labels), len(self.classes), self.name
+        if count < 2:
+            raise ClapleakError(f"{where}: {count} class; an audit compares classes, so give at least two")
+        if len(set(self.classes)) < count:
+            raise ClapleakError(f"{where}: classes hold a name twice; give every class once")
+        if not clips or self.labels.min() < 0 or self.labels.max() >= count:
+            raise ClapleakError(f"{where}: labels must be numbers 0 to {count - 1}, or names out of classes")
+        if len(empty := np.flatnonzero(np.bincount(self.labels, minlength=count) == 0)):
+            more = f" and {len(empty) - 1} more" if len(empty) > 1 else ""
+            raise ClapleakError(f"{where}: no clip of class '{self.classes[empty[0]]}'{more}; leave it out of classes")
+        for name, axes in AXES.items():
+            if (values := getattr(self, name)) is None:
+                continue
+            wanted, kind = (count, "classes") if axes == 3 else (clips, "clips")
+            if values.ndim != axes or values.shape[axes == 3] != wanted:
+                raise ClapleakError(f"{where}: {name} is {values.shape}, but there are {wanted} {kind}; one row each")
+            if axes > 1 and (bad := ~np.isfinite(values).all(axis=-1)).any():
+                row = np.argwhere(bad)[0][-1]
+                raise ClapleakError(f"{where}: {name} holds NaN or infinity in row {row}; embed it again")
+            if axes > 1 and name != "floor" and (bad := ~values.any(axis=-1)).any():
+                row = np.argwhere(bad)[0][-1]
+                raise ClapleakError(f"{where}: {name} is all zero in row {row}, which points nowhere; leave it out")
+        if self.E_a is not None and self.E_t is not None and self.E_a.shape[1] != self.E_t.shape[-1]:
+            shapes = f"E_a has {self.E_a.shape[1]} dimensions and E_t {self.E_t.shape[-1]}"
+            raise ClapleakError(f"{where}: {shapes}; both must lie in the joint space")
+        if self.E_a is None and self.x_a is None:
+            raise ClapleakError(f"{where}: neither x_a nor E_a; give at least one audio embedding")
+
+    def save(self, path: Path) -> None:
+        """Keep the clouds as an `.npz` that `clapleak audit` reads again."""
+        held = {part.name: getattr(self, part.name) for part in fields(self) if getattr(self, part.name) is not None}
+        with atomic_file(path) as file:
+            np.savez(file, **{name: np.asarray(value) for name, value in held.items()})
+
+
+def read_arrays(path: Path, test: pd.DataFrame | None = None) -> Clouds:
+    """Clouds of an `.npz` with any of x_a, E_a (N, ...) and x_t, E_t (C, ...) or (P, C, ...).
+
+    `labels` (N,), numbers or names, and `classes` (C,) stand in it too, with `recordings` (N,) where they are known; or
+    a test gives them, whose rows are the arrays' rows and whose classes are in order of the alphabet.
+    """
+    try:
+        with np.load(path, allow_pickle=False) as archive:
+            held = {name: archive[name] for name in archive.files}
+    except FileNotFoundError as error:
+        raise ClapleakError(f"{path}: no such file; an .npz holds x_a, E_a, x_t, E_t, labels, classes") from error
+    except (OSError, ValueError, EOFError, TypeError, AttributeError) as error:
+        raise ClapleakError(f"{path}: not an .npz of plain arrays ({' '.join(str(error).split())})") from error
+    if test is not None:
+        held.setdefault("classes", np.unique(test["label"]))
+        held |= {name: test[column].to_numpy(str) for name, column in COLUMNS.items() if column in test}
+    if absent := [name for name in ("labels", "classes") if name not in held]:
+        raise ClapleakError(f"{path}: no {' and no '.join(absent)}; put them into the .npz, or {_TEST}")
+    classes = tuple(map(str, held["classes"].ravel()))
+    numbers, labels = {name: i for i, name in enumerate(classes)}, held["labels"].ravel()
+    if labels.dtype.kind not in "iu":
+        if unknown := [name for name in map(str, labels) if name not in numbers]:
+            raise ClapleakError(f"{path}: label '{unknown[0]}' is not among the classes; both must use one spelling")
+        labels = np.array([numbers[str(name)] for name in labels])
+    for name in {"x_t", "E_t"} & set(held):
+        held[name] = held[name][None] if held[name].ndim == 2 else held[name]
+    strings = {name: tuple(map(str, held[name])) for name in ("prompts", "notes") if name in held}
+    arrays = {name: held[name] for name in ("x_a", "E_a", "x_t", "E_t", "recordings", "paths", "floor") if name in held}
+    return Clouds(labels.astype(np.int64), classes, **arrays, **strings, name=str(held.get("name", path.name)))
+
+
+COLUMNS = {"labels": "label", "recordings": "recording", "paths": "path"}  # array -> column of a test
+
+
+def read_test(path: Path) -> pd.DataFrame:
+    """A labelled test as columns `path` (of the sound), `label` and `recording`: ESC-50's layout, or a CSV of them."""
+    if path.is_dir():
+        table = corpora.load("esc50", path).clips()
+        root = corpora.find("esc50", path)
+        paths = table["path"].map(lambda name: str(root / name))
+        return pd.DataFrame({"path": paths, "label": table["text"], "recording": table["recording"]})
+    if not path.is_file():
+        raise ClapleakError(f"{path}: no such test; {_TEST}")
+    table = read_csv(path, ["label"])
+    if (empty := table["label"].str.strip() == "").any():
+        raise ClapleakError(f"{path}: row {int(empty.idxmax()) + 1} has no label; every clip needs one")
+    if not len(table):
+        raise ClapleakError(f"{path}: no clip; {_TEST}")
+    if "path" in table:
+        table["path"] = table["path"].map(lambda name: str(path.parent / name))
+    return table

@@ -1,0 +1,165 @@
+"""Statistics of the audit: what a clip's answer is worth by class, by recording, and seen against unseen classes.
+
+A "right" array, (N,), says of every clip how far its answer is right, 0 to 1; what is reported are means over classes.
+"""
+
+from collections.abc import Callable, Iterable
+from math import comb
+
+import numpy as np
+
+from clapleak.metrics import unit
+
+DRAWS, PERMUTATIONS, POWER_Z = 1000, 4999, 0.8416  # the last: the normal quantile of power 0.8
+
+
+def class_mean(right: np.ndarray, y: np.ndarray) -> np.ndarray:
+    """Mean of `right` (N,) over the clips of every class 0..C-1, (C,); NaN for a class without a clip."""
+    with np.errstate(invalid="ignore"):
+        return np.bincount(y, right) / np.bincount(y)
+
+
+def won(cosines: np.ndarray, y: np.ndarray, group: np.ndarray | None = None, size: int | None = None) -> np.ndarray:
+    """Chance (N,) that a clip's own class wins among `size` classes of its own group: one over C where all answer.
+
+    `cosines` is (N, C), `group` (C,) says which classes belong together. The mean over all tasks of that size is exact:
+    with k of the group's G classes closer than its own, a clip wins C(G - 1 - k, size - 1) of C(G - 1, size - 1) tasks.
+    Of equally close classes the first is the answer, as in `metrics.zero_shot_accuracy`.
+    """
+    own = cosines[np.arange(len(y)), y][:, None]
+    closer = (cosines > own) | ((cosines == own) & (np.arange(cosines.shape[1]) < y[:, None]))
+    if group is None:
+        return (~closer.any(axis=1)).astype(float)
+    chances = np.empty(len(y))
+    for name in np.unique(group):
+        clips, others = group[y] == name, int((group == name).sum()) - 1
+        table = np.array([comb(others - k, size - 1) / comb(others, size - 1) for k in range(others + 1)])
+        chances[clips] = table[closer[np.ix_(clips, group == name)].sum(axis=1)]
+    return chances
+
+
+def to_centroids(points: np.ndarray, y: np.ndarray, recordings: np.ndarray) -> np.ndarray:
+    """Cosines (N, C) of clips to class-centroid labels, those of the own class without the clip's recording.
+
+    As `metrics.centroid_accuracy`, for all answers. A clip whose class has no other recording is closest to the others.
+    """
+    points = unit(points)
+    own, members = np.unique(np.stack([recordings, y]), axis=1, return_inverse=True)[1].ravel(), np.bincount(y)
+    sums, shared = np.zeros((len(members), points.shape[1])), np.zeros((own.max() + 1, points.shape[1]))
+    np.add.at(sums, y, points)
+    np.add.at(shared, own, points)
+    cosines = points @ unit(sums).T
+    rest = np.einsum("nd,nd->n", points, unit(sums[y] - shared[own]))
+    cosines[np.arange(len(y)), y] = np.where(np.bincount(own)[own] == members[y], -2, rest)
+    return cosines
+
+
+def silhouettes(points: np.ndarray, y: np.ndarray) -> np.ndarray:
+    """Cosine silhouette (N,) of every clip, as `metrics.silhouette` averages it, in time and memory linear in N.
+
+    The mean cosine distance to a class is one minus the product with the mean of its unit vectors; 0 for a lone clip.
+    """
+    points, members = unit(points), np.bincount(y)
+    sums = np.zeros((len(members), points.shape[1]))
+    np.add.at(sums, y, points)
+    far, rows = 1 - points @ (sums / members[:, None]).T, np.arange(len(y))
+    a = far[rows, y] * members[y] / np.maximum(members[y] - 1, 1)
+    far[rows, y] = np.inf
+    b = far.min(axis=1)
+    return np.where(members[y] > 1, (b - a) / np.maximum(np.maximum(a, b), 1e-12), 0.0)
+
+
+def linear_probe(points: np.ndarray, y: np.ndarray, recordings: np.ndarray, seed: int, parts: int = 5) -> np.ndarray:
+    """Scores (N, C) of a linear classifier that never learnt from a clip's recording: ridge to one-hot, five folds.
+
+    Closed form, one Gram matrix a fold, so that 100,000 clips take a minute. The strength is a tenth of the mean
+    eigenvalue of standardised features, chosen once and for all models.
+    """
+    x = points - points.mean(axis=0)
+    x /= np.maximum(x.std(axis=0), 1e-9)
+    rng, classes = np.random.default_rng(seed), y.max() + 1
+    names, first = np.unique(recordings, return_index=True)
+    order = np.lexsort([rng.random(len(names)), y[first]])  # every class is spread over the folds
+    fold = np.empty(len(names), int)
+    fold[order] = np.arange(len(names)) % parts
+    fold, scores, target = fold[recordings], np.zeros((len(y), classes)), np.eye(classes)[y]
+    pieces = [(x[fold == f].T @ x[fold == f], x[fold == f].T @ (target[fold == f] - 1 / classes)) for f in range(parts)]
+    gram, product = (sum(piece[i] for piece in pieces) for i in (0, 1))
+    for f, (own_gram, own_product) in enumerate(pieces):
+        kept = gram - own_gram
+        ridge = 0.1 * np.trace(kept) / len(kept) * np.eye(len(kept))
+        scores[fold == f] = x[fold == f] @ np.linalg.solve(kept + ridge, product - own_product)
+    return scores
+
+
+def over_recordings(
+    rights: dict[str, np.ndarray], y: np.ndarray, recordings: np.ndarray, seed: int
+) -> dict[str, np.ndarray]:
+    """Class means of every measure, (DRAWS, C) each, with the recordings drawn again, the same draws for all."""
+    rng, count, found = np.random.default_rng(seed), recordings.max() + 1, {name: [] for name in rights}
+    for _ in range(DRAWS):
+        weight = np.bincount(rng.integers(count, size=count), minlength=count)[recordings]
+        total = np.bincount(y, weight)
+        for name, right in rights.items():
+            with np.errstate(invalid="ignore"):
+                found[name].append(np.bincount(y, weight * right) / total)  # NaN: none of the class was drawn
+    return {name: np.array(draws) for name, draws in found.items()}
+
+
+def interval(draws: Iterable[float]) -> list[float]:
+    """The middle 95 % of some draws."""
+    return [float(edge) for edge in np.nanpercentile(list(draws), [2.5, 97.5])]
+
+
+def adjusted(values: np.ndarray, cover: np.ndarray, seen: np.ndarray) -> tuple[float, float]:
+    """Seen minus unseen classes at equal `cover`, (C, k), by least squares, and the standard error of that gap.
+
+    NaN and infinity where seen and unseen classes do not overlap in `cover`.
+    """
+    away = _away(cover)
+    apart, rest = away @ seen, away @ values
+    if (weight := float(apart @ apart)) < 1e-9:
+        return float("nan"), float("inf")
+    gap = float(apart @ rest) / weight
+    spare = max(len(values) - cover.shape[1] - 2, 1)
+    return gap, float(np.sqrt(((rest - gap * apart) ** 2).sum() / spare / weight))
+
+
+def _away(cover: np.ndarray) -> np.ndarray:
+    """The projection (C, C) that takes a constant and `cover` out of a column."""
+    base = np.column_stack([np.ones(len(cover)), cover])
+    return np.eye(len(base)) - base @ np.linalg.pinv(base)
+
+
+def freedman_lane(values: np.ndarray, cover: np.ndarray, seen: np.ndarray, seed: int) -> float:
+    """p of "seen classes are no better than unseen ones at equal cover", one-sided, by permuted residuals.
+
+    Freedman and Lane (1983): what `cover`, (C, k), leaves of `values` is permuted over classes, with a new t each time.
+    """
+    away, rng = _away(cover), np.random.default_rng(seed)
+    apart, rest = away @ seen, away @ values
+    orders = [np.arange(len(rest)), *(rng.permutation(len(rest)) for _ in range(PERMUTATIONS))]
+    left = rest[np.array(orders)] @ away
+    gaps = left @ apart / max(apart @ apart, 1e-12)
+    ts = gaps / np.maximum(np.linalg.norm(left - gaps[:, None] * apart, axis=1), 1e-12)
+    return float((ts >= ts[0] - 1e-12).mean())
+
+
+def sign_flips(gaps: np.ndarray, seed: int) -> float:
+    """p of "no class gains", one-sided: the mean of paired gaps, (C,), against their signs drawn at random."""
+    signs = np.random.default_rng(seed).choice([-1, 1], (PERMUTATIONS, len(gaps)))
+    return float((1 + (signs @ gaps / len(gaps) >= gaps.mean() - 1e-12).sum()) / (1 + PERMUTATIONS))
+
+
+def over_classes(statistic: Callable[[np.ndarray], float], seen: np.ndarray, seed: int) -> list[float]:
+    """Interval of a statistic of class numbers, with the classes of each group drawn again."""
+    rng, groups = np.random.default_rng(seed), [np.flatnonzero(seen), np.flatnonzero(~seen)]
+    drawn = (np.concatenate([rng.choice(group, len(group)) for group in groups]) for _ in range(DRAWS))
+    return interval(map(statistic, drawn))
+
+
+def detectable(error: float, alpha: float) -> float:
+    """The smallest gap found with power 0.8 at level `alpha`, one-sided, from the standard error of the contrast."""
+    from statistics import NormalDist
+
+    return (NormalDist().inv_cdf(1 - alpha) + POWER_Z) * error

@@ -1,0 +1,293 @@
+"""The audit itself: every measure with its interval, three verdicts, and a gate. Never "clean", never one score."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterable
+from dataclasses import dataclass
+from math import comb
+from pathlib import PurePosixPath
+
+import numpy as np
+import pandas as pd
+
+from clapleak import metrics, texts
+from clapleak.audit import measures
+from clapleak.audit.clouds import Clouds
+from clapleak.config import ClapleakError
+
+SCHEMA = 1  # of the JSON, see schema.json
+WIDEST = 0.5  # accuracy: where even a gap this large might be missed, seen and unseen classes cannot be compared
+EVIDENCE, NONE, UNKNOWN = "evidence of a leak", "none found", "not testable"
+SPACES = ("x_a", "E_a")
+
+
+def seen_classes(names: Collection[str], training: Iterable[str], rule: str = "word") -> pd.DataFrame:
+    """Which classes the training texts give away by a rule of `clapleak leaks`, indexed by the class.
+
+    Columns: `seen` (bool), `texts` (how many leak it) and `quotes` (three of them at most).
+    """
+    given = list(dict.fromkeys(training))
+    plain = {name: name.replace("_", " ") for name in names}
+    found = texts.find_leaks(given, list(plain.values()), rule).assign(text=given).explode("classes")
+    by_class = found.groupby("classes")["text"].agg(["size", lambda part: part.iloc[:3].tolist()])
+    by_class = by_class.set_axis(["texts", "quotes"], axis=1).reindex(plain.values())
+    quotes = [quote if isinstance(quote, list) else [] for quote in by_class["quotes"]]
+    counts = by_class["texts"].fillna(0).astype(int).to_numpy()
+    return pd.DataFrame({"seen": counts > 0, "texts": counts, "quotes": quotes}, index=list(plain))
+
+
+@dataclass(frozen=True)
+class Audit:
+    """What was found: `json`, a dict that follows schema.json; the report; the gate."""
+
+    json: dict
+
+    def html(self) -> str:
+        """The report as one page that needs no network."""
+        from clapleak.audit import report
+
+        return report.page(self.json)
+
+    def gate(self, fail_on: Collection[str] = ("labels",), max_leak: float = 0.05) -> int:
+        """0: passed; 1: evidence of a leak above `max_leak`; 3: undecidable, or 1 where `fail_on` has "unknown"."""
+        codes = {0}
+        for name in ("labels", "recordings"):
+            verdict = self.json["verdicts"][name]
+            if name in fail_on and verdict["state"] == UNKNOWN:
+                codes.add(1 if "unknown" in fail_on else 3)
+            elif name in fail_on and verdict["state"] == EVIDENCE and verdict["size"] > max_leak:
+                codes.add(1)
+        return 1 if 1 in codes else max(codes)
+
+
+def audit(
+    clouds: Clouds, seen: pd.DataFrame | Collection[bool] | None = None, recordings: Collection[str] | None = None,
+    reference: dict | None = None, *, duplicates: pd.DataFrame | None = None, alpha: float = 0.01, seed: int = 0,
+) -> Audit:  # fmt: skip
+    """Measure a model and give the verdicts.
+
+    `seen` says of every class whether the training texts name it (`seen_classes`), `recordings` are ids of training
+    recordings, `reference` is the JSON of an audit of a reference model on the same test, `duplicates` a table of
+    `sounds.duplicates`. What is not given is not tested. `alpha` is the level of the tests.
+    """
+    y, classes = clouds.labels, len(clouds.classes)
+    source = np.arange(len(y)) if clouds.recordings is None else np.unique(clouds.recordings, return_inverse=True)[1]
+    texts_right, false_alarms, shuffled, prompts = _zero_shot(clouds, seed)
+    known = None if seen is None else np.asarray(seen["seen"] if isinstance(seen, pd.DataFrame) else seen, dtype=bool)
+    if known is not None and known.shape != (classes,):
+        raise ClapleakError(f"{clouds.name}: seen says {known.shape} for {classes} classes; give one answer each")
+    right = {} if texts_right is None else {"zero_shot": texts_right}
+    cover = None
+    for name in (*SPACES, "floor"):
+        if (points := getattr(clouds, name)) is not None:
+            cosines = measures.to_centroids(points, y, source)
+            cover = cosines if cover is None else cover
+            probed = measures.linear_probe(points, y, source, seed)
+            right |= {f"centroid_{name}": measures.won(cosines, y), f"probe_{name}": measures.won(probed, y)}
+            if name != "floor":
+                right[f"silhouette_{name}"] = measures.silhouettes(points, y)
+    by_class = {name: measures.class_mean(values, y) for name, values in right.items()}
+    draws = measures.over_recordings(right, y, source, seed)
+    means = {name: np.nanmean(values, axis=1) for name, values in draws.items()}
+    found = {name: _measure(by_class[name].mean(), means[name]) for name in right}
+    if {"zero_shot", "centroid_E_a"} <= right.keys():
+        ratio = by_class["zero_shot"].mean() / max(by_class["centroid_E_a"].mean(), 1e-9)
+        found["efficiency"] = _measure(ratio, means["zero_shot"] / np.maximum(means["centroid_E_a"], 1e-9))
+    table = pd.DataFrame({"clips": np.bincount(y), **by_class}, index=list(clouds.classes))
+    if false_alarms is not None:
+        table["false_alarms"] = false_alarms
+    verdicts = {
+        "labels": _labels(clouds, table, known, cover, alpha, seed),
+        "recordings": _recordings(clouds, texts_right, recordings, duplicates),
+        "backbone": _backbone(table, found, reference, alpha, seed),
+    }
+    listed = table.assign(seen=known) if known is not None else table
+    if isinstance(seen, pd.DataFrame):
+        listed = listed.assign(texts=seen["texts"].to_numpy(), quotes=seen["quotes"].to_list())
+    copies = [] if duplicates is None else _copies(clouds, duplicates)
+    return Audit(
+        {
+            "schema": SCHEMA, "model": clouds.name, "clips": len(y), "recordings": int(source.max()) + 1,
+            "chance": 1 / classes, "alpha": alpha, "seed": seed, "prompts": prompts, "shuffled_labels": shuffled,
+            "measures": found, "verdicts": verdicts, "generalised": _generalised(draws, by_class, known),
+            "topology": _topology(clouds, seed), "duplicates": copies, "notes": list(clouds.notes),
+            "classes": [{"name": name, **row.to_dict()} for name, row in listed.astype(object).iterrows()],
+        }
+    )  # fmt: skip
+
+
+def _measure(value: float, draws: np.ndarray) -> dict:
+    return {"value": float(value), "interval": measures.interval(draws)}
+
+
+def _cosines(clouds: Clouds) -> Iterable[np.ndarray]:
+    """Cosines (N, C) of every prompt."""
+    audio = metrics.unit(clouds.E_a)
+    return (audio @ metrics.unit(text).T for text in clouds.E_t)
+
+
+def _zero_shot(clouds: Clouds, seed: int) -> tuple:
+    """Means over prompts, and by prompt: how right each clip is, (N,), and how often each class is wrongly the answer.
+
+    Then the band of accuracy for shuffled labels, and the accuracy of every prompt.
+    """
+    if clouds.E_a is None or clouds.E_t is None:
+        return None, None, None, {}
+    y, rng = clouds.labels, np.random.default_rng(seed)
+    right = [measures.won(cosines, y) for cosines in _cosines(clouds)]
+    chosen = np.array([cosines.argmax(axis=1) for cosines in _cosines(clouds)])
+    orders = [rng.permutation(y) for _ in range(200)]
+    null = [measures.class_mean(np.mean(chosen == order, axis=0), order).mean() for order in orders]
+    names = clouds.prompts or [f"prompt {i + 1}" for i in range(len(right))]
+    accuracies = {name: float(measures.class_mean(one, y).mean()) for name, one in zip(names, right, strict=True)}
+    wrong = sum(np.bincount(one[one != y], minlength=len(clouds.classes)) for one in chosen) / len(chosen)
+    return np.mean(right, axis=0), wrong / (len(y) - np.bincount(y)), measures.interval(null), accuracies
+
+
+def _unknown(why: str) -> dict:
+    return {"state": UNKNOWN, "sentence": f"{UNKNOWN}: {why}"}
+
+
+def _labels(
+    clouds: Clouds, table: pd.DataFrame, seen: np.ndarray | None, cover: np.ndarray, alpha: float, seed: int
+) -> dict:
+    """Whether classes that the training names are better than the others at equal separability of their sounds."""
+    if "zero_shot" not in table:
+        return _unknown("no joint embeddings of sounds and of class names (E_a and E_t)")
+    if seen is None:
+        return _unknown("no training labels or captions, so nobody knows which classes were seen")
+    classes, fewest = len(seen), min(int(seen.sum()), int((~seen).sum()))
+    needed = next(k for k in range(2, classes + 9) if comb(max(classes, 2 * k), k) * alpha >= 1)
+    counts = f"{int(seen.sum())} of {classes} classes are seen"
+    if fewest < needed:
+        return _unknown(f"{counts}; at level {alpha} at least {needed} seen and {needed} unseen classes are needed")
+    space = "x_a" if clouds.x_a is not None else "E_a"
+    # accuracy with class-centroid labels alone is near 1 for many classes and hides how much easier some are
+    # and a name that many clips are close to is right often by chance: its false alarms are taken off
+    values, offered = (
+        (table["zero_shot"] - table["false_alarms"]).to_numpy(),
+        table[[f"centroid_{space}", f"silhouette_{space}"]].to_numpy(),
+    )
+    gap, error = measures.adjusted(values, offered, seen)
+    least = measures.detectable(error, alpha)
+    tasks = [measures.won(cosines, clouds.labels, seen, fewest) for cosines in (cover, *_cosines(clouds))]
+    centroid, *by_prompt = (measures.class_mean(right, clouds.labels) for right in tasks)
+    values_t, offered_t, share = np.mean(by_prompt, axis=0), np.column_stack([centroid, offered[:, 1]]), seen.mean()
+
+    def size(chosen: np.ndarray) -> float:
+        return float(share * measures.adjusted(values_t[chosen], offered_t[chosen], seen[chosen])[0])
+
+    low, high = measures.over_classes(size, seen, seed)
+    found = {
+        "gap": gap, "p": measures.freedman_lane(values, offered, seen, seed), "size": size(np.arange(classes)),
+        "interval": [low, high], "detectable": least, "task": fewest, "covariate": space,
+        "seen": int(seen.sum()),
+    }  # fmt: skip
+    better = f"their zero-shot accuracy less false alarms is {gap:+.2f} at equal separability of their sounds"
+    where = f"{counts}; {better} in {space}"
+    if found["p"] <= alpha:
+        worth = f"worth {found['size']:.2f} [{low:.2f}, {high:.2f}] of the accuracy"
+        return {"state": EVIDENCE, "sentence": f"{EVIDENCE}, {worth}: {where} (p = {found['p']:.4f})", **found}
+    if least > WIDEST:
+        now = WIDEST * (1 / seen.sum() + 1 / (~seen).sum()) ** 0.5 / least  # the error that two groups may have
+        enough = next((k for k in range(needed, 9999) if (1 / k + 1 / max(k, classes - k)) ** 0.5 <= now), None)
+        remedy = f"about {enough} of each are needed" if enough else "their sounds separate too differently"
+        return {**_unknown(f"{counts}, and a gap below {least:.2f} would have been missed; {remedy}"), **found}
+    return {"state": NONE, "sentence": f"{NONE} (a gap above {least:.2f} would have been): {where}", **found}
+
+
+def _plain(recording: str) -> str:
+    """A recording's id without folders and suffix: "freesound/100032" and "100032.wav" are the same."""
+    return PurePosixPath(str(recording).strip()).stem.lower()
+
+
+def _recordings(
+    clouds: Clouds, right: np.ndarray | None, training: Collection[str] | None, duplicates: pd.DataFrame | None
+) -> dict:
+    """How many test clips come from a training recording, by its id or by the fingerprint of the sound."""
+    if training is None and duplicates is None:
+        return _unknown("no list of training recordings and no training sounds")
+    if training is not None and clouds.recordings is None:
+        return _unknown("the test does not say from which recordings its clips come (column recording)")
+    shared, how = np.zeros(len(clouds.labels), bool), []
+    if training is not None:
+        ids = {_plain(name) for name in training}
+        shared |= np.array([_plain(name) in ids for name in clouds.recordings])
+        how.append(f"{int(shared.sum())} by recording id")
+    if duplicates is not None:
+        shared[duplicates["test"].to_numpy(int)] = True
+        how.append(f"{duplicates['test'].nunique()} by fingerprint of the sound")
+    count, share, better = int(shared.sum()), float(shared.mean()), ""
+    if right is not None:
+        gaps = pd.DataFrame({"y": clouds.labels, "shared": shared, "right": right}).groupby(["y", "shared"])["right"]
+        apart = gaps.mean().unstack().reindex(columns=[False, True])
+        if (both := apart.dropna()).size:
+            better = f"; in {len(both)} classes with both, their accuracy is {(both[True] - both[False]).mean():+.2f}"
+    found = {"size": share, "clips": count, "shared": np.flatnonzero(shared).tolist()}
+    sentence = f"{count} of {len(shared)} test clips ({share:.1%}) are in the training ({', '.join(how)})"
+    if count:
+        return {"state": EVIDENCE, "sentence": f"{EVIDENCE}: {sentence}{better}", **found}
+    return {"state": NONE, "sentence": f"{NONE}: {sentence}; a recording under another id may be missed", **found}
+
+
+def _backbone(table: pd.DataFrame, found: dict, reference: dict | None, alpha: float, seed: int) -> dict:
+    """Whether classes form tighter clusters in x_a than in a reference model's, class by class."""
+    if "silhouette_x_a" not in table:
+        return _unknown("no x_a, the audio embedding before the projection")
+    if reference is None:
+        return _unknown("no audit of a reference model; the level of a silhouette alone says nothing")
+    theirs = pd.DataFrame(reference["classes"]).set_index("name")
+    if set(theirs.index) != set(table.index) or "silhouette_x_a" not in theirs:
+        raise ClapleakError("the reference has other classes, or no x_a: audit it on the same test first")
+    gaps = (table["silhouette_x_a"] - theirs["silhouette_x_a"].reindex(table.index)).to_numpy(float)
+    rng, p = np.random.default_rng(seed), measures.sign_flips(gaps, seed)
+    low, high = measures.interval(rng.choice(gaps, (measures.DRAWS, len(gaps))).mean(axis=1))
+    least = measures.detectable(gaps.std(ddof=1) / len(gaps) ** 0.5, alpha)
+    found = {"size": float(gaps.mean()), "interval": [low, high], "p": p, "detectable": least}
+    where = f"silhouette of x_a {gaps.mean():+.2f} [{low:.2f}, {high:.2f}] against {reference['model']}"
+    if p <= alpha:
+        return {"state": EVIDENCE, "sentence": f"{EVIDENCE}, if that model is a fair reference: {where}", **found}
+    return {"state": NONE, "sentence": f"{NONE} (a gap above {least:.2f} would have been): {where}", **found}
+
+
+def _generalised(draws: dict[str, np.ndarray], by_class: dict[str, np.ndarray], seen: np.ndarray | None) -> dict | None:
+    """Accuracy of unseen (U) and seen (S) classes among all answers, and their harmonic mean H."""
+    if seen is None or "zero_shot" not in by_class or seen.all() or not seen.any():
+        return None
+
+    def parts(values: np.ndarray) -> np.ndarray:
+        with np.errstate(invalid="ignore"):  # NaN where none of the classes was drawn
+            u, s = (
+                np.nansum(values[..., part], axis=-1) / np.isfinite(values[..., part]).sum(axis=-1)
+                for part in (~seen, seen)
+            )
+        return np.stack([u, s, 2 * u * s / np.maximum(u + s, 1e-9)])
+
+    values, drawn = parts(by_class["zero_shot"]), parts(draws["zero_shot"])
+    return {name: _measure(value, row) for name, value, row in zip("USH", values, drawn, strict=True)}
+
+
+def _topology(clouds: Clouds, seed: int) -> dict:
+    """Which neighbours the classes share in sound and text, and how far apart the two clouds lie."""
+    found = {}
+    for audio, text in (("x_a", "x_t"), ("E_a", "E_t")):
+        one, other = getattr(clouds, audio), getattr(clouds, text)
+        if one is None or other is None or len(clouds.classes) < 4:
+            continue
+        p, q = metrics.class_means(one, clouds.labels), other.mean(axis=0)
+        shared = metrics.topological_similarity(p, q)
+        band = metrics.permutation_band(p, q, n_permutations=200, seed=seed)[:, shared.k - 1]
+        found[f"S_{audio}_{text}"] = {
+            "value": shared.value, "k": shared.k, "corrected": shared.corrected, "chance": band[[0, 2]].tolist(),
+        }  # fmt: skip
+    if clouds.E_a is not None and clouds.E_t is not None:
+        centres = metrics.unit(clouds.E_a).mean(axis=0), metrics.unit(clouds.E_t.mean(axis=0)).mean(axis=0)
+        found["modality_gap"] = {"value": float(np.linalg.norm(centres[0] - centres[1]))}
+    return found
+
+
+def _copies(clouds: Clouds, duplicates: pd.DataFrame) -> list[dict]:
+    paths = clouds.paths if clouds.paths is not None else np.arange(len(clouds.labels)).astype(str)
+    names = [clouds.classes[clouds.labels[number]] for number in duplicates["test"]]
+    table = duplicates.assign(test=[str(paths[number]) for number in duplicates["test"]], label=names)
+    return table.sort_values("errors").to_dict("records")

@@ -1,0 +1,474 @@
+"""The audit: leaks of known size, no alarms without one, every family of models, bad inputs, exit codes."""
+
+import json
+import re
+import subprocess
+import sys
+import time
+from pathlib import Path
+from types import ModuleType, SimpleNamespace
+
+import jsonschema
+import numpy as np
+import pandas as pd
+import pytest
+import soundfile
+from helpers import call
+
+from clapleak import audit as audits
+from clapleak import leakage, metrics, texts
+from clapleak.audit import Clouds, audit, export, measures, sounds, verdicts
+from clapleak.config import ClapleakError, find_root
+
+CLASSES = 50
+SCHEMA = json.loads((find_root() / "clapleak" / "audit" / "schema.json").read_text())
+NAMES = tuple(f"class {i}" for i in range(CLASSES))
+
+
+def world(seed: int, leaks: np.ndarray | None = None, *, blur: float = 2.5, clips: int = 40) -> Clouds:
+    """A model whose classes overlap more or less, and whose texts are off the sounds but for those that leak."""
+    rng, size = np.random.default_rng(seed), 64
+    centres = 0.8 * rng.normal(size=(8, size))[rng.integers(8, size=CLASSES)] + rng.normal(size=(CLASSES, size))
+    spread, y = rng.uniform(0.8, 3, CLASSES), np.repeat(np.arange(CLASSES), clips)
+    x = centres[y] + spread[y][:, None] * rng.normal(size=(len(y), size))
+    far, near = (centres + width * rng.normal(size=(CLASSES, size)) for width in (blur, 0.6))
+    text = far if leaks is None else np.where(leaks[:, None], near, far)
+    recordings = np.array([f"freesound/{i // 2}" for i in range(len(y))])
+    return Clouds(y, NAMES, x_a=x, E_a=x, x_t=text[None], E_t=text[None], recordings=recordings)
+
+
+def drawn(share: float, seed: int, weight: np.ndarray | None = None) -> np.ndarray:
+    chosen = np.random.default_rng(seed).choice(CLASSES, round(share * CLASSES), replace=False, p=weight)
+    return np.isin(np.arange(CLASSES), chosen)
+
+
+def test_measures_agree_with_those_of_the_paper_and_with_drawn_tasks():
+    found, rng = world(0), np.random.default_rng(0)
+    y, cosines = found.labels, metrics.unit(found.E_a) @ metrics.unit(found.E_t[0]).T
+    source = np.unique(found.recordings, return_inverse=True)[1]
+    assert measures.won(cosines, y).mean() == metrics.zero_shot_accuracy(found.E_a, found.E_t[0], y)
+    assert measures.silhouettes(found.x_a, y).mean() == pytest.approx(metrics.silhouette(found.x_a, y))
+    centroids = measures.to_centroids(found.x_a, y, source)
+    assert measures.won(centroids, y).mean() == metrics.centroid_accuracy(found.x_a, y, source)
+    tasks = [rng.choice(10, 4, replace=False) for _ in range(2000)]
+    right = [cosines[i][task].argmax() == list(task).index(0) for task in tasks if 0 in task for i in range(5)]
+    group = np.arange(CLASSES) < 10
+    assert measures.won(cosines, y, group, 4)[:5].mean() == pytest.approx(np.mean(right), abs=0.03)
+    probed = measures.won(measures.linear_probe(found.x_a, y, source, 0), y).mean()
+    noise = measures.won(measures.linear_probe(rng.normal(size=(len(y), 64)), y, source, 0), y).mean()
+    assert 0.8 < probed < 1 and noise < 0.04
+    pairs = np.repeat(rng.normal(size=(1000, 8)), 2, axis=0)  # a recording's clips are alike, its class is not
+    assert measures.won(measures.linear_probe(pairs, y, source, 0), y).mean() < 0.05
+
+
+@pytest.mark.slow
+def test_planted_leaks_are_found_at_their_size(monkeypatch):
+    monkeypatch.setattr(measures, "DRAWS", 100)
+    monkeypatch.setattr(measures, "PERMUTATIONS", 399)
+    sizes, truths, power = [], [], 0.0
+    for share in (0, 0.1, 0.3, 0.5):
+        runs = []
+        for seed in range(20):
+            seen = drawn(share or 0.3, seed)
+            clean, leaky = world(seed), world(seed, seen) if share else world(seed)
+            verdict = audit(leaky, seen, alpha=0.05).json["verdicts"]["labels"]
+            gain = np.subtract(*(metrics.zero_shot_accuracy(c.E_a, c.E_t[0], c.labels) for c in (leaky, clean)))
+            runs.append((verdict["size"], gain, verdict["state"] == verdicts.EVIDENCE))
+        size, truth, alarms = np.mean(runs, axis=0)
+        sizes, truths, power = [*sizes, size], [*truths, truth], alarms if share == 0.3 else power
+    assert sizes == sorted(sizes) and np.abs(np.subtract(sizes, truths)).max() < 0.05 and power >= 0.9
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("easier", [0, 1])
+def test_a_clean_model_raises_no_more_alarms_than_its_level(monkeypatch, easier):
+    monkeypatch.setattr(measures, "PERMUTATIONS", 199)
+    found = pd.DataFrame(audit(world(1)).json["classes"])
+    values = (found["zero_shot"] - found["false_alarms"]).to_numpy()
+    offered = found[["centroid_x_a", "silhouette_x_a"]].to_numpy()
+    weight = np.exp(easier * (offered[:, 0] - offered[:, 0].mean()) / offered[:, 0].std())
+    splits = [drawn(0.3, seed, weight / weight.sum()) for seed in range(1000)]
+    ps = [measures.freedman_lane(values, offered, seen, i) for i, seen in enumerate(splits)]
+    assert np.mean(np.array(ps) <= 0.05) <= 0.065
+    raw = [values[seen].mean() - values[~seen].mean() for seen in splits]
+    assert not easier or np.mean(raw) > 0.05  # without the covariates it would
+
+
+def test_shuffled_labels_are_at_chance_and_alarm_nobody():
+    found, rng = world(2, drawn(0.3, 2)), np.random.default_rng(2)
+    shuffled = Clouds(rng.permutation(found.labels), NAMES, found.x_a, found.E_a, found.x_t, found.E_t)
+    result = audit(shuffled, drawn(0.3, 2)).json
+    low, high = result["shuffled_labels"]
+    assert low <= result["measures"]["zero_shot"]["value"] <= high and low < 0.02 < high < 0.04
+    assert result["verdicts"]["labels"]["state"] == verdicts.NONE
+    assert abs(result["measures"]["silhouette_x_a"]["value"]) < 0.1
+
+
+def write_arrays(path: Path, **changes) -> Path:
+    found = world(3, drawn(0.3, 3), clips=6)
+    held = dict(x_a=found.x_a, E_a=found.E_a, x_t=found.x_t[0], E_t=found.E_t[0], classes=NAMES, labels=found.labels)
+    held |= {"recordings": found.recordings, **changes}
+    np.savez(path, **{name: value for name, value in held.items() if value is not None})
+    return path
+
+
+def write_labels(path: Path, seen: np.ndarray) -> Path:
+    path.write_text("display_name\n" + "\n".join(f"the {NAMES[i]} sound" for i in np.flatnonzero(seen)))
+    return path
+
+
+@pytest.fixture
+def here(tmp_path, monkeypatch) -> Path:
+    monkeypatch.chdir(tmp_path)
+    return tmp_path
+
+
+def result(folder: str | Path = "audit") -> dict:
+    """The JSON of a call, which must follow the published schema."""
+    found = json.loads(Path(folder, "audit.json").read_text())
+    jsonschema.validate(found, SCHEMA)
+    return found
+
+
+def test_arrays_need_no_torch_and_exit_codes_say_what_was_decided(here):
+    seen = drawn(0.3, 3)
+    write_arrays(here / "m.npz")
+    write_labels(here / "labels.csv", seen)
+    words = ("audit", "m.npz", "--training-labels", "labels.csv", "--rule", "phrase")
+    code = f"import sys; from clapleak.cli import main\ntry: main({list(words)})\nexcept SystemExit as end: "
+    code += "print(end.code, *{'torch', 'transformers'} & set(sys.modules))"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout.splitlines()[-1].strip() == "1"  # and no torch
+    found = result()
+    assert [c["seen"] for c in found["classes"]] == seen.tolist()
+    assert found["gate"]["code"] == 1 and found["verdicts"]["labels"]["state"] == verdicts.EVIDENCE
+    page = Path("audit/report.html").read_text()
+    assert "http" not in page.replace("http://www.w3.org", "") and "the class" in page and page.count("<circle") == 55
+    assert call(*words, "--max-leak", 0.9).exit_code == 0
+    assert call("audit", "m.npz").exit_code == 3  # nobody said what the training held
+    assert call("audit", "m.npz", "--fail-on", "labels,unknown").exit_code == 1
+    write_labels(here / "labels.csv", drawn(0.5, 9))  # not the classes that leak
+    assert call(*words).exit_code == 0 and "a gap above" in result()["verdicts"]["labels"]["sentence"]
+    write_labels(here / "labels.csv", np.arange(CLASSES) > 0)
+    done = call(*words)
+    assert done.exit_code == 3 and "at least 2 seen and 2 unseen classes are needed" in done.output
+
+
+def test_recordings_and_a_reference_have_verdicts_of_their_own(here):
+    write_arrays(here / "m.npz")
+    write_arrays(here / "worse.npz", x_a=world(3, clips=6).x_a + np.random.default_rng(0).normal(0, 4, (300, 64)))
+    (here / "recordings.csv").write_text("recording\n0.wav\nother/1\n77777\n")
+    options = ("--training-recordings", "recordings.csv", "--fail-on", "recordings")
+    assert call("audit", "worse.npz", *options, "-o", "worse").exit_code == 0  # four of 300 clips are below max-leak
+    assert call("audit", "m.npz", *options, "--max-leak", 0, "--reference", "worse/audit.json").exit_code == 1
+    found = result()["verdicts"]
+    assert found["recordings"]["clips"] == 4 and "4 by recording id" in found["recordings"]["sentence"]
+    assert found["backbone"]["state"] == verdicts.EVIDENCE and "fair reference" in found["backbone"]["sentence"]
+    assert call("audit", "worse.npz", "--reference", "audit/audit.json", "-o", "back").exit_code == 3
+    assert result("back")["verdicts"]["backbone"]["state"] == verdicts.NONE
+    write_arrays(here / "m.npz", x_a=None)
+    call("audit", "m.npz", "--training-labels", write_labels(here / "l.csv", drawn(0.3, 3)), "--rule", "phrase")
+    found = result()["verdicts"]
+    assert "no x_a" in found["backbone"]["sentence"] and found["labels"]["covariate"] == "E_a"
+
+
+def test_texts_with_markup_are_shown_as_texts(here):
+    names = ("<script>alert(1)</script> dog", *NAMES[1:])
+    write_arrays(here / "m.npz", classes=names)
+    (here / "c.csv").write_text('caption\n"a dog <img src=x onerror=alert(1)>"\n')
+    call("audit", "m.npz", "--training-captions", "c.csv")
+    page = Path("audit/report.html").read_text()
+    assert "<script" not in page and "<img" not in page and "&lt;img src=x" in page
+
+
+@pytest.fixture
+def clips(here) -> Path:
+    """Eight short sounds of four classes."""
+    rows, rng = ["path,label,recording"], np.random.default_rng(0)
+    for i in range(8):
+        soundfile.write(here / f"{i}.wav", rng.normal(0, 0.1, 8000 + 80 * i), 16000)
+        rows.append(f"{i}.wav,{('dog', 'rain_drops', 'sea', 'cat')[i % 4]},{i // 4}")
+    (here / "test.csv").write_text("\n".join(rows))
+    return here / "test.csv"
+
+
+def tiny_clap(folder: Path) -> Path:
+    """A ClapModel with random weights, and the files that transformers wants beside it."""
+    from clapleak.audio import import_torchaudio
+
+    import_torchaudio()
+    import torch
+    from tokenizers import Tokenizer, models, pre_tokenizers
+    from transformers import ClapConfig, ClapFeatureExtractor, ClapModel, PreTrainedTokenizerFast
+
+    special = {"pad_token": "<pad>", "unk_token": "<unk>", "bos_token": "<s>", "eos_token": "</s>"}
+    vocabulary = {word: i for i, word in enumerate([*special.values(), *"abcdefghijklmnopqrstuvwxyz"])}
+    tokenizer = Tokenizer(models.WordLevel(vocabulary, unk_token="<unk>"))
+    tokenizer.pre_tokenizer = pre_tokenizers.Split("", "isolated")
+    audio = dict(
+        depths=[1, 1], num_attention_heads=[1, 2], patch_embeds_hidden_size=8, hidden_size=16, num_mel_bins=32,
+        spec_size=64, window_size=4, num_hidden_layers=2, enable_fusion=False, num_classes=4, projection_dim=12,
+    )  # fmt: skip
+    text = dict(
+        vocab_size=len(vocabulary), hidden_size=16, num_hidden_layers=1, num_attention_heads=2, intermediate_size=16,
+        max_position_embeddings=64, pad_token_id=0, projection_dim=12,
+    )  # fmt: skip
+    torch.manual_seed(0)
+    ClapModel(ClapConfig(audio_config=audio, text_config=text, projection_dim=12)).save_pretrained(folder)
+    front = dict(
+        feature_size=32, sampling_rate=16000, hop_length=160, fft_window_size=512, max_length_s=1, frequency_max=8000
+    )
+    ClapFeatureExtractor(truncation="rand_trunc", padding="repeatpad", **front).save_pretrained(folder)
+    PreTrainedTokenizerFast(tokenizer_object=tokenizer, model_max_length=60, **special).save_pretrained(folder)
+    return folder
+
+
+def test_a_folder_of_transformers(here, clips):
+    tiny_clap(here / "clap")
+    assert call("audit", "clap", "test.csv").exit_code == 3
+    first = result()
+    assert {"probe_floor", "zero_shot", "centroid_x_a", "silhouette_E_a"} < first["measures"].keys()
+    with np.load("audit/clouds.npz") as held:
+        assert held["x_a"].shape == (8, 16) and held["E_t"].shape == (5, 4, 12) and held["x_t"].shape == (5, 4, 16)
+        assert held["classes"].tolist() == ["cat", "dog", "rain_drops", "sea"] and held["floor"].shape == (8, 120)
+    again = call("audit", "clap", "test.csv")
+    assert "embeddings of an earlier call" in again.stderr and result() == first
+
+
+class Layer:
+    """A projection: calls the hook as torch does and cuts to four dimensions."""
+
+    def register_forward_pre_hook(self, hook) -> None:
+        self.hook = hook
+
+    def __call__(self, x):
+        import torch
+
+        x = torch.as_tensor(np.asarray(x, dtype=np.float32))
+        self.hook(self, (x,))
+        return x[:, :4]
+
+
+def spectra(waves) -> np.ndarray:
+    return np.stack([np.abs(np.fft.rfft(np.asarray(wave), 128))[:9] for wave in waves])
+
+
+def letters(names) -> np.ndarray:
+    return np.array([[name.count(c) + 0.1 for c in "adginors"] for name in names])
+
+
+class FakeMsclap:
+    def __init__(self, version: str, use_cuda: bool) -> None:
+        assert version == "2023" and not use_cuda
+        self.args, encoder = SimpleNamespace(sampling_rate=8000), lambda: SimpleNamespace(projection=Layer())
+        self.clap = SimpleNamespace(audio_encoder=encoder(), caption_encoder=encoder())
+
+    def get_audio_embeddings(self, files, resample):
+        waves = [self.read_audio(file, resample) for file in files]
+        assert all(rate == 8000 and wave.ndim == 2 for wave, rate in waves)
+        return self.clap.audio_encoder.projection(spectra(wave[0] for wave, _ in waves))
+
+    def get_text_embeddings(self, names):
+        return self.clap.caption_encoder.projection(letters(names))
+
+
+class FakeLaion:
+    def __init__(self, enable_fusion: bool, amodel: str) -> None:
+        assert not enable_fusion and amodel == "HTSAT-tiny"
+        self.model = SimpleNamespace(audio_projection=Layer(), text_projection=Layer())
+
+    def load_ckpt(self, path: str) -> None:
+        assert path == "w.pt"
+
+    def get_audio_embedding_from_data(self, waves):
+        return self.model.audio_projection(spectra(waves)).numpy()
+
+    def get_text_embedding(self, names):
+        return self.model.text_projection(letters(names)).numpy()
+
+
+@pytest.mark.parametrize(("spec", "name", "fake"), [
+    ("msclap:2023", "msclap", {"CLAP": FakeMsclap}), ("laion:w.pt", "laion_clap", {"CLAP_Module": FakeLaion}),
+])  # fmt: skip
+def test_msclap_and_laion_clap_and_the_script_for_their_environment(here, clips, monkeypatch, spec, name, fake):
+    module = ModuleType(name)
+    vars(module).update(fake)
+    monkeypatch.setitem(sys.modules, name, module)
+    assert call("audit", spec, "test.csv").exit_code == 3 and result()["model"] == spec
+    export.main(spec, "test.csv", "exported.npz")
+    assert call("audit", "exported.npz", "-o", "second").exit_code == 3
+    with np.load("audit/clouds.npz") as one, np.load("exported.npz") as other:
+        assert one["x_a"].shape == other["x_a"].shape == (8, 9) and other["recordings"].tolist() == list("00001111")
+        np.testing.assert_allclose(one["E_t"][0], other["E_t"])
+
+
+SCRIPT = """
+import numpy as np
+def model():
+    return lambda paths: np.random.rand(len(paths), 3) + 0.1, lambda texts: np.eye(4, 3)[: len(texts)] + 0.1
+def broken():
+    raise ValueError("first line\\nthe last line")
+def short():
+    return lambda paths: np.ones((1, 3)), lambda texts: np.ones((len(texts), 3))
+"""
+ROWS = np.arange(300) % CLASSES
+BAD_ARRAYS = [  # what changes in the arrays, and what the one line must name
+    (dict(E_a=np.ones((299, 64))), "E_a is (299, 64), but there are 300 clips"),
+    (dict(E_t=np.ones((49, 64))), "E_t is (1, 49, 64), but there are 50 classes"),
+    (dict(x_a=np.where(ROWS[:, None] == 7, np.nan, 1.0) * np.ones(9)), "x_a holds NaN or infinity in row 7"),
+    (dict(E_a=np.where(ROWS[:, None] == 3, 0.0, 1.0) * np.ones(64)), "E_a is all zero in row 3"),
+    (dict(classes=("dog",), labels=np.zeros(300, int)), "1 class; an audit compares classes"),
+    (dict(labels=np.minimum(ROWS, 48)), "no clip of class 'class 49'; leave it out"),
+    (dict(labels=np.array(["bat"] * 300)), "label 'bat' is not among the classes"),
+    (dict(labels=None), "no labels; put them into the .npz"), (dict(labels=ROWS + 1), "labels must be numbers 0 to 49"),
+    (dict(E_t=np.ones((50, 8))), "E_a has 64 dimensions and E_t 8"), (dict(x_a=None, E_a=None), "neither x_a nor E_a"),
+    (dict(classes=("dog",) * 50), "hold a name twice"),
+    (dict(labels=np.array([{}] * 300)), "not an .npz of plain arrays"),
+]  # fmt: skip
+BAD_CALLS = [
+    (("gone.npz",), "gone.npz: no such file"), (("m.py:model",), "a model needs a test"),
+    (("m.py:model", "gone.csv"), "gone.csv: no such test"), (("m.py:broken", "test.csv"), "ValueError: the last line"),
+    (("m.py:short", "test.csv"), "1 rows for 8 sounds"), (("m.py:no", "test.csv"), "m.py:no: AttributeError"),
+    (("no/clap", "test.csv"), "no/clap: no such folder, and the hub does not answer"),
+    (("msclap:2023", "test.csv"), "msclap:2023: ModuleNotFoundError", "export.py"),
+    (("m.py:model", "broken.csv"), "1 of 2 sounds cannot be used", "x.wav (unreadable)", "--allow-missing"),
+    (("m.py:model", "unlabelled.csv"), "columns missing: label"), (("m.py:model", "bare.csv"), "no column path"),
+    (("m.npz", "--fail-on", "label"), "--fail-on label: use labels, recordings, unknown"),
+    (("m.npz", "--rule", "sense"), "unknown rule 'sense'"), (("m.npz", "--reference", "m.py"), "not an audit.json"),
+    (("m.npz", "--training-labels", "test.csv"), "no column of texts"),
+    (("m.npz", "--training-recordings", "bare.csv"), "no column recording"),
+    (("m.npz", "--training-audio", "."), "this test has no column path"),
+    (("m.py:model", "test.csv", "--prompts", "bare.csv"), "put {} once where the class name goes"),
+]  # fmt: skip
+
+
+def refused(words: tuple, *parts: str) -> None:
+    done = call("audit", *words)
+    assert done.exit_code == 2 and not Path("audit/audit.json").exists(), done.output
+    line = done.stderr.splitlines()[-1]
+    assert line.startswith("clapleak: ") and "Traceback" not in done.stderr and all(part in line for part in parts), (
+        line
+    )
+
+
+def test_bad_inputs_are_one_line(here, clips):
+    (here / "m.py").write_text(SCRIPT)
+    (here / "x.wav").write_text("no sound")
+    (here / "broken.csv").write_text("path,label\n0.wav,dog\nx.wav,cat\n")
+    (here / "unlabelled.csv").write_text("path\n0.wav\n")
+    (here / "bare.csv").write_text("label\ndog\n")
+    for changes, part in BAD_ARRAYS:
+        write_arrays(here / "m.npz", **changes)
+        refused(("m.npz",), part)
+    write_arrays(here / "m.npz")
+    for words, *parts in BAD_CALLS:
+        refused(words, *parts)
+    done = call("audit", "m.py:model", "test.csv")
+    assert "other embeddings when asked again" in result()["notes"][0] and done.exit_code == 3
+    (here / "test.csv").write_text((here / "test.csv").read_text() + "\nx.wav,dog,3\n")
+    assert call("audit", "m.py:model", "test.csv", "--allow-missing").exit_code == 3
+    assert "1 of 9 sounds could not be read" in result()["notes"][0]
+
+
+def test_copies_of_a_sound_are_found_and_others_are_not(here):
+    rng, rate = np.random.default_rng(0), 16000
+
+    def sound() -> np.ndarray:  # bursts of noise with a pitch of their own
+        t = np.arange(4 * rate) / rate
+        tones = [np.sin(2 * np.pi * rng.uniform(300, 3000) * t + rng.uniform(0, 9)) for _ in range(6)]
+        return sum(np.abs(np.sin(rng.uniform(3, 20) * t)) * tone for tone in tones) + rng.normal(0, 0.3, len(t))
+
+    waves = [sound() for _ in range(12)]
+    prints = [sounds.fingerprint(wave, rate) for wave in waves]
+    changes = {
+        "gain": lambda w: 0.1 * w, "shift": lambda w: w[3001:], "late": lambda w: np.concatenate([np.zeros(5000), w]),
+        "noise": lambda w: w + rng.normal(0, 0.1 * w.std(), len(w)),
+    }  # fmt: skip
+    for name, change in changes.items():
+        copies = ((str(i), sounds.fingerprint(change(wave), rate)) for i, wave in enumerate(waves))
+        found = sounds.duplicates(prints, copies)
+        assert (found["test"].astype(str) == found["training"]).all() and len(found) >= 11, name
+    assert sounds.duplicates(prints, [("new", sounds.fingerprint(sound(), rate))]).empty
+    faster = [
+        (
+            "fast",
+            sounds.fingerprint(np.interp(np.arange(0, len(waves[0]), 1.05), np.arange(len(waves[0])), waves[0]), rate),
+        )
+    ]
+    assert sounds.duplicates(prints, faster).empty  # the known limit
+
+
+def test_training_sounds_count_as_recordings(here, clips):
+    (here / "m.py").write_text(SCRIPT)
+    (here / "training").mkdir()
+    wave = np.random.default_rng(5).normal(0, 0.1, 48000) * np.repeat(np.random.default_rng(6).random(48), 1000)
+    soundfile.write("0.wav", wave, 16000)
+    soundfile.write("training/copy.flac", 0.5 * wave, 16000)
+    Path("training/broken.wav").write_text("no sound")
+    options = ("--training-audio", "training", "--fail-on", "recordings")
+    done = call("audit", "m.py:model", "test.csv", *options)
+    assert done.exit_code == 1 and "1 of 2 files cannot be read" in done.stderr
+    copies = result()["duplicates"]
+    assert [Path(copies[0][name]).name for name in ("test", "training")] == ["0.wav", "copy.flac"]
+    assert Path("audit/report.html").read_text().count("<audio") == 2
+
+
+def test_which_classes_the_training_names():
+    training = ["A dog_barks", "the French horn", "Cough", "Cough", "rain"]
+    seen = audits.seen_classes(["dog", "car_horn", "coughing", "sea"], training)
+    assert seen["seen"].tolist() == [False, True, False, False] or seen.loc["dog", "quotes"] == ["A dog_barks"]
+    by_lemma = audits.seen_classes(["dog", "coughing"], training, "lemma")
+    assert by_lemma["texts"].tolist() == [1, 1] and by_lemma.loc["coughing", "quotes"] == ["Cough"]
+    same = {"coughs": "coughing", "sneeze": "sneezing", "clapped": "clapping", "cries": "crying", "waves": "wave"}
+    assert all(leakage.lemma(a) == leakage.lemma(b) for a, b in same.items())
+    assert leakage.lemma("wing") == "wing" and leakage.lemma("glass") == "glass" and leakage.lemma("bus") == "bus"
+
+
+def test_the_meaning_of_texts_has_the_calibrated_threshold():
+    import importlib.util
+
+    spec = importlib.util.spec_from_file_location("calibrate", find_root() / "reference" / "calibrate_meaning.py")
+    script = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(script)
+    assert script.calibrate()["threshold"].iloc[0] == texts.MEANING
+    found = texts.find_leaks(["Laughter", "French toast", "Aircraft"], ["laughing", "airplane"], "meaning")
+    assert found["classes"].tolist() == [["laughing"], [], ["airplane"]] and found["words"][0] == ["Laughter"]
+    assert texts.find_leaks([], ["dog"], "meaning").empty
+    with pytest.raises(ClapleakError, match="use word, lemma, phrase, ontology or meaning"):
+        texts.find_leaks(["a"], ["dog"], "sense")
+
+
+def test_leaks_reads_several_files_columns_and_kinds(here):
+    (here / "a.csv").write_text("title,caption\nMy dog,rain\nsea,\n")
+    (here / "b.jsonl").write_text('{"caption": ["a dog", "wind"], "n": 1}\n{"caption": null}\n{"caption": "cat"}\n')
+    (here / "labels.csv").write_text("category\ndog\ndog\nsea_waves\n")
+    done = call("leaks", "a.csv", "b.jsonl", "--labels", "labels.csv", "--output", "out.csv")
+    assert "1 of 3 rows hold a leak" in done.output  # of rows with a text
+    assert pd.read_csv("out.csv")["file"].tolist() == ["a.csv", "b.jsonl", "b.jsonl", "b.jsonl"]
+    assert "2 of 2 rows hold a leak" in call("leaks", "a.csv", "--labels", "labels.csv", "--column", "Title").output
+    for words, part in (
+        (("a.csv", "--column", "name"), "found title, caption, need one of name"),
+        (("bad.jsonl",), "not readable as JSON"), (("x.parquet",), "x.parquet"),
+        (("a.csv", "--labels", "a.csv"), "no column of labels"),
+    ):  # fmt: skip
+        Path("bad.jsonl").write_text("{")
+        Path("x.parquet").write_text("{")
+        done = call("leaks", *words)
+        assert done.exit_code == 2 and part in done.stderr, done.output
+
+
+def test_parquet(here):
+    pytest.importorskip("pyarrow")
+    pd.DataFrame({"labels": [["Car_horn", "Speech, male"]]}).to_parquet("x.parquet")
+    assert texts.read_texts("x.parquet")["text"].tolist() == ["Car horn", "Speech, male"]
+
+
+@pytest.mark.slow
+def test_two_thousand_clips_take_less_than_a_minute(here):
+    rng = np.random.default_rng(0)
+    y = np.repeat(np.arange(50), 40)
+    x = rng.normal(size=(50, 1024))[y] + 3 * rng.normal(size=(2000, 1024))
+    np.savez("big.npz", x_a=x, E_a=x, E_t=rng.normal(size=(50, 1024)), labels=y, classes=NAMES)
+    started = time.time()
+    call("audit", "big.npz", "--training-labels", write_labels(here / "l.csv", drawn(0.3, 0)), "--rule", "phrase")
+    assert time.time() - started < 60 and re.search("zero", json.dumps(result()))
