@@ -42,12 +42,12 @@ def main() -> None:
     directions = np.linalg.svd(x_a, full_matrices=False)[2][:DIRECTIONS]
     kept = np.square(x_a @ directions.T).sum() / np.square(x_a).sum()
     print(f"{DIRECTIONS} of {x_a.shape[1]} directions keep {kept:.4f} of the squared length")
-    classes = np.unique(clips["text"])
+    classes = np.unique(clips["text"].to_numpy(str))
     with atomic_file(find_root() / "results" / "audit" / "yamnet.npz") as file:
         np.savez_compressed(
             file, scores=scores.astype(np.float16), x_a=(x_a @ directions.T).astype(np.float16),
             floor=np.stack(floor).astype(np.float16), names=pd.read_csv(options.classes)["display_name"].to_numpy(str),
-            classes=classes, labels=np.searchsorted(classes, clips["text"]).astype(np.uint8),
+            classes=classes, labels=np.searchsorted(classes, clips["text"].to_numpy(str)).astype(np.uint8),
             recordings=clips["recording"].str.removeprefix("freesound/").astype(int).to_numpy(np.int32),
         )  # fmt: skip
 

@@ -187,8 +187,8 @@ dials.loc["YAMNet after the word rule"] = ours["silhouette_x_a"]["value"], ours[
 dials[[slug.count("-") == 1 and slug.split("-")[1] in ("dirty", "clean") or " " in slug for slug in dials.index]].round(2)
 
 # %% [markdown]
-# Within one data set the dials point the right way. Across data sets they do not: a real network with leaks can have a
-# lower silhouette than a small clean one on easier sounds. Without a reference on the same test the audit says *not
+# Among the setups of the book each dial moves with its own leak path. Between data sets their levels do not carry over,
+# since sounds that are easier to tell apart move both. Without a reference on the same test the audit says *not
 # testable*, and that is the honest answer.
 #
 # ## What to notice

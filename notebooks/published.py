@@ -158,6 +158,8 @@ titles = {
     "fsd50k_dev": "FSD50K, development part", "fsd50k_train": "of these, the clips meant for training",
     "wavcaps_list": "WavCaps' list of exclusions", "either": "FSD50K dev or WavCaps' list",
 }  # fmt: skip
+
+# %% tags=["hide-input"]
 rows = {
     title: {
         "test clips": sums[name], "of all": f"{sums[name] / sums['clips']:.0%}",

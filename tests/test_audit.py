@@ -68,7 +68,7 @@ def test_planted_leaks_are_found_at_their_size(monkeypatch):
     sizes, truths, power = [], [], 0.0
     for share in (0, 0.1, 0.3, 0.5):
         runs = []
-        for seed in range(20):
+        for seed in range(10):
             seen = drawn(share or 0.3, seed)
             clean, leaky = world(seed), world(seed, seen) if share else world(seed)
             verdict = audit(leaky, seen, alpha=0.05).json["verdicts"]["labels"]
@@ -83,15 +83,17 @@ def test_planted_leaks_are_found_at_their_size(monkeypatch):
 @pytest.mark.parametrize("easier", [0, 1])
 def test_a_clean_model_raises_no_more_alarms_than_its_level(monkeypatch, easier):
     monkeypatch.setattr(measures, "PERMUTATIONS", 199)
-    found = pd.DataFrame(audit(world(1)).json["classes"])
-    values = (found["zero_shot"] - found["false_alarms"]).to_numpy()
-    offered = found[["centroid_x_a", "silhouette_x_a"]].to_numpy()
-    weight = np.exp(easier * (offered[:, 0] - offered[:, 0].mean()) / offered[:, 0].std())
-    splits = [drawn(0.3, seed, weight / weight.sum()) for seed in range(1000)]
-    ps = [measures.freedman_lane(values, offered, seen, i) for i, seen in enumerate(splits)]
+    ps, raw = [], []
+    for model in range(5):  # of one model alone, chance makes the easier classes a little better or worse once for all
+        found = pd.DataFrame(audit(world(model)).json["classes"])
+        values = (found["zero_shot"] - found["false_alarms"]).to_numpy()
+        offered = found[["centroid_x_a", "silhouette_x_a"]].to_numpy()
+        weight = np.exp(easier * (offered[:, 0] - offered[:, 0].mean()) / offered[:, 0].std())
+        splits = [drawn(0.3, seed, weight / weight.sum()) for seed in range(200)]
+        ps += [measures.freedman_lane(values, offered, seen, i) for i, seen in enumerate(splits)]
+        raw += [values[seen].mean() - values[~seen].mean() for seen in splits]
     assert np.mean(np.array(ps) <= 0.05) <= 0.065
-    raw = [values[seen].mean() - values[~seen].mean() for seen in splits]
-    assert not easier or np.mean(raw) > 0.05  # without the covariates it would
+    assert not easier or np.mean(raw) > 0.05  # without the covariates it would raise more
 
 
 def test_shuffled_labels_are_at_chance_and_alarm_nobody():

@@ -95,7 +95,7 @@ def named_points(points: pd.DataFrame, across: dict[str, str], *, y: str) -> Fig
     for ax, (column, label) in zip(axes, across.items(), strict=True):
         ax.scatter(points[column], points[y], 40, COLOURS["dirty-clean"])
         for name, row in points.iterrows():
-            place = dict(textcoords="offset points", xytext=(0, 6), ha="center", fontsize=8)
+            place = dict(textcoords="offset points", xytext=(0, 6), ha="center", fontsize=9)
             ax.annotate(fill(str(name), 12), (row[column], row[y]), **place)
         ax.margins(0.16)
         ax.set(xlabel=label)

@@ -114,6 +114,7 @@ def correlations(templates: pd.DataFrame, titles: pd.DataFrame) -> pd.DataFrame:
     Intervals come from drawing networks again, since the setups of one network are not independent.
     """
     rows = {}
+    templates = templates[templates["training"] != "truly_clean"]  # every caption names its class: the same as clean
     both = pd.concat([runs.assign(captions=name) for name, runs in (("templates", templates), ("titles", titles))])
     means = both.groupby(["pretraining", "training", "captions"])[["accuracy", "silhouette_E_a", "S_E_a_E_t"]].mean()
     parts = {"dirty and clean captions": means, "clean captions": means.query("training != 'dirty'")}
@@ -137,3 +138,36 @@ def three_degrees(runs: pd.DataFrame) -> pd.DataFrame:
         left = estimate(accuracy[list(names.values())], of(names["word-clean"], names["truly clean"]))
         lines[title(step)] = {**line, "word-clean less truly clean": str(left), "leakage left": left.verdict}
     return pd.DataFrame(lines).T
+
+
+def findings(networks: pd.DataFrame, synthetic: pd.DataFrame, points: pd.DataFrame) -> list[str]:
+    """The three findings of the book, each with its interval and the data behind it, true of whatever was measured."""
+    data = {"real networks on ESC-50": networks, "synthetic sounds": synthetic}
+    found = {name: by_setup(runs, "accuracy").dropna() for name, runs in data.items()}
+    found = {name: values for name, values in found.items() if len(values)}
+    if not found:
+        return ["There are no results yet: run `clapleak reproduce`."]
+
+    def captions(means):
+        return sum(means[f"{p}-dirty"] - means[f"{p}-clean"] for p in PRETRAININGS) / len(PRETRAININGS)
+
+    labels = {name: estimate(values, of("dirty-clean", "clean-clean")) for name, values in found.items()}
+    names = {name: estimate(values, captions) for name, values in found.items()}
+    says = ("which raises it", "which lowers it", "undecided")
+
+    def listed(several: dict[str, Estimate]) -> str:
+        return "; ".join(f"{name} {one:+}, {one.words(*says)}" for name, one in several.items())
+
+    first = next(iter(found))
+    seen = labels[first].words("count as", "do not count as", "may count as")
+    more = "count even more" if names[first].value > labels[first].value else "count"
+    named = names[first].words(more, "do harm", "may count")
+    lines = [
+        f"**Labels that a network saw before {seen} zero-shot skill.** Pre-training on labels that include the test classes "
+        f"changes accuracy with captions that never name them by: {listed(labels)}.",
+        f"**Names in the captions {named}.** Captions that name the test classes change accuracy, as the mean of three "
+        f"pre-trainings, by: {listed(names)}.",
+    ]
+    if len(points) >= 5:
+        lines.append(f"**Clusters or knowledge?** {inheritance(points)}")
+    return lines

@@ -36,7 +36,11 @@ def publish(profile: str) -> Path:
 def write_summary(root: Path) -> None:
     """Put the table of published accuracies into the README, between its two markers."""
     shown = {}
-    for title, profile in (("synthetic sounds", "mini"), ("real ESC-50, split by class", "esc50")):
+    for title, profile in (
+        ("real networks on ESC-50", "networks"),
+        ("synthetic sounds", "mini"),
+        ("small network on ESC-50", "esc50"),
+    ):
         runs = results.table(results.folder(profile))
         beside = tables.beside_paper({"ours": runs}, ["accuracy"])["accuracy"]
         shown |= {"paper": beside["paper"], title: beside["ours"].str.replace("\u00a0", " ")}

@@ -24,6 +24,10 @@ class Estimate:
         bounds = f" [{self.low + 0.0:.2f}, {self.high + 0.0:.2f}]" if self.low < self.high else ""
         return f"{round(self.value, 2) + 0.0:.2f}{bounds}"
 
+    def __format__(self, spec: str) -> str:
+        """As `str`; with "+" the number has its sign."""
+        return ("+" if spec == "+" and self.value >= 0 else "") + str(self)
+
     @property
     def verdict(self) -> str:
         """What the number says of a claim that it is above 0: "holds", "contradicted" or "undecided"."""
