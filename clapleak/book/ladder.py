@@ -163,8 +163,8 @@ def findings(networks: pd.DataFrame, synthetic: pd.DataFrame, points: pd.DataFra
     more = "count even more" if names[first].value > labels[first].value else "count"
     named = names[first].words(more, "do harm", "may count")
     lines = [
-        f"**Labels that a network saw before {seen} zero-shot skill.** Pre-training on labels that include the test classes "
-        f"changes accuracy with captions that never name them by: {listed(labels)}.",
+        f"**Labels that a network saw before {seen} zero-shot skill.** Pre-training on labels that include the test "
+        f"classes changes accuracy with captions that never name them by: {listed(labels)}.",
         f"**Names in the captions {named}.** Captions that name the test classes change accuracy, as the mean of three "
         f"pre-trainings, by: {listed(names)}.",
     ]
