@@ -153,7 +153,7 @@ class Cost:
         captions = Captions(noise(states), range(CLIPS), rows, (-1,) if ids_only else (-1, text.dim))
         model = Clap(backbone, text, profile).to(self.device, memory_format=torch.channels_last)
         pairs = train.Pairs(store, captions, np.arange(CLIPS), np.arange(CLIPS))
-        training = train.PairTraining(model, pairs, pairs, profile, 0, "plan")
+        training = train.PairTraining(model, pairs, np.arange(CLIPS), np.arange(CLIPS), profile, 0, "plan")
         self.embed = self._timed(lambda: embed.audio_embeddings(model.audio, store, np.arange(64), profile)) / 64
         self.seconds |= {phase: self._step(training, phase, profile.recipe.batch_size) for phase in training.phases}
         self.weights = 4.0 * sum(value.numel() for value in model.learnt_state().values())

@@ -3,7 +3,6 @@
 import copy
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Self
 
 import numpy as np
 import pandas as pd
@@ -30,10 +29,6 @@ class Pairs:
     clip_rows: np.ndarray  # (P,)
     text_rows: np.ndarray  # (P,)
 
-    def choose(self, numbers: np.ndarray) -> Self:
-        """The pairs of those numbers."""
-        return type(self)(self.store, self.captions, self.clip_rows[numbers], self.text_rows[numbers])
-
 
 def trained(
     profile: Profile, backbone: Cnn14, text: TextEncoder, captions: Captions, experiment: Experiment, folder: Path,
@@ -55,16 +50,16 @@ def trained(
         table, store = experiment.pairs.table, experiment.store
         text_rows = np.array([captions.rows[caption] for caption in table["text"]])
         pairs = Pairs(store, captions, store.index(table["clip"]), text_rows)
-        learnt, held_out = (pairs.choose(numbers) for numbers in split_validation(table, profile.recipe, seed))
+        learnt, held_out = split_validation(table, profile.recipe, seed)
         if experiment.pretrain is None and experiment.store.network is None:  # a random backbone
             torch.manual_seed(stable_seed("batch norm", seed))
-            chosen = torch.randperm(len(learnt.clip_rows)).split(64)[:8]
-            settle_batch_norm(model.audio, (store.batch(learnt.clip_rows[n.numpy()]).to(device) for n in chosen))
+            chosen = [pairs.clip_rows[learnt[n.numpy()]] for n in torch.randperm(len(learnt)).split(64)[:8]]
+            settle_batch_norm(model.audio, (store.batch(rows).to(device) for rows in chosen))
         if rank_and_size()[1] > 1 and device.type == "cuda":
             torch.nn.SyncBatchNorm.convert_sync_batchnorm(model)
         if profile.compute.compile:
             model.audio.compile()
-        return PairTraining(model, learnt, held_out, profile, seed, f"{folder.parent.name}, {folder.name}")
+        return PairTraining(model, pairs, learnt, held_out, profile, seed, f"{folder.parent.name}, {folder.name}")
 
     return model, kept_or_trained(model, folder, training_id, start)
 
@@ -81,13 +76,16 @@ def split_validation(table: pd.DataFrame, recipe: Recipe, seed: int) -> tuple[np
 
 
 class PairTraining(Training):
-    """Bring each sound close to its own caption: both phases of the recipe, with `held_out` pairs for validation."""
+    """Bring each sound close to its own caption; `learnt` and `held_out` are numbers of pairs (the latter validate)."""
 
-    def __init__(self, model: Clap, learnt: Pairs, held_out: Pairs, profile: Profile, seed: int, name: str) -> None:
-        recipe, clips = profile.recipe, np.array(list(learnt.store.rows))[learnt.clip_rows]
+    def __init__(
+        self, model: Clap, pairs: Pairs, learnt: np.ndarray, held_out: np.ndarray, profile: Profile, seed: int,
+        name: str,
+    ) -> None:  # fmt: skip
+        recipe, clips = profile.recipe, np.array(list(pairs.store.rows))[pairs.clip_rows]
         phases = {"frozen": recipe.frozen_epochs, "unfrozen": recipe.max_epochs}  # steps (b) and (d)
         super().__init__(model, clips, phases, recipe.batch_size, seed, profile.compute, name)
-        self.learnt, self.held_out, self.recipe, self.profile = learnt, held_out, recipe, profile
+        self.pairs, self.learnt, self.held_out, self.recipe, self.profile = pairs, learnt, held_out, recipe, profile
         self.x_a: Tensor | None = None  # by row of the store, while the backbone is frozen and clips give one batch
         self.x_t: Tensor | None = None  # by row of the captions, while the text encoder is frozen
 
@@ -108,15 +106,13 @@ class PairTraining(Training):
 
     def batches(self, phase: str, epoch: int) -> list[np.ndarray]:
         draw = np.random.default_rng(stable_seed("order", self.seed, phase, epoch))
-        return full_batches(draw.permutation(len(self.learnt.clip_rows)), self.batch_size)
+        return full_batches(draw.permutation(self.learnt), self.batch_size)
 
     def read(self, batch: np.ndarray, segments: torch.Generator | None) -> Data:
-        return self._read(self.learnt.choose(batch), segments)
-
-    def _read(self, pairs: Pairs, segments: torch.Generator | None) -> Data:
         """Log-mel, token states and whose they are; None for what was embedded once."""
-        log_mel = pairs.store.batch(pairs.clip_rows, segments) if self.x_a is None else None
-        return log_mel, *(pairs.captions.batch(pairs.text_rows) if self.x_t is None else (None, None))
+        pairs = self.pairs
+        log_mel = pairs.store.batch(pairs.clip_rows[batch], segments) if self.x_a is None else None
+        return log_mel, *(pairs.captions.batch(pairs.text_rows[batch]) if self.x_t is None else (None, None))
 
     def set_mode(self, phase: str) -> None:
         self.model.train()
@@ -125,16 +121,15 @@ class PairTraining(Training):
             self.model.text.eval()
 
     def loss(self, phase: str, batch: np.ndarray, data: Data) -> Tensor:
-        return self._loss(self.learnt.choose(batch), data)
-
-    def _loss(self, pairs: Pairs, data: Data) -> Tensor:
         """Each process embeds its own pairs, and all get the loss of the whole batch."""
         log_mel, states, owner = data
         learns = self.x_t is None and torch.is_grad_enabled()  # where the backbones are not frozen
         with autocast(self.device, self.compute):
             with torch.set_grad_enabled(learns):
-                x_a = self.model.audio(log_mel) if self.x_a is None else self.x_a[pairs.clip_rows]
-                x_t = self.model.text.upper(states, owner) if self.x_t is None else self.x_t[pairs.text_rows]
+                x_a = self.model.audio(log_mel) if self.x_a is None else self.x_a[self.pairs.clip_rows[batch]]
+                x_t = (
+                    self.model.text.upper(states, owner) if self.x_t is None else self.x_t[self.pairs.text_rows[batch]]
+                )
             E_a, E_t = self.model.audio_projection(x_a), self.model.text_projection(x_t)  # (B, D)
         return contrastive_loss(gather(E_a), gather(E_t), self.model.logit_scale, self.profile.loss.max_logit)  # (g)
 
@@ -143,10 +138,9 @@ class PairTraining(Training):
         """Mean loss over whole batches of the held-out pairs, always the same ones."""
         self.model.eval()
         draw = np.random.default_rng(stable_seed("validation order", self.seed))
-        batches = full_batches(draw.permutation(len(self.held_out.clip_rows)), self.batch_size)
-        parts = [self.held_out.choose(own_share(batch)) for batch in batches]
-        loaded = read_ahead(lambda i: self._read(parts[i], None), range(len(parts)), self.compute, self.device)
-        losses = [self._loss(pairs, data).item() for pairs, data in zip(parts, loaded, strict=True)]
+        parts = [own_share(batch) for batch in full_batches(draw.permutation(self.held_out), self.batch_size)]
+        loaded = read_ahead(lambda i: self.read(parts[i], None), range(len(parts)), self.compute, self.device)
+        losses = [self.loss("validation", part, data).item() for part, data in zip(parts, loaded, strict=True)]
         return sum(losses) / len(losses)
 
     def stopped(self) -> bool:
@@ -159,10 +153,9 @@ class PairTraining(Training):
     @torch.no_grad()
     def frozen_audio(self) -> Tensor | None:
         """x_a of every clip in use, (clips of the store, Da), zero elsewhere; None where segments are random."""
-        store = self.learnt.store
+        store, used = self.pairs.store, np.unique(self.pairs.clip_rows)
         if not store.deterministic:
             return None
-        used = np.union1d(self.learnt.clip_rows, self.held_out.clip_rows)
         x_a = torch.zeros(len(store.rows), self.model.audio.dim, device=self.device)
         x_a[used] = embed.audio_embeddings(self.model.audio, store, used, self.profile)
         return x_a
@@ -170,7 +163,7 @@ class PairTraining(Training):
     @torch.no_grad()
     def frozen_texts(self) -> Tensor:
         """x_t of every caption in use, (captions, Dt), zero elsewhere."""
-        captions, used = self.learnt.captions, np.union1d(self.learnt.text_rows, self.held_out.text_rows)
+        captions, used = self.pairs.captions, np.unique(self.pairs.text_rows)
         x_t = torch.zeros(len(captions.rows), self.model.text.dim, device=self.device)
         self.model.text.eval()
         for rows in np.array_split(used, -(-len(used) // 256)):

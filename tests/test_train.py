@@ -27,8 +27,8 @@ def made(study):
         table = prepared.pairs.table
         texts = np.array([study.captions.rows[text] for text in table["text"]])
         pairs = train.Pairs(study.store, study.captions, study.store.index(table["clip"]), texts)
-        parts = (pairs.choose(rows) for rows in train.split_validation(table, profile.recipe, 0))
-        return train.PairTraining(model, *parts, profile, 0, "test")
+        parts = train.split_validation(table, profile.recipe, 0)
+        return train.PairTraining(model, pairs, *parts, profile, 0, "test")
 
     return make
 

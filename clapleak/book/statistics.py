@@ -1,7 +1,5 @@
 """Intervals and verdicts of what the pages say: a bootstrap over class groups and seeds."""
 
-from __future__ import annotations
-
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any

@@ -2,7 +2,7 @@
 
 import html
 import json
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -32,22 +32,18 @@ def table_or_note(folder: Path, setups: Sequence[Setup] = SETUPS) -> pd.DataFram
         return pd.DataFrame({name: pd.Series(dtype=float if name in _NUMBERS else object) for name in names + _NUMBERS})
 
 
-def clouds_or_note(folder: Path) -> list[Run]:
+def clouds_or_note(folder: Path, read: Callable[[Path], list[Run]] = results.read_runs) -> list[Run]:
     """The runs whose embeddings are kept; none after a line that names the command for them."""
     try:
-        return [run for run in results.read_runs(folder) if run.has_clouds]
+        return [run for run in read(folder) if run.has_clouds]
     except ClapleakError as error:
         print(error)
         return []
 
 
 def backbones_or_note(folder: Path) -> list[Run]:
-    """The audio networks before cross-modal training; none after a line that names the command for them."""
-    try:
-        return [run for run in results.read_backbones(folder) if run.has_clouds]
-    except ClapleakError as error:
-        print(error)
-        return []
+    """The same of the audio networks before cross-modal training."""
+    return clouds_or_note(folder, results.read_backbones)
 
 
 def is_own(folder: Path) -> bool:
