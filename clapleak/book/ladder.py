@@ -175,7 +175,8 @@ def findings(networks: pd.DataFrame, synthetic: pd.DataFrame, titled: pd.DataFra
         misses = left.words("leaves leaks in", "takes more than leaks from", "may leave leaks in")
         lines.append(
             f"**The paper's word rule {misses} real captions.** With the titles that recordists wrote, "
-            f"{title('dirty')} reaches {whole} after the word rule. Without any clip of the test classes that changes by {-left:+}."
+            f"{title('dirty')} reaches {whole} after the word rule. Without any clip of the test classes that "
+            f"changes by {-left:+}."
         )
     if len(points) >= 5:
         lines.append(f"**Clusters or knowledge?** {inheritance(points)}")
