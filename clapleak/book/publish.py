@@ -9,7 +9,6 @@ from clapleak.config import find_root
 from clapleak.files import atomic_file, atomic_folder
 from clapleak.setups import NETWORK_SETUPS, PRETRAININGS, TRAININGS
 
-
 MEASURES_ALONE = ("mini-long", "networks-titles")  # profiles of which no page shows an embedding
 
 
