@@ -9,10 +9,10 @@ import pandas as pd
 
 from clapleak import embed, foley, metrics, results
 from clapleak.config import find_root, load_profile
-from clapleak.setups import CONTROLS, SETUPS, Setup
+from clapleak.setups import CONTROLS, NETWORK_SETUPS, OTHER_NETWORKS, SETUPS, Setup
 
 DIMENSIONS, CLIPS = 12, 4
-EVERY = (*SETUPS, *CONTROLS["matched"], *CONTROLS["shares"])
+EVERY = tuple(dict.fromkeys((*SETUPS, *(setup for several in CONTROLS.values() for setup in several))))
 
 
 @cache
@@ -43,21 +43,30 @@ def make_run(
     """
     trained = isinstance(setup, Setup)
     pretraining, training = (setup.pretraining, setup.training) if trained else (setup, None)
-    rank = EVERY.index(setup) if trained else 2
+    others = base.name.startswith("networks")  # audio encoders of others, tested on all classes
+    rank = (NETWORK_SETUPS if others else EVERY).index(setup) if trained else 2
     rng = np.random.default_rng([rank, seed, group or 0, len(pretraining)])
-    found = clouds(classes(number), 0.4 + 0.15 * (rank % len(SETUPS)) - better, rng, base.name != "esc50")
+    synthetic = base.name.startswith("mini")
+    found = clouds(classes(50 if others else number), 0.4 + 0.15 * (rank % len(SETUPS)) - better, rng, synthetic)
+    if others:
+        found |= {"targets": np.array(number), "recordings": found["clips"]}
     counts = {"classes": number, "test_clips": number * CLIPS, "pairs": 90 - rank, "pairs_removed": rank}
     counts |= {"pretrain_clips": 50, "pretrain_removed": rank, "expected_clips": 2000, "missing_clips": 7}
     counts["complete_classes"] = number
     profile, settings = base.name, load_profile(str(Path(__file__).parents[1] / "profiles" / "mini.yaml"))
     numbers = {"schema": results.SCHEMA, "profile": profile, "pretraining": pretraining, "training": training}
-    numbers |= {"seed": seed, "group": group, "synthetic": profile != "esc50", "data": counts}
+    numbers |= {"seed": seed, "group": group, "synthetic": synthetic, "data": counts}
     ids = dict.fromkeys(("clips", "family", "backbone", "training", "measurement"), profile)
     numbers |= embed.measure(found, settings.measures) | {"ids": ids, "provenance": results.provenance("cpu")}
     if not trained:
         found = {name: cloud for name, cloud in found.items() if name not in ("E_a", "E_t")}
         numbers = {k: v for k, v in numbers.items() if k not in ("topology", "accuracy", "centroid_accuracy")}
         numbers["silhouette"] = {"x_a": numbers["silhouette"]["x_a"]}
+        if others:
+            numbers |= {
+                "centroid_accuracy": {"x_a": rng.random()},
+                "linear_probe": {"all": rng.random(), "128": rng.random()},
+            }
     maps = {space: found[space][:, :2] for space in (("E_a", "E_t") if trained else ("x_a", "x_t"))}
     losses = np.linspace(4, 2, 6)
     history = pd.DataFrame({"phase": ["frozen"] * 3 + ["unfrozen"] * 3, "epoch": range(6), "learning_rate": 1e-3})
@@ -90,5 +99,9 @@ def write_project(root: Path) -> Path:
     write_profile(root / "results" / "mini", number=50)
     write_profile(root / "results" / "mini-long", number=50)
     write_profile(root / "results" / "esc50", number=9, groups=(0, 1))
+    for name in ("networks", "networks-titles"):
+        for setup in (*NETWORK_SETUPS, "dirty", "clean", "none", *OTHER_NETWORKS):
+            for group in (0, 1):
+                make_run(root / "results" / name, setup, number=10, group=group, keep=group == 0)
     shutil.copy(find_root() / "results" / "hardness.json", root / "results")
     return root
