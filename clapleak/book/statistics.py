@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Self
 
 import numpy as np
 import pandas as pd
@@ -24,8 +24,8 @@ class Estimate:
         bounds = f" [{self.low + 0.0:.2f}, {self.high + 0.0:.2f}]" if self.low < self.high else ""
         return f"{round(self.value, 2) + 0.0:.2f}{bounds}"
 
-    def __neg__(self) -> Estimate:
-        return Estimate(-self.value, -self.high, -self.low)
+    def __neg__(self) -> Self:
+        return type(self)(-self.value, -self.high, -self.low)
 
     def __format__(self, spec: str) -> str:
         """As `str`; with "+" the number has its sign."""
