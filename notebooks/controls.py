@@ -94,7 +94,7 @@ glue("holds", sum(leaked_share(runs) > 0.5 for runs in (ours, real)), display=Fa
 # %% [markdown]
 # ## Or too short a training?
 #
-# Nearly every run in this book ends at its profile's limit of epochs, and a setup that learns slowly may suffer most from
+# Nearly every run of `mini` and `esc50` ends at its profile's limit of epochs, and a setup that learns slowly may suffer most from
 # that. So here is a second control: the profile `mini-long` is `mini` with time. A run ends when its validation loss has
 # not fallen for so long that a lower learning rate was tried as well.
 

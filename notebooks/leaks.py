@@ -388,4 +388,5 @@ for rule in ("word", "ontology"):
 # - The two are judged differently: a *pair* goes by its caption, a *clip* of the pre-training goes when any of its
 #   labels leaks.
 # - Anyone can run the rules on texts of their own: `clapleak leaks FILE --labels esc50`, with `--rule ontology` for
-#   labels of AudioSet or FSD50K.
+#   labels of AudioSet or FSD50K. [Two more rules](../run.md#real-sounds) compare words without their endings, and
+#   sentence embeddings.

@@ -209,8 +209,8 @@ pd.concat(links, axis=1).map("{:.2f}".format).replace("nan", "–")
 # %% [markdown]
 # ## The same pairs on real sounds
 #
-# Real results exist for a part of the classes, in groups. For a fair comparison the synthetic sounds are counted again with
-# the clips of the same classes alone.
+# On real sounds a run is tested on one group of classes, so that only pairs within a group can be counted. For a fair
+# comparison the synthetic sounds are counted again with the clips of the same classes alone.
 
 # %%
 def only(embeddings, classes):

@@ -149,7 +149,8 @@ for key, value in left.items():
 #   controls say how much of the difference the architecture makes alone; the probe at 128 dimensions puts them on equal
 #   width. What remains is still a comparison of few networks.
 # - The networks do not learn here. If they did, leaks in the captions could shape x_a as well.
-# - Folds 4 and 5 were never used to choose anything: training stops by the loss on held-out pairs of the source classes.
+# - Folds 4 and 5 were never used to choose anything: training ends by the loss on held-out pairs of the other folds, or
+#   at the limit of epochs.
 #
 # ## Exercises
 #
