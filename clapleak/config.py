@@ -176,11 +176,17 @@ class Profile(_Section):
     recipe: Recipe  # section 2.1 (a) to (j)
     measures: Measures
     compute: Compute
-    networks: Networks | None = None  # then pretrain, audio and audio_encoder are not used
+    networks: Networks | None = None  # then pretrain and audio_encoder are not used, and of audio the segment alone
 
     def network(self, pretraining: str) -> str | None:
         """The network that stands for a pre-training; None where the profile trains its own."""
-        return self.networks and getattr(self.networks, pretraining, pretraining)
+        if self.networks is None or pretraining in (others := self.networks.others):
+            return self.networks and pretraining
+        if pretraining not in (own := self.networks.model_dump(exclude={"others"})):
+            raise ClapleakError(
+                f"profile {self.name}: no network for {pretraining}; it has {', '.join([*own, *others])}"
+            )
+        return own[pretraining]
 
     @property
     def synthetic(self) -> bool:

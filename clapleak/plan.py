@@ -53,6 +53,9 @@ def plan(profile: Profile, data_root: Path | None) -> str:
     Steps are counted from the data below `data_root`, or from the official sizes of the corpora where it lacks; the
     clean sizes are then upper bounds. Times come from a few steps of one process on this machine, with random input.
     """
+    if profile.networks is not None:
+        seconds = "x_a of each network takes minutes once, and a run a few seconds"
+        raise ClapleakError(f"profile {profile.name} trains projections alone: {seconds}; see the costs in the README")
     try:
         sizes = counted(profile, read_sources(profile, data_root))
     except ClapleakError as error:
