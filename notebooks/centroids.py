@@ -34,7 +34,7 @@ from clapleak.setups import PRETRAININGS, TRAININGS
 # %% tags=["parameters"]
 profile = "mini"  # synthetic sounds
 real_profile = "esc50"  # real sounds
-own = False  # show the runs of this machine (build/results) instead of the published ones
+own = False  # show the runs of this machine, not the published ones
 
 # %% [markdown]
 # ## How it is counted

@@ -44,7 +44,7 @@ from clapleak.book import analysis, tables
 profile = "mini"  # synthetic sounds
 real_profile = "esc50"  # real sounds, a small network
 network_profile = "networks"  # real sounds, networks of others
-own = False  # show the runs of this machine (build/results) instead of the published ones
+own = False  # show the runs of this machine, not the published ones
 
 # %% [markdown]
 # ## When a claim counts as holding

@@ -35,7 +35,7 @@ from clapleak.setups import FILTERS, MATCHED, PRETRAININGS, SETUPS, SHARES
 profile = "mini"  # synthetic sounds
 real_profile = "esc50"  # real sounds
 long_profile = "mini-long"  # synthetic sounds, trained to the end
-own = False  # show the runs of this machine (build/results) instead of the published ones
+own = False  # show the runs of this machine, not the published ones
 
 # %%
 folder, real_folder, long_folder = (results.folder(name, own=own) for name in (profile, real_profile, long_profile))

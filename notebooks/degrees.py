@@ -29,7 +29,7 @@ from clapleak.setups import CLEANER, PRETRAININGS, SETUPS, SURFACE
 
 # %% tags=["parameters"]
 profile = "mini"  # synthetic sounds, of which the synthesiser knows what sounds in each
-own = False  # show the runs of this machine (build/results) instead of the published ones
+own = False  # show the runs of this machine, not the published ones
 
 # %% tags=["hide-input"]
 folder = results.folder(profile, own=own)

@@ -35,7 +35,7 @@ from clapleak.book import explorer, figures, site, tables
 profile = "mini"  # synthetic sounds
 real_profile = "esc50"  # real sounds
 seed = 0  # run that is shown
-own = False  # show the runs of this machine (build/results) instead of the published ones
+own = False  # show the runs of this machine, not the published ones
 
 # %%
 titles = {profile: "synthetic sounds", real_profile: "real ESC-50, group {}"}

@@ -32,7 +32,7 @@ profile = "mini"  # synthetic sounds
 real_profile = "esc50"  # real sounds, a small network
 network_profile = "networks"  # real sounds, networks of others
 seed = 0  # run that is shown
-own = False  # show the runs of this machine (build/results) instead of the published ones
+own = False  # show the runs of this machine, not the published ones
 
 # %%
 folder, real_folder = results.folder(profile, own=own), results.folder(real_profile, own=own)

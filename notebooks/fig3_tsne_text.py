@@ -33,7 +33,7 @@ from clapleak.book import figures, tables
 profile = "mini"  # synthetic sounds
 setup = "clean-clean"  # as in the paper
 seed = 0  # run that is shown
-own = False  # show the runs of this machine (build/results) instead of the published ones
+own = False  # show the runs of this machine, not the published ones
 
 # %%
 folder = results.folder(profile, own=own)

@@ -27,7 +27,7 @@
 # This book makes the six experiments again, on any laptop, and adds what the paper could not show: [networks that others
 # trained](networks.ipynb) on real sounds, with and without the labels.
 
-# %% tags=["hide-input"]
+# %% tags=["remove-input"]
 # %matplotlib inline
 import pandas as pd
 from IPython.display import HTML, Markdown
@@ -35,14 +35,14 @@ from IPython.display import HTML, Markdown
 from clapleak import results
 from clapleak.book import figures, ladder, tables
 
-# %% tags=["parameters"]
+# %% tags=["parameters", "remove-input"]
 profile = "mini"  # synthetic sounds, a small network
 real_profile = "esc50"  # real sounds, the same small network
 network_profile = "networks"  # real sounds, networks of others
 titles_profile = "networks-titles"  # the same with captions that people wrote
-own = False  # show the runs of this machine (build/results) instead of the published ones
+own = False  # show the runs of this machine, not the published ones
 
-# %% tags=["hide-input"]
+# %% tags=["remove-input"]
 shown = {"real networks": network_profile, "synthetic sounds": profile, "real sounds, small network": real_profile}
 columns = {title: tables.columns(name, own=own) for title, name in shown.items()}
 first = {title: next(iter(found.values())) for title, found in columns.items()}
@@ -51,7 +51,7 @@ networks, ours = first["real networks"], first["synthetic sounds"]
 # %% [markdown]
 # ## What we found
 
-# %% tags=["hide-input"]
+# %% tags=["remove-input"]
 folder = results.folder(network_profile, own=own)
 points = ladder.points(ladder.backbones(folder), tables.table_or_note(folder, ladder.present(folder)))
 titles_folder = results.folder(titles_profile, own=own)
@@ -63,9 +63,9 @@ display(Markdown("\n".join(f"{n}. {line}" for n, line in enumerate(lines, 1))))
 # Whoever reads a zero-shot number should therefore ask two things: did the captions name the classes of the test, and had
 # the audio encoder been told them before? [Audit](audit.ipynb) asks them of any model.
 
-# %% tags=["hide-input"] mystnb={"figure": {"name": "headline", "caption": "Zero-shot accuracy of the six setups, named pre-training first, captions second: real networks on real ESC-50 (bars; one dot a run; ten answers), the paper (diamonds; fifty answers) and our small network on synthetic sounds (squares; fifty answers)."}, "image": {"alt": "Zero-shot accuracy of the six setups: real networks, the paper and synthetic sounds. The numbers stand in the table below."}}
+# %% tags=["remove-input"] mystnb={"figure": {"name": "headline", "caption": "Zero-shot accuracy of the six setups, named pre-training first, captions second: real networks on real ESC-50 (bars; one dot a run; ten answers), the paper (diamonds; fifty answers) and our small network on synthetic sounds (squares; fifty answers)."}, "image": {"alt": "Zero-shot accuracy of the six setups: real networks, the paper and synthetic sounds. The numbers stand in the table below."}}
 marks = {"paper": tables.printed("accuracy"), "synthetic": tables.setup_means(ours, "accuracy")}
-figures.headline(networks, marks, title="Accuracy falls as leaks are removed")
+figures.headline(networks, marks, title="Zero-shot accuracy of the six setups")
 
 # %% [markdown]
 # ## The result in one table
@@ -73,7 +73,7 @@ figures.headline(networks, marks, title="Accuracy falls as leaks are removed")
 # Ours is the mean ± standard deviation over seeds and, for real sounds, groups of classes. The last line is what guessing
 # would give.
 
-# %% tags=["hide-input"]
+# %% tags=["remove-input"]
 table = pd.DataFrame({"paper": tables.printed("accuracy").map("{:.2f}".format)}).rename_axis(None)
 for title, found in columns.items():
     for key, runs in found.items():

@@ -39,7 +39,7 @@ from clapleak.setups import FILTERS, SHARES, Setup
 profile = "mini"  # synthetic sounds
 seed = 0  # run that answers in the second and third part
 train = False  # train the networks of the second part in this kernel, where that is not done yet
-own = False  # show the runs of this machine (build/results) instead of the published ones
+own = False  # show the runs of this machine, not the published ones
 
 # %%
 folder = results.folder(profile, own=own)

@@ -36,7 +36,7 @@ real_profile = "esc50"  # real sounds
 k = 10  # neighbours of a clip that are counted
 close = 0.05  # a pair counts as close when it is among this share of all pairs
 shown = "clean-clean"  # setup of the large heat map
-own = False  # show the runs of this machine (build/results) instead of the published ones
+own = False  # show the runs of this machine, not the published ones
 
 # %% [markdown]
 # ## How it is counted

@@ -29,7 +29,7 @@ from clapleak.book.statistics import correlation, estimate, partial_correlation
 # %% tags=["parameters"]
 profile = "networks"  # captions from templates
 titles_profile = "networks-titles"  # captions that recordists wrote
-own = False  # show the runs of this machine (build/results) instead of the published ones
+own = False  # show the runs of this machine, not the published ones
 
 # %% tags=["hide-input"]
 folder, titles_folder = (results.folder(name, own=own) for name in (profile, titles_profile))
@@ -59,7 +59,10 @@ display(Markdown(ladder.answer(means, seen_labels, same_dirty, probes)))
 
 # %% tags=["hide-input"]
 display(HTML(tables.origin(folder, runs)))
-ladder.table(probes, runs)
+probes.set_index("network").round(2)
+
+# %% tags=["hide-input"]
+ladder.zero_shot(probes, runs)
 
 # %% tags=["hide-input"] mystnb={"figure": {"name": "networks-ladder", "caption": "Zero-shot accuracy among ten answers for eight audio encoders on real ESC-50, with captions that name the classes (dirty) and captions that do not (clean). Bars are intervals of 95 % over class groups and seeds. Not in the paper."}, "image": {"alt": "Two dots with intervals for each of eight networks: accuracy with dirty and with clean captions. The numbers stand in the table above."}}
 figures.ladder(ladder.estimates(accuracy), chance=float(runs["chance"].mean()))

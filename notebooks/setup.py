@@ -42,7 +42,7 @@ group = -1  # class group, for profiles that split the classes; -1: none
 data_root = ""  # folder of the real data; empty: CLAPLEAK_DATA
 allow_missing = False  # train without the clips that cannot be decoded
 train = False  # train again even where a finished run exists
-own = False  # show the runs of this machine (build/results) instead of the published ones
+own = False  # show the runs of this machine, not the published ones
 
 # %% [markdown]
 # ## Training

@@ -31,7 +31,7 @@ from clapleak.config import load_profile
 profile = "mini"  # synthetic sounds
 real_profile = "esc50"  # real sounds, a small network
 network_profile = "networks"  # real sounds, networks of others
-own = False  # show the runs of this machine (build/results) instead of the published ones
+own = False  # show the runs of this machine, not the published ones
 
 # %%
 folder, real_folder, network_folder = (results.folder(p, own=own) for p in (profile, real_profile, network_profile))

@@ -30,7 +30,7 @@ from clapleak.book import tables
 profile = "mini"  # synthetic sounds
 real_profile = "esc50"  # real sounds
 long_profile = "mini-long"  # synthetic sounds, trained to the end
-own = False  # show the runs of this machine (build/results) instead of the published ones
+own = False  # show the runs of this machine, not the published ones
 
 # %%
 yours, absent = {}, []

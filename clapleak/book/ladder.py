@@ -34,7 +34,7 @@ def title(step: str) -> str:
 
 
 def backbones(folder: Path) -> pd.DataFrame:
-    """What each network heard and was told, and what its x_a knows and how it is clustered, on all test classes."""
+    """What each network learnt from, what its x_a knows and how it is clustered, on all classes of the test."""
     rows, facts, settings = {}, network_facts(), load_profile("networks")
     for step in STEPS:
         try:
@@ -42,14 +42,14 @@ def backbones(folder: Path) -> pd.DataFrame:
         except ClapleakError:
             continue
         name = settings.network(step)
-        told = {"heard": "nothing", "labels": "none"} if name.startswith("random_") else facts[name]
+        told = "nothing" if name.startswith("random_") else "{heard}; labels: {labels}".format(**facts[name])
         numbers, probe = run.metrics, run.metrics["linear_probe"]
         rows[step] = {
-            "network": title(step), "heard": told["heard"], "labels": told["labels"], "probe": probe["all"],
+            "network": title(step), "learnt from": told, "probe": probe["all"],
             "probe, 128": probe["128"], "silhouette": numbers["silhouette"]["x_a"],
             "centroids": numbers["centroid_accuracy"]["x_a"],
         }  # fmt: skip
-    names = ["network", "heard", "labels", "probe", "probe, 128", "silhouette", "centroids"]
+    names = ["network", "learnt from", "probe", "probe, 128", "silhouette", "centroids"]
     return pd.DataFrame.from_dict(rows, orient="index", columns=names)
 
 
@@ -63,14 +63,14 @@ def estimates(accuracy: pd.DataFrame) -> dict[str, dict[str, Estimate]]:
     return found
 
 
-def table(probes: pd.DataFrame, runs: pd.DataFrame) -> pd.DataFrame:
-    """One line a network: what it learnt, what x_a knows, how it is clustered, and zero-shot accuracy."""
+def zero_shot(probes: pd.DataFrame, runs: pd.DataFrame) -> pd.DataFrame:
+    """One line a network: zero-shot accuracy with dirty and with clean captions, with intervals."""
     accuracy = by_setup(runs, "accuracy", [*slugs("dirty"), *slugs("clean")])
     found = estimates(accuracy.dropna(axis=1, how="all"))
-    lines = probes.set_index("network")
+    lines = pd.DataFrame(index=pd.Index(probes["network"], name="network"))
     for training in ("dirty", "clean"):
         lines[training] = [str(found[name][training]) if name in found else "–" for name in lines.index]
-    return lines.round(2)
+    return lines
 
 
 def points(probes: pd.DataFrame, runs: pd.DataFrame) -> pd.DataFrame:
