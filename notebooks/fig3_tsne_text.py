@@ -31,6 +31,7 @@ from clapleak.book import figures, tables
 
 # %% tags=["parameters"]
 profile = "mini"  # synthetic sounds
+network_profile = "networks"  # real sounds, networks of others
 setup = "clean-clean"  # as in the paper
 seed = 0  # run that is shown
 own = False  # show the runs of this machine, not the published ones
@@ -39,6 +40,20 @@ own = False  # show the runs of this machine, not the published ones
 folder = results.folder(profile, own=own)
 run = next(run for run in tables.clouds_or_note(folder) if run.slug == setup and run.seed == seed)
 classes = [str(c) for c in run.embeddings["classes"]]
+
+# %% [markdown]
+# ## Real networks on real sounds
+#
+# E_t after BYOL-A and captions without the names of ten classes. The text encoder is frozen here: what moves the labels
+# is the projection.
+
+# %% tags=["hide-input"] mystnb={"figure": {"name": "fig3-networks", "caption": "Paper Figure 3 with a real network: t-SNE of the label embeddings E_t, clean pre-training and clean captions, real ESC-50."}, "image": {"alt": "t-SNE map of the fifty label embeddings, each with its name, of a model trained on real sounds."}}
+for other in tables.clouds_or_note(results.folder(network_profile, own=own)):
+    if other.slug == setup and other.seed == seed:
+        display(figures.text_map(other.map["E_t"], other.embeddings["classes"], title=f"E_t, {setup}, real networks"))
+
+# %% [markdown]
+# ## Synthetic sounds, a small network
 
 # %% tags=["hide-input"] mystnb={"figure": {"name": "fig3", "caption": "Paper Figure 3, ours: t-SNE of the label embeddings E_t after clean pre-training and clean training (synthetic sounds; the labels and the text encoder are real)."}, "image": {"alt": "t-SNE map of the fifty label embeddings, each with its name; the nearest pairs are listed below."}}
 figures.text_map(run.map["E_t"], classes, title=f"E_t, {setup}")

@@ -40,15 +40,6 @@ shown = {run.pretraining: run for run in results.read_backbones(folder) if run.s
 labels = {name: run.embeddings["labels"].astype(int) for name, run in shown.items()}
 classes = [str(c) for c in shown["dirty"].embeddings["classes"]]
 
-# %% tags=["hide-input"] mystnb={"figure": {"name": "fig4a", "caption": "Paper Figure 4a, ours: t-SNE of x_a, dirty pre-training, no cross-modal training (synthetic sounds)."}, "image": {"alt": "t-SNE map of the clips by the audio network that was pre-trained on all labels."}}
-figures.cloud(shown["dirty"].map["x_a"], labels["dirty"], classes, title="(a) x_a, dirty pre-training")
-
-# %% tags=["hide-input"] mystnb={"figure": {"name": "fig4b", "caption": "Paper Figure 4b, ours: t-SNE of x_a, clean pre-training, no cross-modal training (synthetic sounds)."}, "image": {"alt": "t-SNE map of the clips by the audio network that never met the test labels."}}
-figures.cloud(shown["clean"].map["x_a"], labels["clean"], classes, title="(b) x_a, clean pre-training")
-
-# %% tags=["hide-input"] mystnb={"figure": {"name": "fig4c", "caption": "Paper Figure 4c, ours: t-SNE of x_t, the labels in the text encoder before any training."}, "image": {"alt": "t-SNE map of the fifty label embeddings of the text encoder, each with its name."}}
-figures.text_map(shown["dirty"].map["x_t"], classes, title="(c) x_t, before training")
-
 # %% [markdown]
 # ## Real networks on real sounds
 #
@@ -58,6 +49,18 @@ figures.text_map(shown["dirty"].map["x_t"], classes, title="(c) x_t, before trai
 made_by_others = tables.backbones_or_note(results.folder(network_profile, own=own))
 if made_by_others:
     display(figures.two_clouds({f"{run.pretraining}: {ladder.title(run.pretraining)}": run for run in made_by_others}))
+
+# %% [markdown]
+# ## Synthetic sounds, a small network
+
+# %% tags=["hide-input"] mystnb={"figure": {"name": "fig4a", "caption": "Paper Figure 4a, ours: t-SNE of x_a, dirty pre-training, no cross-modal training (synthetic sounds)."}, "image": {"alt": "t-SNE map of the clips by the audio network that was pre-trained on all labels."}}
+figures.cloud(shown["dirty"].map["x_a"], labels["dirty"], classes, title="(a) x_a, dirty pre-training")
+
+# %% tags=["hide-input"] mystnb={"figure": {"name": "fig4b", "caption": "Paper Figure 4b, ours: t-SNE of x_a, clean pre-training, no cross-modal training (synthetic sounds)."}, "image": {"alt": "t-SNE map of the clips by the audio network that never met the test labels."}}
+figures.cloud(shown["clean"].map["x_a"], labels["clean"], classes, title="(b) x_a, clean pre-training")
+
+# %% tags=["hide-input"] mystnb={"figure": {"name": "fig4c", "caption": "Paper Figure 4c, ours: t-SNE of x_t, the labels in the text encoder before any training."}, "image": {"alt": "t-SNE map of the fifty label embeddings of the text encoder, each with its name."}}
+figures.text_map(shown["dirty"].map["x_t"], classes, title="(c) x_t, before training")
 
 # %% [markdown]
 # ## What cross-modal training adds
