@@ -29,12 +29,14 @@ from clapleak.book import tables
 # %% tags=["parameters"]
 profile = "mini"  # synthetic sounds
 real_profile = "esc50"  # real sounds
+network_profile = "networks"  # real sounds, networks of others
+titles_profile = "networks-titles"  # the same with captions that people wrote
 long_profile = "mini-long"  # synthetic sounds, trained to the end
 own = False  # show the runs of this machine, not the published ones
 
 # %%
 yours, absent = {}, []
-for name in (profile, real_profile, long_profile):
+for name in (profile, real_profile, network_profile, titles_profile, long_profile):
     folder, published = results.folder(name, own=own), results.folder(name)
     if tables.is_own(folder):
         yours[name] = tables.beside_published(tables.table_or_note(folder), tables.table_or_note(published))
