@@ -100,7 +100,7 @@ display(Markdown(
 #
 # One point is a network with clean captions.
 
-# %% tags=["hide-input"] mystnb={"figure": {"name": "networks-inherit", "caption": "Clean zero-shot accuracy of eight networks over what the audio embedding knows (linear probe, 128 dimensions) and over how it is clustered (silhouette, class centroids). Not in the paper."}, "image": {"alt": "Three scatter plots of clean zero-shot accuracy over linear probe, silhouette and centroid accuracy, one named point a network."}}
+# %% tags=["hide-input"] mystnb={"figure": {"name": "networks-inherit", "caption": "Clean zero-shot accuracy of eight networks over what the audio embedding knows (linear probe, 128 dimensions) and over how it is clustered (silhouette, class centroids). Not in the paper."}, "image": {"alt": "Three scatter plots, one below the other, of clean zero-shot accuracy over linear probe, silhouette and centroid accuracy, one named point a network."}}
 points = ladder.points(probes, runs)
 figures.named_points(points, {"probe, 128": "linear probe, 128 dimensions", "silhouette": "silhouette of x_a", "centroids": "centroid accuracy of x_a"}, y="clean")
 
@@ -140,7 +140,7 @@ ladder.three_degrees(titled)
 left = {p: estimate(from_titles, lambda m, p=p: m[f"{p}-clean"] - m[f"{p}-truly_clean"]) for p in ("dirty", "clean")}
 for key, value in left.items():
     glue(f"residual_{key}", str(value), display=False)
-    glue(f"residual_{key}_words", value.words("is leakage that the rule leaves", "is lost by it", "may be chance"), display=False)
+    glue(f"residual_{key}_words", value.words("comes from clips of the target classes that the rule leaves", "is lost by them", "may be chance"), display=False)
 
 # %% [markdown]
 # With YAMNet {glue:text}`residual_dirty` of the accuracy with word-clean titles {glue:text}`residual_dirty_words`; with

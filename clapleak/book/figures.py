@@ -91,15 +91,13 @@ def ladder(found: dict[str, dict[str, Estimate]], *, chance: float) -> Figure:
 
 def named_points(points: pd.DataFrame, across: dict[str, str], *, y: str) -> Figure:
     """A column over several others, a panel each, every point with its name; `across` holds columns and axis labels."""
-    figure, axes = _new(4.1 * len(across), 3.6, ncols=len(across), sharey=True)
+    figure, axes = _new(7, 3.4 * len(across), nrows=len(across))
     for ax, (column, label) in zip(axes, across.items(), strict=True):
-        ax.scatter(points[column], points[y], 40, COLOURS["dirty-clean"])
-        for name, row in points.iterrows():
-            place = dict(textcoords="offset points", xytext=(0, 6), ha="center", fontsize=9)
-            ax.annotate(fill(str(name), 12), (row[column], row[y]), **place)
+        dots = points[[column, y]].to_numpy(float)
+        ax.scatter(*dots.T, 40, COLOURS["dirty-clean"], zorder=5)
         ax.margins(0.16)
-        ax.set(xlabel=label)
-    axes[0].set(ylabel="zero-shot accuracy, clean captions")
+        ax.set(xlabel=label, ylabel="accuracy, clean captions")
+        _write_names(ax, dots, [str(name) for name in points.index], ["black"] * len(points), dots)
     return figure
 
 
