@@ -17,7 +17,7 @@ import soundfile
 from scipy.signal import fftconvolve
 from tqdm import tqdm
 
-from clapleak import corpora
+from clapleak import audio, corpora
 from clapleak.audit import sounds
 from clapleak.config import find_root
 
@@ -67,14 +67,14 @@ def main() -> None:
     esc50 = corpora.load("esc50", options.data_root)
     clips, folder = esc50.clips(), find_root() / "reference"
     paths = [esc50.root / path for path in clips["path"]]
-    prints = [sounds.fingerprint(*sounds.read(path)) for path in tqdm(paths, "fingerprints")]
+    prints = [sounds.fingerprint(*audio.samples(path)) for path in tqdm(paths, "fingerprints")]
     found = sounds.duplicates(prints, ((str(i), other) for i, other in enumerate(prints)))
     found["training"] = found["training"].astype(int)
     both = found[found["test"] < found["training"]].reset_index(drop=True)
     for column, name in (("clip", "clip"), ("text", "class"), ("recording", "recording"), ("split", "fold")):
         for side, number in (("one", "test"), ("other", "training")):
             both[f"{name}, {side}"] = clips[column].to_numpy()[both[number]]
-    waves = {number: sounds.read(paths[number])[0] for number in {*both["test"], *both["training"]}}
+    waves = {number: audio.samples(paths[number])[0] for number in {*both["test"], *both["training"]}}
     both["correlation"] = [correlation(waves[a], waves[b]) for a, b in zip(both["test"], both["training"], strict=True)]
     both = both.drop(columns=["test", "training"]).sort_values("errors").round(3)
     both.to_csv(folder / "esc50_copies.csv", index=False)
@@ -82,7 +82,7 @@ def main() -> None:
     for name, change in tqdm(CHANGES.items(), "copies"):
         hits = 0
         for number in chosen:
-            wave, rate = sounds.read(paths[number])
+            wave, rate = audio.samples(paths[number])
             copy = sounds.fingerprint(change(wave, rate), rate)
             hits += number in sounds.duplicates(prints, [("copy", copy)])["test"].tolist()
         rows.append((name, hits, len(chosen)))

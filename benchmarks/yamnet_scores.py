@@ -16,7 +16,7 @@ import pandas as pd
 import torch
 from tqdm import tqdm
 
-from clapleak import corpora
+from clapleak import audio, corpora
 from clapleak.audit import sounds
 from clapleak.config import find_root, load_profile
 from clapleak.features import open_features
@@ -38,7 +38,7 @@ def main() -> None:
     clips = esc50.clips()
     means = store.batch(np.array([store.rows[clip] for clip in clips["clip"]]))
     scores, x_a = torch.sigmoid(network.classifier(means)).numpy(), means.double().numpy()
-    floor = [sounds.statistics(*sounds.read(esc50.root / path)) for path in tqdm(clips["path"], "spectra")]
+    floor = [sounds.statistics(*audio.samples(esc50.root / path)) for path in tqdm(clips["path"], "spectra")]
     directions = np.linalg.svd(x_a, full_matrices=False)[2][:DIRECTIONS]
     kept = np.square(x_a @ directions.T).sum() / np.square(x_a).sum()
     print(f"{DIRECTIONS} of {x_a.shape[1]} directions keep {kept:.4f} of the squared length")

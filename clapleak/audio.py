@@ -36,13 +36,21 @@ def import_torchaudio() -> ModuleType:
     return torchaudio
 
 
-def read(path: Path, sample_rate: int, offset: float = 0.0, duration: float | None = None) -> np.ndarray:
-    """Decode a wav, flac, ogg or mp3 file to mono at `sample_rate` hertz: (samples,) float32.
+def read(path: str | Path, sample_rate: int, offset: float = 0.0, duration: float | None = None) -> np.ndarray:
+    """As `samples`, at `sample_rate` hertz."""
+    mono, rate = samples(path, offset, duration)
+    if rate == sample_rate:
+        return mono
+    return import_torchaudio().functional.resample(torch.from_numpy(mono), rate, sample_rate).numpy()
+
+
+def samples(path: str | Path, offset: float = 0.0, duration: float | None = None) -> tuple[np.ndarray, int]:
+    """Decode a wav, flac, ogg or mp3 file to mono, (samples,) float32, and its rate in hertz.
 
     `offset` and `duration` choose a part, in seconds. ClapleakError where the audio is missing, unreadable, empty, too
     short or not finite; its message holds the reason alone.
     """
-    if not path.is_file():
+    if not Path(path).is_file():
         raise ClapleakError("missing")
     try:
         with soundfile.SoundFile(path) as file:
@@ -57,10 +65,7 @@ def read(path: Path, sample_rate: int, offset: float = 0.0, duration: float | No
         raise ClapleakError(f"shorter than {SHORTEST} s")
     if not np.isfinite(wave).all():
         raise ClapleakError("non-finite samples")
-    mono = torch.from_numpy(wave.mean(axis=1))
-    if rate != sample_rate:
-        mono = import_torchaudio().functional.resample(mono, rate, sample_rate)
-    return mono.numpy()
+    return wave.mean(axis=1), rate
 
 
 def fit(wave: torch.Tensor, samples: int, start: int = 0) -> torch.Tensor:

@@ -61,14 +61,21 @@ def centroid_accuracy(emb: ArrayLike, labels: ArrayLike, recordings: ArrayLike |
     integers. From 0 to 1; of a class with one clip or recording that clip is missed.
     """
     points, y = labelled(emb, labels)
+    cosines = centroid_cosines(points, y, recordings)
+    return float(np.mean((np.argmax(cosines, axis=1) == y) & (cosines[np.arange(len(y)), y] > -2)))
+
+
+def centroid_cosines(emb: ArrayLike, labels: ArrayLike, recordings: ArrayLike | None = None) -> np.ndarray:
+    """Cosines (N, C) to the class-centroid labels of `centroid_accuracy`; -2 to its own where it has no other clip."""
+    points, y = labelled(emb, labels)
     _, source = np.unique(np.arange(len(y)) if recordings is None else recordings, return_inverse=True)
     _, own = np.unique(source * (y.max() + 1) + y, return_inverse=True)  # clips of one recording and class
     points = unit(points)
     sums, shared = _sums(points, y), _sums(points, own)
     cosines = points @ unit(sums).T
-    cosines[np.arange(len(y)), y] = (points * unit(sums[y] - shared[own])).sum(axis=1)
-    alone = np.bincount(own)[own] == np.bincount(y)[y]
-    return float(np.mean((np.argmax(cosines, axis=1) == y) & ~alone))
+    rest = np.einsum("nd,nd->n", points, unit(sums[y] - shared[own]))
+    cosines[np.arange(len(y)), y] = np.where(np.bincount(own)[own] == np.bincount(y)[y], -2, rest)
+    return cosines
 
 
 def probe_accuracy(

@@ -48,7 +48,7 @@ def test_measures_agree_with_those_of_the_paper_and_with_drawn_tasks():
     source = np.unique(found.recordings, return_inverse=True)[1]
     assert measures.won(cosines, y).mean() == metrics.zero_shot_accuracy(found.E_a, found.E_t[0], y)
     assert measures.silhouettes(found.x_a, y).mean() == pytest.approx(metrics.silhouette(found.x_a, y))
-    centroids = measures.to_centroids(found.x_a, y, source)
+    centroids = metrics.centroid_cosines(found.x_a, y, source)
     assert measures.won(centroids, y).mean() == metrics.centroid_accuracy(found.x_a, y, source)
     tasks = [rng.choice(10, 4, replace=False) for _ in range(2000)]
     right = [cosines[i][task].argmax() == list(task).index(0) for task in tasks if 0 in task for i in range(5)]
@@ -334,7 +334,8 @@ BAD_ARRAYS = [  # what changes in the arrays, and what the one line must name
 BAD_CALLS = [
     (("gone.npz",), "gone.npz: no such file"), (("m.py:model",), "a model needs a test"),
     (("m.py:model", "gone.csv"), "gone.csv: no such test"), (("m.py:broken", "test.csv"), "ValueError: the last line"),
-    (("m.py:short", "test.csv"), "1 rows for 8 sounds"), (("m.py:no", "test.csv"), "m.py:no: AttributeError"),
+    (("m.py:short", "test.csv"), "m.py:short: E_a is (1, 3), but there are 8 clips"),
+    (("m.py:no", "test.csv"), "m.py:no: AttributeError"),
     (("no/clap", "test.csv"), "no/clap: no such folder, and the hub does not answer"),
     (("msclap:2023", "test.csv"), "msclap:2023: ModuleNotFoundError", "export.py"),
     (("m.py:model", "broken.csv"), "1 of 2 sounds cannot be used", "x.wav (unreadable)", "--allow-missing"),

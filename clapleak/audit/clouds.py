@@ -1,8 +1,7 @@
 """What an audit looks at: the four clouds of a model on a labelled test, read from arrays or from a model's answers."""
 
-from __future__ import annotations
-
-from dataclasses import dataclass, field, fields
+from collections.abc import Iterator
+from dataclasses import dataclass, fields
 from pathlib import Path
 
 import numpy as np
@@ -15,6 +14,7 @@ from clapleak.files import atomic_file
 
 PROMPTS = ("{}", "this is a sound of {}", "a recording of {}", "{} can be heard", "the sound of {}")
 AXES = dict(x_a=2, E_a=2, floor=2, x_t=3, E_t=3, recordings=1, paths=1)  # of the arrays
+COLUMNS = {"labels": "label", "recordings": "recording", "paths": "path"}  # array -> column of a test
 _TEST = "give ESC-50's folder, or a CSV with the columns path, label and, if known, recording"
 
 
@@ -24,6 +24,7 @@ class Clouds:
 
     `x_a` (N, d) and `E_a` (N, D) are the audio embedding before and after the projection; `x_t` and `E_t`, (P, C, ...),
     those of the class names in P prompts. `floor` (N, F) are statistics of the sound itself, from no network.
+    ClapleakError where they do not fit each other, or hold what is no embedding.
     """
 
     labels: np.ndarray  # (N,) integers 0..C-1
@@ -37,42 +38,44 @@ class Clouds:
     floor: np.ndarray | None = None
     prompts: tuple[str, ...] = ()
     name: str = "model"
-    notes: tuple[str, ...] = field(default=())  # what the reader of a report must know
+    notes: tuple[str, ...] = ()  # what the reader of a report must know
 
     def __post_init__(self) -> None:
-        clips, count, where = len(self.labels), len(self.classes), self.name
+        if fault := next(self._faults(), None):
+            raise ClapleakError(f"{self.name}: {fault}")
+
+    def _faults(self) -> Iterator[str]:
+        """What is wrong; only the first counts, since a later check may rely on an earlier one."""
+        clips, count = len(self.labels), len(self.classes)
         if count < 2:
-            raise ClapleakError(f"{where}: {count} class; an audit compares classes, so give at least two")
+            yield f"{count} class; an audit compares classes, so give at least two"
         if len(set(self.classes)) < count:
-            raise ClapleakError(f"{where}: classes hold a name twice; give every class once")
+            yield "classes hold a name twice; give every class once"
         if not clips or self.labels.min() < 0 or self.labels.max() >= count:
-            raise ClapleakError(f"{where}: labels must be numbers 0 to {count - 1}, or names out of classes")
+            yield f"labels must be numbers 0 to {count - 1}, or names out of classes"
         if len(empty := np.flatnonzero(np.bincount(self.labels, minlength=count) == 0)):
             more = f" and {len(empty) - 1} more" if len(empty) > 1 else ""
-            raise ClapleakError(f"{where}: no clip of class '{self.classes[empty[0]]}'{more}; leave it out of classes")
+            yield f"no clip of class '{self.classes[empty[0]]}'{more}; leave it out of classes"
         for name, axes in AXES.items():
             if (values := getattr(self, name)) is None:
                 continue
             wanted, kind = (count, "classes") if axes == 3 else (clips, "clips")
             if values.ndim != axes or values.shape[axes == 3] != wanted:
-                raise ClapleakError(f"{where}: {name} is {values.shape}, but there are {wanted} {kind}; one row each")
+                yield f"{name} is {values.shape}, but there are {wanted} {kind}; one row each"
             if axes > 1 and (bad := ~np.isfinite(values).all(axis=-1)).any():
-                row = np.argwhere(bad)[0][-1]
-                raise ClapleakError(f"{where}: {name} holds NaN or infinity in row {row}; embed it again")
+                yield f"{name} holds NaN or infinity in row {np.argwhere(bad)[0][-1]}; embed it again"
             if axes > 1 and name != "floor" and (bad := ~values.any(axis=-1)).any():
-                row = np.argwhere(bad)[0][-1]
-                raise ClapleakError(f"{where}: {name} is all zero in row {row}, which points nowhere; leave it out")
-        if self.E_a is not None and self.E_t is not None and self.E_a.shape[1] != self.E_t.shape[-1]:
-            shapes = f"E_a has {self.E_a.shape[1]} dimensions and E_t {self.E_t.shape[-1]}"
-            raise ClapleakError(f"{where}: {shapes}; both must lie in the joint space")
+                yield f"{name} is all zero in row {np.argwhere(bad)[0][-1]}, which points nowhere; leave it out"
+        if self.E_a is not None and self.E_t is not None and (d := self.E_a.shape[1]) != self.E_t.shape[-1]:
+            yield f"E_a has {d} dimensions and E_t {self.E_t.shape[-1]}; both must lie in the joint space"
         if self.E_a is None and self.x_a is None:
-            raise ClapleakError(f"{where}: neither x_a nor E_a; give at least one audio embedding")
+            yield "neither x_a nor E_a; give at least one audio embedding"
 
     def save(self, path: Path) -> None:
         """Keep the clouds as an `.npz` that `clapleak audit` reads again."""
-        held = {part.name: getattr(self, part.name) for part in fields(self) if getattr(self, part.name) is not None}
+        held = {part.name: value for part in fields(self) if (value := getattr(self, part.name)) is not None}
         with atomic_file(path) as file:
-            np.savez(file, **{name: np.asarray(value) for name, value in held.items()})
+            np.savez(file, **held)
 
 
 def read_arrays(path: Path, test: pd.DataFrame | None = None) -> Clouds:
@@ -93,36 +96,32 @@ def read_arrays(path: Path, test: pd.DataFrame | None = None) -> Clouds:
         held |= {name: test[column].to_numpy(str) for name, column in COLUMNS.items() if column in test}
     if absent := [name for name in ("labels", "classes") if name not in held]:
         raise ClapleakError(f"{path}: no {' and no '.join(absent)}; put them into the .npz, or {_TEST}")
-    classes = tuple(map(str, held["classes"].ravel()))
-    numbers, labels = {name: i for i, name in enumerate(classes)}, held["labels"].ravel()
+    classes, labels = tuple(map(str, held["classes"].ravel())), held["labels"].ravel()
     if labels.dtype.kind not in "iu":
+        numbers = {name: i for i, name in enumerate(classes)}
         if unknown := [name for name in map(str, labels) if name not in numbers]:
             raise ClapleakError(f"{path}: label '{unknown[0]}' is not among the classes; both must use one spelling")
         labels = np.array([numbers[str(name)] for name in labels])
-    for name in {"x_t", "E_t"} & set(held):
+    for name in {"x_t", "E_t"} & held.keys():
         held[name] = held[name][None] if held[name].ndim == 2 else held[name]
     strings = {name: tuple(map(str, held[name])) for name in ("prompts", "notes") if name in held}
-    arrays = {name: held[name] for name in ("x_a", "E_a", "x_t", "E_t", "recordings", "paths", "floor") if name in held}
+    arrays = {name: held[name] for name in AXES if name in held}
     return Clouds(labels.astype(np.int64), classes, **arrays, **strings, name=str(held.get("name", path.name)))
-
-
-COLUMNS = {"labels": "label", "recordings": "recording", "paths": "path"}  # array -> column of a test
 
 
 def read_test(path: Path) -> pd.DataFrame:
     """A labelled test as columns `path` (of the sound), `label` and `recording`: ESC-50's layout, or a CSV of them."""
     if path.is_dir():
-        table = corpora.load("esc50", path).clips()
-        root = corpora.find("esc50", path)
-        paths = table["path"].map(lambda name: str(root / name))
-        return pd.DataFrame({"path": paths, "label": table["text"], "recording": table["recording"]})
-    if not path.is_file():
+        esc50 = corpora.load("esc50", path)
+        root, table = esc50.root, esc50.clips()[["path", "text", "recording"]].rename(columns={"text": "label"})
+    elif path.is_file():
+        root, table = path.parent, read_csv(path, ["label"])
+    else:
         raise ClapleakError(f"{path}: no such test; {_TEST}")
-    table = read_csv(path, ["label"])
     if (empty := table["label"].str.strip() == "").any():
         raise ClapleakError(f"{path}: row {int(empty.idxmax()) + 1} has no label; every clip needs one")
-    if not len(table):
+    if table.empty:
         raise ClapleakError(f"{path}: no clip; {_TEST}")
     if "path" in table:
-        table["path"] = table["path"].map(lambda name: str(path.parent / name))
+        table["path"] = table["path"].map(lambda name: str(root / name))
     return table

@@ -5,18 +5,18 @@ A "right" array, (N,), says of every clip how far its answer is right, 0 to 1; w
 
 from collections.abc import Callable, Iterable
 from math import comb
+from statistics import NormalDist
 
 import numpy as np
 
-from clapleak.metrics import unit
+from clapleak.metrics import class_means, unit
 
 DRAWS, PERMUTATIONS, POWER_Z = 1000, 4999, 0.8416  # the last: the normal quantile of power 0.8
 
 
 def class_mean(right: np.ndarray, y: np.ndarray) -> np.ndarray:
-    """Mean of `right` (N,) over the clips of every class 0..C-1, (C,); NaN for a class without a clip."""
-    with np.errstate(invalid="ignore"):
-        return np.bincount(y, right) / np.bincount(y)
+    """Mean of `right` (N,) over the clips of every class 0..C-1, (C,)."""
+    return np.bincount(y, right) / np.bincount(y)
 
 
 def won(cosines: np.ndarray, y: np.ndarray, group: np.ndarray | None = None, size: int | None = None) -> np.ndarray:
@@ -38,31 +38,13 @@ def won(cosines: np.ndarray, y: np.ndarray, group: np.ndarray | None = None, siz
     return chances
 
 
-def to_centroids(points: np.ndarray, y: np.ndarray, recordings: np.ndarray) -> np.ndarray:
-    """Cosines (N, C) of clips to class-centroid labels, those of the own class without the clip's recording.
-
-    As `metrics.centroid_accuracy`, for all answers. A clip whose class has no other recording is closest to the others.
-    """
-    points = unit(points)
-    own, members = np.unique(np.stack([recordings, y]), axis=1, return_inverse=True)[1].ravel(), np.bincount(y)
-    sums, shared = np.zeros((len(members), points.shape[1])), np.zeros((own.max() + 1, points.shape[1]))
-    np.add.at(sums, y, points)
-    np.add.at(shared, own, points)
-    cosines = points @ unit(sums).T
-    rest = np.einsum("nd,nd->n", points, unit(sums[y] - shared[own]))
-    cosines[np.arange(len(y)), y] = np.where(np.bincount(own)[own] == members[y], -2, rest)
-    return cosines
-
-
 def silhouettes(points: np.ndarray, y: np.ndarray) -> np.ndarray:
     """Cosine silhouette (N,) of every clip, as `metrics.silhouette` averages it, in time and memory linear in N.
 
     The mean cosine distance to a class is one minus the product with the mean of its unit vectors; 0 for a lone clip.
     """
-    points, members = unit(points), np.bincount(y)
-    sums = np.zeros((len(members), points.shape[1]))
-    np.add.at(sums, y, points)
-    far, rows = 1 - points @ (sums / members[:, None]).T, np.arange(len(y))
+    points, members, rows = unit(points), np.bincount(y), np.arange(len(y))
+    far = 1 - points @ class_means(points, y).T
     a = far[rows, y] * members[y] / np.maximum(members[y] - 1, 1)
     far[rows, y] = np.inf
     b = far.min(axis=1)
@@ -96,14 +78,13 @@ def over_recordings(
     rights: dict[str, np.ndarray], y: np.ndarray, recordings: np.ndarray, seed: int
 ) -> dict[str, np.ndarray]:
     """Class means of every measure, (DRAWS, C) each, with the recordings drawn again, the same draws for all."""
-    rng, count, found = np.random.default_rng(seed), recordings.max() + 1, {name: [] for name in rights}
+    rng, count, draws = np.random.default_rng(seed), recordings.max() + 1, []
     for _ in range(DRAWS):
         weight = np.bincount(rng.integers(count, size=count), minlength=count)[recordings]
         total = np.bincount(y, weight)
-        for name, right in rights.items():
-            with np.errstate(invalid="ignore"):
-                found[name].append(np.bincount(y, weight * right) / total)  # NaN: none of the class was drawn
-    return {name: np.array(draws) for name, draws in found.items()}
+        with np.errstate(invalid="ignore"):  # NaN: none of the class was drawn
+            draws.append([np.bincount(y, weight * right) / total for right in rights.values()])
+    return dict(zip(rights, np.array(draws).swapaxes(0, 1), strict=True))
 
 
 def interval(draws: Iterable[float]) -> list[float]:
@@ -160,6 +141,4 @@ def over_classes(statistic: Callable[[np.ndarray], float], seen: np.ndarray, see
 
 def detectable(error: float, alpha: float) -> float:
     """The smallest gap found with power 0.8 at level `alpha`, one-sided, from the standard error of the contrast."""
-    from statistics import NormalDist
-
     return (NormalDist().inv_cdf(1 - alpha) + POWER_Z) * error

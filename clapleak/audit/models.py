@@ -1,7 +1,5 @@
 """Audio-text models of several families as two functions, and their clouds on a test."""
 
-from __future__ import annotations
-
 import importlib.util
 import random
 from collections.abc import Callable
@@ -39,15 +37,11 @@ def load_model(spec: str) -> Model:
     if file.endswith(".py"):
         return _own(spec, Path(file), name)
     if file in export.FAMILIES:
+        from clapleak.audio import read  # imports torch
+
         with _one_line(spec, f"see clapleak/audit/export.py for a {file} environment of its own"):
-            return Model(spec, *export.FAMILIES[file](name, _decode))
+            return Model(spec, *export.FAMILIES[file](name, read))
     return _transformers(spec)
-
-
-def _decode(path: str, rate: int) -> np.ndarray:
-    from clapleak import audio  # imports torch
-
-    return audio.read(Path(path), rate)
 
 
 @contextmanager
@@ -80,7 +74,7 @@ def _own(spec: str, path: Path, name: str) -> Model:
 
 
 def _transformers(spec: str) -> Model:
-    from clapleak.audio import import_torchaudio
+    from clapleak.audio import import_torchaudio, read
 
     import_torchaudio()  # before transformers, which imports torchaudio wherever it is installed
     import torch
@@ -102,7 +96,7 @@ def _transformers(spec: str) -> Model:
 
     @torch.no_grad()
     def audio(paths: list[str]):
-        waves = [_decode(path, extract.sampling_rate) for path in paths]
+        waves = [read(path, extract.sampling_rate) for path in paths]
         given = extract(waves, sampling_rate=extract.sampling_rate, return_tensors="pt")
         return tensor(model.get_audio_features(**given))
 
@@ -122,6 +116,8 @@ def embed(
     Every name is put in the place of {} in every prompt. Sounds that cannot be read are refused, or with
     `allow_missing` counted and left out. A model that answers the same clips differently twice gets a note.
     """
+    from clapleak.audio import samples  # imports torch
+
     if "path" not in test:
         raise ClapleakError("the test has no column path; without sounds only an .npz of arrays can be audited")
     if bad := [prompt for prompt in prompts if prompt.count("{}") != 1] or ([] if prompts else [""]):
@@ -129,7 +125,7 @@ def embed(
     floor, broken = {}, {}
     for path in tqdm(test["path"], "sounds", unit=" clips"):
         try:
-            floor[path] = sounds.statistics(*sounds.read(path))
+            floor[path] = sounds.statistics(*samples(path))
         except ClapleakError as error:
             broken[path] = str(error)
     if broken and not allow_missing:
@@ -138,30 +134,23 @@ def embed(
     notes = [f"{len(broken)} of {len(test)} sounds could not be read and are left out"] if broken else []
     if (test := test[~test["path"].isin(broken)]).empty:
         raise ClapleakError("no sound of the test can be read; check its paths")
-    paths, classes = test["path"].tolist(), tuple(sorted(test["label"].unique()))
+    paths, (classes, labels) = test["path"].tolist(), np.unique(test["label"].to_numpy(str), return_inverse=True)
     random.seed(seed)
     np.random.seed(seed)  # noqa: NPY002 (msclap and transformers cut long clips with these generators)
     batches = [paths[start : start + BATCH] for start in range(0, len(paths), BATCH)]
     answers = [model.audio(batch) for batch in tqdm(batches, model.name, unit=f"x{BATCH} clips")]
     again = [model.audio(batch) for batch in batches[: REPEATED // BATCH]]
-    for (_, one), (_, two) in zip(answers, again, strict=False):
-        if not np.allclose(one, two, rtol=1e-3, atol=1e-4 * np.abs(one).max()):
-            notes.append("the model gives other embeddings when asked again for the same clips; measures vary")
-            break
+    pairs = [(one, two) for (_, one), (_, two) in zip(answers, again, strict=False)]
+    if not all(np.allclose(one, two, rtol=1e-3, atol=1e-4 * np.abs(one).max()) for one, two in pairs):
+        notes.append("the model gives other embeddings when asked again for the same clips; measures vary")
     names = [name.replace("_", " ") for name in classes]
     texts = [model.text([prompt.format(name) for name in names]) for prompt in prompts]
-    (x_a, E_a), (x_t, E_t) = _joined(answers, np.concatenate), _joined(texts, np.stack)
-    for name, found, wanted in (("sounds", len(E_a), len(paths)), ("texts", E_t.shape[1], len(names))):
-        if found != wanted:
-            raise ClapleakError(f"{model.name}: {found} rows for {wanted} {name}; it must give one row each")
-    labels = test["label"].map({name: i for i, name in enumerate(classes)}).to_numpy()
+    (x_a, E_a), (x_t, E_t) = (  # a model may give no x
+        [None if part[0] is None else join(part) for part in zip(*given, strict=True)]
+        for given, join in ((answers, np.concatenate), (texts, np.stack))
+    )
     recordings = test["recording"].to_numpy(str) if "recording" in test else None
     return Clouds(
-        labels, classes, x_a, E_a, x_t, E_t, recordings, np.array(paths), np.stack([floor[path] for path in paths]),
-        tuple(prompts), model.name, tuple(notes),
+        labels, tuple(classes.tolist()), x_a, E_a, x_t, E_t, recordings, np.array(paths),
+        np.stack([floor[path] for path in paths]), tuple(prompts), model.name, tuple(notes),
     )  # fmt: skip
-
-
-def _joined(answers: list[_Both], how: Callable) -> list[np.ndarray | None]:
-    """All x and all E of some answers, as one array each; None where the model gives no x."""
-    return [None if one[0] is None else how(one) for one in zip(*answers, strict=True)]

@@ -1,32 +1,14 @@
 """Sounds without a network: statistics of the spectrum as a floor, and fingerprints that find the same sound again."""
 
-from __future__ import annotations
-
 from collections.abc import Iterable
 from dataclasses import dataclass
-from pathlib import Path
 
 import numpy as np
 import pandas as pd
-import soundfile
-
-from clapleak.config import ClapleakError
 
 SUFFIXES = (".wav", ".flac", ".ogg", ".mp3")
-SHORTEST = 0.1  # seconds
 HOP, WINDOW, BANDS = 0.0116, 0.186, (300, 4000, 34)  # of fingerprints: seconds, seconds, hertz and edges of 33 bands
 ERRORS, OVERLAP, COMMON = 0.32, 1.0, 100  # largest share of differing bits; seconds; words in more places say nothing
-
-
-def read(path: str | Path) -> tuple[np.ndarray, int]:
-    """A sound file as mono samples (n,) and their rate in hertz. ClapleakError, the reason alone, if it is broken."""
-    try:
-        wave, rate = soundfile.read(str(path), dtype="float32", always_2d=True)
-    except (soundfile.LibsndfileError, RuntimeError, OSError) as error:
-        raise ClapleakError("unreadable" if Path(path).is_file() else "missing") from error
-    if len(wave) < SHORTEST * rate or not np.isfinite(wave).all():
-        raise ClapleakError(f"shorter than {SHORTEST} s" if len(wave) < SHORTEST * rate else "non-finite samples")
-    return wave.mean(axis=1), rate
 
 
 def _bands(wave: np.ndarray, rate: int, window: float, hop: float, edges: np.ndarray) -> np.ndarray:

@@ -1,7 +1,5 @@
 """The audit itself: every measure with its interval, three verdicts, and a gate. Never "clean", never one score."""
 
-from __future__ import annotations
-
 from collections.abc import Collection, Iterable
 from dataclasses import dataclass
 from math import comb
@@ -11,7 +9,7 @@ import numpy as np
 import pandas as pd
 
 from clapleak import metrics, texts
-from clapleak.audit import measures
+from clapleak.audit import measures, report
 from clapleak.audit.clouds import Clouds
 from clapleak.config import ClapleakError
 
@@ -44,20 +42,14 @@ class Audit:
 
     def html(self) -> str:
         """The report as one page that needs no network."""
-        from clapleak.audit import report
-
         return report.page(self.json)
 
     def gate(self, fail_on: Collection[str] = ("labels",), max_leak: float = 0.05) -> int:
         """0: passed; 1: evidence of a leak above `max_leak`; 3: undecidable, or 1 where `fail_on` has "unknown"."""
-        codes = {0}
-        for name in ("labels", "recordings"):
-            verdict = self.json["verdicts"][name]
-            if name in fail_on and verdict["state"] == UNKNOWN:
-                codes.add(1 if "unknown" in fail_on else 3)
-            elif name in fail_on and verdict["state"] == EVIDENCE and verdict["size"] > max_leak:
-                codes.add(1)
-        return 1 if 1 in codes else max(codes)
+        asked = [self.json["verdicts"][name] for name in ("labels", "recordings") if name in fail_on]
+        unknown = any(verdict["state"] == UNKNOWN for verdict in asked)
+        leak = any(verdict["state"] == EVIDENCE and verdict["size"] > max_leak for verdict in asked)
+        return 1 if leak or (unknown and "unknown" in fail_on) else 3 if unknown else 0
 
 
 def audit(
@@ -80,7 +72,7 @@ def audit(
     cover = None
     for name in (*SPACES, "floor"):
         if (points := getattr(clouds, name)) is not None:
-            cosines = measures.to_centroids(points, y, source)
+            cosines = metrics.centroid_cosines(points, y, source)
             cover = cosines if cover is None else cover
             probed = measures.linear_probe(points, y, source, seed)
             right |= {f"centroid_{name}": measures.won(cosines, y), f"probe_{name}": measures.won(probed, y)}
@@ -99,19 +91,19 @@ def audit(
     verdicts = {
         "labels": _labels(clouds, table, known, cover, alpha, seed),
         "recordings": _recordings(clouds, texts_right, recordings, duplicates),
-        "backbone": _backbone(table, found, reference, alpha, seed),
+        "backbone": _backbone(table, reference, alpha, seed),
     }
-    listed = table.assign(seen=known) if known is not None else table
     if isinstance(seen, pd.DataFrame):
-        listed = listed.assign(texts=seen["texts"].to_numpy(), quotes=seen["quotes"].to_list())
-    copies = [] if duplicates is None else _copies(clouds, duplicates)
+        table[list(seen)] = seen.to_numpy()
+    elif known is not None:
+        table["seen"] = known
     return Audit(
         {
             "schema": SCHEMA, "model": clouds.name, "clips": len(y), "recordings": int(source.max()) + 1,
             "chance": 1 / classes, "alpha": alpha, "seed": seed, "prompts": prompts, "shuffled_labels": shuffled,
             "measures": found, "verdicts": verdicts, "generalised": _generalised(draws, by_class, known),
-            "topology": _topology(clouds, seed), "duplicates": copies, "notes": list(clouds.notes),
-            "classes": [{"name": name, **row.to_dict()} for name, row in listed.astype(object).iterrows()],
+            "topology": _topology(clouds, seed), "duplicates": _copies(clouds, duplicates), "notes": list(clouds.notes),
+            "classes": [{"name": name, **row.to_dict()} for name, row in table.astype(object).iterrows()],
         }
     )  # fmt: skip
 
@@ -144,8 +136,12 @@ def _zero_shot(clouds: Clouds, seed: int) -> tuple:
     return np.mean(right, axis=0), wrong / (len(y) - np.bincount(y)), measures.interval(null), accuracies
 
 
+def _verdict(state: str, why: str, **found) -> dict:
+    return {"state": state, "sentence": state + why, **found}
+
+
 def _unknown(why: str) -> dict:
-    return {"state": UNKNOWN, "sentence": f"{UNKNOWN}: {why}"}
+    return _verdict(UNKNOWN, f": {why}")
 
 
 def _labels(
@@ -164,10 +160,8 @@ def _labels(
     space = "x_a" if clouds.x_a is not None else "E_a"
     # accuracy with class-centroid labels alone is near 1 for many classes and hides how much easier some are
     # and a name that many clips are close to is right often by chance: its false alarms are taken off
-    values, offered = (
-        (table["zero_shot"] - table["false_alarms"]).to_numpy(),
-        table[[f"centroid_{space}", f"silhouette_{space}"]].to_numpy(),
-    )
+    values = (table["zero_shot"] - table["false_alarms"]).to_numpy()
+    offered = table[[f"centroid_{space}", f"silhouette_{space}"]].to_numpy()
     gap, error = measures.adjusted(values, offered, seen)
     least = measures.detectable(error, alpha)
     tasks = [measures.won(cosines, clouds.labels, seen, fewest) for cosines in (cover, *_cosines(clouds))]
@@ -187,13 +181,13 @@ def _labels(
     where = f"{counts}; {better} in {space}"
     if found["p"] <= alpha:
         worth = f"worth {found['size']:.2f} [{low:.2f}, {high:.2f}] of the accuracy"
-        return {"state": EVIDENCE, "sentence": f"{EVIDENCE}, {worth}: {where} (p = {found['p']:.4f})", **found}
+        return _verdict(EVIDENCE, f", {worth}: {where} (p = {found['p']:.4f})", **found)
     if least > WIDEST:
         now = WIDEST * (1 / seen.sum() + 1 / (~seen).sum()) ** 0.5 / least  # the error that two groups may have
         enough = next((k for k in range(needed, 9999) if (1 / k + 1 / max(k, classes - k)) ** 0.5 <= now), None)
         remedy = f"about {enough} of each are needed" if enough else "their sounds separate too differently"
         return _unknown(f"{counts}, and a gap below {least:.2f} would have been missed; {remedy}")
-    return {"state": NONE, "sentence": f"{NONE} (a gap above {least:.2f} would have been): {where}", **found}
+    return _verdict(NONE, f" (a gap above {least:.2f} would have been): {where}", **found)
 
 
 def _plain(recording: str) -> str:
@@ -226,11 +220,11 @@ def _recordings(
     found = {"size": share, "clips": count, "shared": np.flatnonzero(shared).tolist()}
     sentence = f"{count} of {len(shared)} test clips ({share:.1%}) are in the training ({', '.join(how)})"
     if count:
-        return {"state": EVIDENCE, "sentence": f"{EVIDENCE}: {sentence}{better}", **found}
-    return {"state": NONE, "sentence": f"{NONE}: {sentence}; a recording under another id may be missed", **found}
+        return _verdict(EVIDENCE, f": {sentence}{better}", **found)
+    return _verdict(NONE, f": {sentence}; a recording under another id may be missed", **found)
 
 
-def _backbone(table: pd.DataFrame, found: dict, reference: dict | None, alpha: float, seed: int) -> dict:
+def _backbone(table: pd.DataFrame, reference: dict | None, alpha: float, seed: int) -> dict:
     """Whether classes form tighter clusters in x_a than in a reference model's, class by class."""
     if "silhouette_x_a" not in table:
         return _unknown("no x_a, the audio embedding before the projection")
@@ -246,8 +240,8 @@ def _backbone(table: pd.DataFrame, found: dict, reference: dict | None, alpha: f
     found = {"size": float(gaps.mean()), "interval": [low, high], "p": p, "detectable": least}
     where = f"silhouette of x_a {gaps.mean():+.2f} [{low:.2f}, {high:.2f}] against {reference['model']}"
     if p <= alpha:
-        return {"state": EVIDENCE, "sentence": f"{EVIDENCE}, if that model is a fair reference: {where}", **found}
-    return {"state": NONE, "sentence": f"{NONE} (a gap above {least:.2f} would have been): {where}", **found}
+        return _verdict(EVIDENCE, f", if that model is a fair reference: {where}", **found)
+    return _verdict(NONE, f" (a gap above {least:.2f} would have been): {where}", **found)
 
 
 def _generalised(draws: dict[str, np.ndarray], by_class: dict[str, np.ndarray], seen: np.ndarray | None) -> dict | None:
@@ -256,11 +250,9 @@ def _generalised(draws: dict[str, np.ndarray], by_class: dict[str, np.ndarray], 
         return None
 
     def parts(values: np.ndarray) -> np.ndarray:
+        both = values[..., ~seen], values[..., seen]
         with np.errstate(invalid="ignore"):  # NaN where none of the classes was drawn
-            u, s = (
-                np.nansum(values[..., part], axis=-1) / np.isfinite(values[..., part]).sum(axis=-1)
-                for part in (~seen, seen)
-            )
+            u, s = (np.nansum(part, axis=-1) / np.isfinite(part).sum(axis=-1) for part in both)
         return np.stack([u, s, 2 * u * s / np.maximum(u + s, 1e-9)])
 
     values, drawn = parts(by_class["zero_shot"]), parts(draws["zero_shot"])
@@ -286,7 +278,9 @@ def _topology(clouds: Clouds, seed: int) -> dict:
     return found
 
 
-def _copies(clouds: Clouds, duplicates: pd.DataFrame) -> list[dict]:
+def _copies(clouds: Clouds, duplicates: pd.DataFrame | None) -> list[dict]:
+    if duplicates is None:
+        return []
     paths = clouds.paths if clouds.paths is not None else np.arange(len(clouds.labels)).astype(str)
     names = [clouds.classes[clouds.labels[number]] for number in duplicates["test"]]
     table = duplicates.assign(test=[str(paths[number]) for number in duplicates["test"]], label=names)
