@@ -39,8 +39,6 @@ def import_torchaudio() -> ModuleType:
 def read(path: str | Path, sample_rate: int, offset: float = 0.0, duration: float | None = None) -> np.ndarray:
     """As `samples`, at `sample_rate` hertz."""
     mono, rate = samples(path, offset, duration)
-    if rate == sample_rate:
-        return mono
     return import_torchaudio().functional.resample(torch.from_numpy(mono), rate, sample_rate).numpy()
 
 

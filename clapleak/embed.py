@@ -68,8 +68,7 @@ def measure(clouds: dict[str, np.ndarray], measures: Measures) -> dict:
     """
     labels, targets = clouds["labels"].astype(int), int(clouds.get("targets", len(clouds["E_t"])))
     own = labels < targets
-    by_clip = [name for name in ("x_a", "E_a", "labels", "recordings") if name in clouds]
-    alone = {name: clouds[name][own] for name in by_clip}
+    alone = {name: clouds[name][own] for name in ("x_a", "E_a", "labels", "recordings") if name in clouds}
     numbers = _measured(alone | {name: clouds[name][:targets] for name in ("x_t", "E_t")}, measures)
     if not own.all():
         unseen, seen = (
@@ -82,21 +81,18 @@ def measure(clouds: dict[str, np.ndarray], measures: Measures) -> dict:
 
 
 def _measured(clouds: dict[str, np.ndarray], measures: Measures) -> dict:
-    labels, topology = clouds["labels"].astype(int), {}
+    labels, recordings, topology = clouds["labels"].astype(int), clouds.get("recordings"), {}
     means = {space: metrics.class_means(clouds[space], labels) for space in ("x_a", "E_a")}
     points = {**means, "x_t": clouds["x_t"], "E_t": clouds["E_t"]}  # one for each class
     for p, q in (("x_a", "E_a"), ("x_t", "E_t"), ("E_a", "E_t")):
-        similarity = metrics.topological_similarity(
-            points[p], points[q], k_max=measures.k_max, include_self=measures.include_self
-        )
+        options = {"k_max": measures.k_max, "include_self": measures.include_self}
+        similarity = metrics.topological_similarity(points[p], points[q], **options)
         topology[f"{p}-{q}"] = {name: np.asarray(value).tolist() for name, value in asdict(similarity).items()}
     return {
         "chance": 1 / len(clouds["E_t"]),
         "accuracy": metrics.zero_shot_accuracy(clouds["E_a"], clouds["E_t"], labels),
         "silhouette": {space: metrics.silhouette(clouds[space], labels) for space in means},
-        "centroid_accuracy": {
-            space: metrics.centroid_accuracy(clouds[space], labels, clouds.get("recordings")) for space in means
-        },
+        "centroid_accuracy": {s: metrics.centroid_accuracy(clouds[s], labels, recordings) for s in means},
         "topology": topology,
     }
 

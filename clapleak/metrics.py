@@ -60,8 +60,7 @@ def centroid_accuracy(emb: ArrayLike, labels: ArrayLike, recordings: ArrayLike |
     itself or, where `recordings` (N,) are given, without all clips of its recording. `emb` is (N, D), `labels` (N,)
     integers. From 0 to 1; of a class with one clip or recording that clip is missed.
     """
-    points, y = labelled(emb, labels)
-    cosines = centroid_cosines(points, y, recordings)
+    cosines, y = centroid_cosines(emb, labels, recordings), np.asarray(labels)
     return float(np.mean((np.argmax(cosines, axis=1) == y) & (cosines[np.arange(len(y)), y] > -2)))
 
 
@@ -91,12 +90,9 @@ def probe_accuracy(
     from sklearn.pipeline import make_pipeline
     from sklearn.preprocessing import StandardScaler
 
-    steps = [
-        StandardScaler(),
-        *([] if dims is None else [PCA(dims, random_state=0)]),
-        LogisticRegression(max_iter=1000),
-    ]
-    return float(make_pipeline(*steps).fit(cloud(learnt), learnt_labels).score(cloud(test), test_labels))
+    reduced = [] if dims is None else [PCA(dims, random_state=0)]
+    model = make_pipeline(StandardScaler(), *reduced, LogisticRegression(max_iter=1000))
+    return float(model.fit(cloud(learnt), learnt_labels).score(cloud(test), test_labels))
 
 
 def class_means(emb: ArrayLike, labels: ArrayLike) -> np.ndarray:

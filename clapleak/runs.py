@@ -125,12 +125,10 @@ def run_backbone(
             numbers = results.header(profile, pretraining, None, seed, group, counts)
             if prepared.tagging_test is not None and len(history):
                 numbers["mean_average_precision"] = pretrain.mean_average_precision(backbone, prepared, profile)
-            labels = clouds["labels"].astype(int)
-            numbers["silhouette"] = {"x_a": metrics.silhouette(clouds["x_a"], labels)}
+            x_a, labels = clouds["x_a"], clouds["labels"].astype(int)
+            numbers["silhouette"] = {"x_a": metrics.silhouette(x_a, labels)}
             if kept:
-                numbers["centroid_accuracy"] = {
-                    "x_a": metrics.centroid_accuracy(clouds["x_a"], labels, clouds["recordings"])
-                }
+                numbers["centroid_accuracy"] = {"x_a": metrics.centroid_accuracy(x_a, labels, clouds["recordings"])}
                 numbers["linear_probe"] = embed.linear_probes(prepared, study.sources.test)
             _write(path, profile, numbers, ids, history, clouds)
     return backbone

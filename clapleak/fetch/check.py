@@ -82,7 +82,7 @@ def _look(folder: Path, path: str, seconds: list[float], quick: bool) -> tuple[s
             return path, "missing", "", "clip"
         header = soundfile.info(folder / path)
         if not quick:
-            audio.read(folder / path, header.samplerate)
+            audio.samples(folder / path)
         elif header.duration < audio.SHORTEST:
             return path, f"shorter than {audio.SHORTEST} s", "", "clip"
     except (ClapleakError, RuntimeError) as error:  # soundfile raises the second
