@@ -164,7 +164,7 @@ def _read_table(path: Path) -> tuple[dict[str, str], list[dict]]:
         try:
             table = pd.read_json(path, lines=True, dtype=False) if suffix in _LINES else pd.read_parquet(path)
         except ImportError as error:
-            raise ClapleakError(f"{path}: Parquet needs pyarrow: pip install pyarrow") from error
+            raise ClapleakError(f"{path}: Parquet needs pyarrow; pip install 'clapleak[parquet]'") from error
         except (ValueError, OSError) as error:
             kind = "JSON lines" if suffix in _LINES else "Parquet"
             raise ClapleakError(f"{path}: not readable as {kind} ({' '.join(str(error).split())[:120]})") from error

@@ -464,6 +464,14 @@ def test_leaks_reads_several_files_columns_and_kinds(here):
         assert done.exit_code == 2 and part in done.stderr, done.output
 
 
+def test_parquet_without_pyarrow_is_one_line(here, monkeypatch):
+    for name in ("pyarrow", "fastparquet"):
+        monkeypatch.setitem(sys.modules, name, None)
+    Path("x.parquet").write_text("{")
+    with pytest.raises(ClapleakError, match=r"x.parquet: Parquet needs pyarrow; pip install 'clapleak\[parquet\]'"):
+        texts.read_texts("x.parquet")
+
+
 def test_parquet(here):
     pytest.importorskip("pyarrow")
     pd.DataFrame({"labels": [["Car_horn", "Speech, male"]]}).to_parquet("x.parquet")

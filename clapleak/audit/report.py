@@ -4,41 +4,21 @@ from pathlib import Path
 
 from jinja2 import Environment
 
-LADDER = {
-    "centroid_floor": "spectrum, class-centroid labels", "probe_floor": "spectrum, linear probe",
-    "zero_shot": "zero-shot", "centroid_E_a": "E_a, class-centroid labels",
-    "centroid_x_a": "x_a, class-centroid labels", "probe_E_a": "E_a, linear probe", "probe_x_a": "x_a, linear probe",
-}  # fmt: skip
-GENERALISED = {"U": "unseen classes, U", "S": "seen classes, S", "H": "harmonic mean, H"}
-OTHERS = {
-    "efficiency": "A / M(E_a)", "silhouette_x_a": "silhouette of x_a", "silhouette_E_a": "silhouette of E_a",
-    "S_x_a_x_t": "S of x_a and x_t", "S_E_a_E_t": "S of E_a and E_t", "modality_gap": "modality gap",
-}  # fmt: skip
-SHOWN = 50  # rows of a table
-
 
 def page(found: dict) -> str:
-    """The page; the template escapes every text that comes from a user."""
-    template = Environment(autoescape=True, trim_blocks=True).from_string(
-        Path(__file__).with_name("report.html").read_text("utf-8")
-    )
+    """The page of an audit's JSON; the template escapes every text that comes from a user."""
+    template = Path(__file__).with_name("report.html").read_text("utf-8")
     compared = [c for c in found["classes"] if {"seen", "zero_shot"} <= c.keys()]
     dots = [
         _mark(c["name"], {"value": c["zero_shot"]}, c["seen"], ", seen" if c["seen"] else ", unseen")
         for c in sorted(compared, key=lambda c: (c["seen"], c["zero_shot"]), reverse=True)
     ]
-    return template.render(
-        found,
-        ladder=_marks(LADDER, found["measures"]),
-        parts=_marks(GENERALISED, found["generalised"] or {}),
-        others=_marks(OTHERS, {**found["measures"], **found["topology"]}),
-        dots=dots,
-        sound=_sound,
-        shown=SHOWN,
-    )
+    page = Environment(autoescape=True, trim_blocks=True).from_string(template)
+    return page.render(found, dots=dots, marks=_marks, sound=_sound)
 
 
 def _marks(labels: dict[str, str], measures: dict[str, dict]) -> list[dict]:
+    """Those measures that there are, in the order of the labels."""
     names = [name for name in labels if name in measures]
     return [_mark(labels[name], measures[name], name == "zero_shot") for name in names]
 
