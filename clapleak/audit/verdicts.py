@@ -174,8 +174,7 @@ def _labels(
     low, high = measures.over_classes(size, seen, seed)
     found = {
         "gap": gap, "p": measures.freedman_lane(values, offered, seen, seed), "size": size(np.arange(classes)),
-        "interval": [low, high], "detectable": least, "task": fewest, "covariate": space,
-        "seen": int(seen.sum()),
+        "interval": [low, high], "detectable": least, "task": fewest, "covariate": space, "seen": int(seen.sum()),
     }  # fmt: skip
     better = f"their zero-shot accuracy less false alarms is {gap:+.2f} at equal separability of their sounds"
     where = f"{counts}; {better} in {space}"
@@ -270,8 +269,8 @@ def _topology(clouds: Clouds, seed: int) -> dict:
         shared = metrics.topological_similarity(p, q)
         orders = (rng.permutation(len(q)) for _ in range(200))
         null = measures.interval(metrics.topological_similarity(p, q[order]).value for order in orders)
-        values = {"value": shared.value, "k": shared.k, "corrected": shared.corrected, "chance": null}
-        found[f"S_{audio}_{text}"] = values
+        kept = {"value": shared.value, "k": shared.k, "corrected": shared.corrected}
+        found[f"S_{audio}_{text}"] = {**kept, "chance": null}
     if clouds.E_a is not None and clouds.E_t is not None:
         centres = metrics.unit(clouds.E_a).mean(axis=0), metrics.unit(clouds.E_t.mean(axis=0)).mean(axis=0)
         found["modality_gap"] = {"value": float(np.linalg.norm(centres[0] - centres[1]))}
@@ -281,7 +280,7 @@ def _topology(clouds: Clouds, seed: int) -> dict:
 def _copies(clouds: Clouds, duplicates: pd.DataFrame | None) -> list[dict]:
     if duplicates is None:
         return []
-    paths = clouds.paths if clouds.paths is not None else np.arange(len(clouds.labels)).astype(str)
-    names = [clouds.classes[clouds.labels[number]] for number in duplicates["test"]]
-    table = duplicates.assign(test=[str(paths[number]) for number in duplicates["test"]], label=names)
+    copied = duplicates["test"].to_numpy(int)
+    paths = copied if clouds.paths is None else clouds.paths[copied]
+    table = duplicates.assign(test=paths.astype(str), label=np.array(clouds.classes)[clouds.labels[copied]])
     return table.sort_values("errors").to_dict("records")
