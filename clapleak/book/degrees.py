@@ -88,8 +88,16 @@ def together(runs: pd.DataFrame) -> str:
         for part in zip(*[(s.pretraining, s.training) for s in SURFACE], strict=True)
     )
     sums, products = interaction(values, x, y), interaction(np.log(values), x, y)
-    more = ("more than the sum of both", "less than the sum of both", "what the sum of both would give")
-    times = ("more than the product", "less than the product", "what the product would give")
+    more = (
+        "more than the sum of both",
+        "less than the sum of both",
+        "an amount that cannot be told from the sum of both",
+    )
+    times = (
+        "more than the product",
+        "less than the product",
+        "from the product" if sums.verdict == "undecided" else "an amount that cannot be told from the product",
+    )
     return (
         f"All leaks in both trainings give {sums.words(*more)} (interaction of accuracy {sums}) and "
         f"{products.words(*times)} (interaction of its logarithm {products}), over {len(values.dropna())} seeds."
