@@ -55,7 +55,7 @@ def plan(profile: Profile, data_root: Path | None) -> str:
     """
     if profile.networks is not None:
         seconds = "x_a of each network takes minutes once, and a run a few seconds"
-        raise ClapleakError(f"profile {profile.name} trains projections alone: {seconds}; see the costs in the README")
+        raise ClapleakError(f"profile {profile.name} trains projections alone: {seconds}")
     try:
         sizes = counted(profile, read_sources(profile, data_root))
     except ClapleakError as error:
