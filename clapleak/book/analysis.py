@@ -8,7 +8,7 @@ import numpy as np
 import pandas as pd
 
 from clapleak import metrics
-from clapleak.book.statistics import correlation, estimate
+from clapleak.book.statistics import correlation, estimates
 from clapleak.book.tables import SLUGS, by_setup, setup_means
 from clapleak.results import MEASURES
 from clapleak.setups import PRETRAININGS, TRAININGS
@@ -64,10 +64,8 @@ def accuracy_drop(runs: pd.DataFrame) -> pd.DataFrame:
 
 def claimed_differences(letter: str, means: pd.Series | pd.DataFrame) -> list:
     """Differences that are positive where a claim about accuracy or the silhouette of E_a is right, by setup."""
-    gains, pretrained = (
-        leak_gains(means),
-        [means[f"{p}-{t}"] - means[f"none-{t}"] for t in TRAININGS for p in ("dirty", "clean")],
-    )
+    gains = leak_gains(means)
+    pretrained = [means[f"{p}-{t}"] - means[f"none-{t}"] for t in TRAININGS for p in ("dirty", "clean")]
     return {
         "A": [*gains["captions"], *gains["pre-training"], *pretrained],
         "C": pretrained,
@@ -85,16 +83,12 @@ def compared(values: pd.DataFrame, differences: Callable[[Any], list], *, tie: b
     """
     if values.dropna().empty:
         return "undecided", "no results"
-    found = [estimate(values, partial(_one, differences, i)) for i in range(len(differences(values.mean())))]
+    found = estimates(values, differences)
     right = [one.low > 0 or (tie and one.low >= 0) for one in found]
     wrong = any(one.high < 0 for one in found)
     smallest = min(found, key=lambda one: one.value)
     verdict = "holds" if all(right) else "contradicted" if wrong else "undecided"
     return verdict, f"smallest of {len(found)} differences: {smallest}"
-
-
-def _one(differences: Callable[[Any], list], number: int, means: Any) -> Any:
-    return differences(means)[number]
 
 
 def correlated(x: pd.Series, y: pd.Series) -> Verdict:

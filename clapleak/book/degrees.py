@@ -74,8 +74,8 @@ def surface(runs: pd.DataFrame) -> pd.DataFrame:
         runs.groupby(["pretraining", "training"])["accuracy"].mean().unstack().reindex(LEAK_SHARES, columns=LEAK_SHARES)
     )
     shares = [f"{FILTERS[name].share:.0%}" for name in LEAK_SHARES]
-    names = {"index": pd.Index(shares, name="leaks in labels"), "columns": pd.Index(shares, name="leaks in captions")}
-    return means.set_axis(names["index"]).set_axis(names["columns"], axis=1)
+    means.index, means.columns = pd.Index(shares, name="leaks in labels"), pd.Index(shares, name="leaks in captions")
+    return means
 
 
 def together(runs: pd.DataFrame) -> str:

@@ -6,6 +6,7 @@ import numpy as np
 import pandas as pd
 
 from clapleak import results
+from clapleak.book.analysis import leak_gains
 from clapleak.book.statistics import Estimate, estimate, grouped_correlation, of, partial_correlation
 from clapleak.book.tables import by_setup, setup_means
 from clapleak.config import ClapleakError, load_profile
@@ -148,11 +149,11 @@ def findings(networks: pd.DataFrame, synthetic: pd.DataFrame, titled: pd.DataFra
     if not found:
         return ["There are no results yet: run `clapleak reproduce`."]
 
-    def captions(means):
-        return sum(means[f"{p}-dirty"] - means[f"{p}-clean"] for p in PRETRAININGS) / len(PRETRAININGS)
-
     labels = {name: estimate(values, of("dirty-clean", "clean-clean")) for name, values in found.items()}
-    names = {name: estimate(values, captions) for name, values in found.items()}
+    names = {
+        name: estimate(values, lambda m: sum(leak_gains(m)["captions"]) / len(PRETRAININGS))
+        for name, values in found.items()
+    }
     says = ("which raises it", "which lowers it", "undecided")
 
     def listed(several: dict[str, Estimate]) -> str:

@@ -41,6 +41,9 @@ class Estimate:
         return {"holds": above, "contradicted": below}.get(self.verdict, between)
 
 
+NOTHING = Estimate(np.nan, np.nan, np.nan)
+
+
 def resampled(values: pd.DataFrame, draws: int = DRAWS, seed: int = 0) -> pd.DataFrame:
     """Means of the columns when class groups, and seeds within each, are drawn again with replacement, a row a draw.
 
@@ -62,27 +65,37 @@ def of(setup: str, less: str | None = None) -> Callable[[Any], Any]:
     return lambda means: means[setup] - (0 if less is None else means[less])
 
 
-def estimate(values: pd.DataFrame, effect: Callable[[Any], Any]) -> Estimate:
-    """A number that follows from the means of columns, such as `lambda m: m["dirty-clean"] - m["clean-clean"]`.
+def estimates(values: pd.DataFrame, effects: Callable[[Any], list]) -> list[Estimate]:
+    """Numbers that follow from the means of columns, such as `lambda m: [m["dirty-clean"] - m["clean-clean"]]`.
 
-    `effect` gets a Series of means, or a DataFrame with a row a draw, and gives a number or a Series of as many.
-    Runs that lack a column are left out, so that the same groups and seeds stand behind all of them.
+    `effects` gets a Series of means, or a DataFrame with a row a draw, and gives numbers or Series of as many. Runs
+    that lack a column are left out, so that the same groups and seeds stand behind all of them.
     """
     complete = values.dropna()
     if complete.empty:
-        return Estimate(np.nan, np.nan, np.nan)
+        return [NOTHING for _ in effects(values.mean())]
     by_group = complete.groupby(level="group").mean().mean()  # every group counts alike
-    low, high = np.percentile(effect(resampled(complete)), [2.5, 97.5])
-    return Estimate(float(effect(by_group)), float(low), float(high))
+    several = zip(effects(by_group), effects(resampled(complete)), strict=True)
+    return [Estimate(float(value), *map(float, np.percentile(drawn, [2.5, 97.5]))) for value, drawn in several]
+
+
+def estimate(values: pd.DataFrame, effect: Callable[[Any], Any]) -> Estimate:
+    """One number, as `estimates` gives several."""
+    return estimates(values, lambda means: [effect(means)])[0]
 
 
 def correlation(x: pd.Series, y: pd.Series) -> Estimate:
     """Pearson's r of two series over the points that both have, with Fisher's interval; at least 4 points."""
     pair = pd.DataFrame({"x": x, "y": y}).dropna()
-    if len(pair) < 4:
-        return Estimate(np.nan, np.nan, np.nan)
+    return _fisher(pair, len(pair) - 3)
+
+
+def _fisher(pair: pd.DataFrame, freedom: int) -> Estimate:
+    """Pearson's r of two columns with Fisher's interval; `freedom` is the number of points less what was fitted."""
+    if freedom < 1:
+        return NOTHING
     r = float(pair.corr().iloc[0, 1])
-    low, high = np.tanh(np.arctanh(np.clip(r, -0.999999, 0.999999)) + np.array([-1.96, 1.96]) / np.sqrt(len(pair) - 3))
+    low, high = np.tanh(np.arctanh(np.clip(r, -0.999999, 0.999999)) + np.array([-1.96, 1.96]) / np.sqrt(freedom))
     return Estimate(r, float(low), float(high))
 
 
@@ -105,11 +118,9 @@ def partial_correlation(x: pd.Series, y: pd.Series, given: pd.Series) -> Estimat
     """Pearson's r of what a straight line in `given` leaves of two series, with Fisher's interval, from 5 points on."""
     table = pd.DataFrame({"x": x, "y": y, "given": given}).dropna()
     if len(table) < 5:
-        return Estimate(np.nan, np.nan, np.nan)
+        return NOTHING
     left = {name: table[name] - np.polyval(np.polyfit(table["given"], table[name], 1), table["given"]) for name in "xy"}
-    r = float(pd.DataFrame(left).corr().iloc[0, 1])
-    low, high = np.tanh(np.arctanh(np.clip(r, -0.999999, 0.999999)) + np.array([-1.96, 1.96]) / np.sqrt(len(table) - 4))
-    return Estimate(r, float(low), float(high))
+    return _fisher(pd.DataFrame(left), len(table) - 4)
 
 
 def interaction(values: pd.DataFrame, x: Sequence[float], y: Sequence[float]) -> Estimate:
