@@ -22,7 +22,7 @@ import yaml
 from clapleak import __version__
 from clapleak.config import ClapleakError, find_root, load_profile, profile_path
 from clapleak.files import absolute, atomic_file, locked
-from clapleak.setups import CONTROLS, NETWORK_SETUPS, PRETRAININGS, SETUPS, Setup
+from clapleak.setups import CONTROLS, NETWORK_SETUPS, PRETRAININGS, SETUPS, Setup, network_facts
 
 if TYPE_CHECKING:
     from pandas import DataFrame
@@ -299,9 +299,12 @@ def fetch(name: str, data_root: Path | None, yes: bool) -> None:
     Also weights of audio encoders that the profile networks uses (yamnet, byola, soundnet, aisfx), into build/weights.
     Goes on where it was stopped; what is verified and unpacked is not fetched again.
     """
-    from clapleak.fetch import download, networks
+    from clapleak.fetch import download
 
-    encoder = name in networks.NETWORKS
+    encoder = name in network_facts()
+    if encoder:
+        from clapleak.fetch import networks  # with torch
+
     if data_root is None and not encoder:
         raise ClapleakError(f"corpus {name}: where to? give --data-root DIR or set CLAPLEAK_DATA")
     if plan := networks.plan(name) if encoder else download.plan(name, data_root):
@@ -310,10 +313,10 @@ def fetch(name: str, data_root: Path | None, yes: bool) -> None:
             raise ClapleakError(f"{name}: nobody to ask here; give --yes to accept the licence and begin")
         if not yes and not click.confirm("Accept the licence and begin?"):
             return
-    if encoder:
-        networks.fetch(name)
-    else:
+    if not encoder:
         download.fetch(name, data_root)
+    elif plan:
+        networks.fetch(name)
     click.echo(download.GUIDES.get(name, f"{name}: complete"))
 
 

@@ -96,12 +96,10 @@ def open_store(corpora: list[Corpus], audio: Audio, folder: Path, *, cores: int 
 
     One process decodes, on several `cores`; others wait for it. ClapleakError where the disk is too small.
     """
-    clips = pd.concat([c.clips().assign(root=c.root) for c in corpora]).drop_duplicates("clip", ignore_index=True)
-    clips = clips[["clip", "path", "offset", "duration", "root"]].astype({"offset": float, "duration": float})
-    clips["offset"] = clips["offset"].fillna(0.0)
+    clips = clip_table(corpora)
     whole = bool((clips["duration"] <= audio.segment).all())
     settings = (identity.FORMATS["clips"], sorted(audio.model_dump().items()), whole)
-    keys = [array_key(settings, row[1:4], _source(*row)) for row in clips.itertuples(index=False, name=None)]
+    keys = [array_key(settings, row[1:4], source_state(*row)) for row in clips.itertuples(index=False, name=None)]
     arrays = ArrayStore(folder, np.float16 if whole else np.int16)
     notes = arrays.notes(keys)
     if None in notes:
@@ -115,7 +113,14 @@ def open_store(corpora: list[Corpus], audio: Audio, folder: Path, *, cores: int 
     return ClipStore.of(clips, audio, arrays, whole, keys, notes)
 
 
-def _source(clip: str, path: str, offset: float, duration: float, root: Path | None) -> object:
+def clip_table(corpora: list[Corpus]) -> pd.DataFrame:
+    """Every clip of some corpora once: clip, path, offset and duration in seconds, root."""
+    clips = pd.concat([c.clips().assign(root=c.root) for c in corpora]).drop_duplicates("clip", ignore_index=True)
+    clips = clips[["clip", "path", "offset", "duration", "root"]].astype({"offset": float, "duration": float})
+    return clips.fillna({"offset": 0.0})
+
+
+def source_state(clip: str, path: str, offset: float, duration: float, root: Path | None) -> object:
     """What changes with the file of a clip, or with the format of its synthesiser."""
     if root is None:
         return synthesiser(path.partition("@")[0]).FORMAT

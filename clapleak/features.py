@@ -1,12 +1,10 @@
 """x_a of networks that others trained, kept once a clip: the clip store of the profiles with `networks`."""
 
-import os
 import zlib
 from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
-import pandas as pd
 import torch
 from joblib import Parallel, delayed
 from torch import Tensor
@@ -14,7 +12,7 @@ from tqdm import tqdm
 
 from clapleak import audio
 from clapleak.arrays import ArrayStore, array_key
-from clapleak.clipstore import ClipStore
+from clapleak.clipstore import ClipStore, clip_table, source_state
 from clapleak.config import Audio, ClapleakError
 from clapleak.corpora import Corpus
 from clapleak.files import locked
@@ -49,12 +47,10 @@ def open_features(corpora: list[Corpus], name: str, settings: Audio, folder: Pat
     A clip is mono at the rate of the network, cut or padded to `settings.segment` seconds. ClapleakError as
     `load_network`; clips that cannot be decoded are listed in `problems`.
     """
-    clips = pd.concat([c.clips().assign(root=c.root) for c in corpora]).drop_duplicates("clip", ignore_index=True)
+    clips, described = clip_table(corpora), network_id(name)
     files = [root / path for root, path in zip(clips["root"], clips["path"], strict=True)]
-    stats = [os.stat(file) if file.is_file() else None for file in files]
-    stamps = [stat and (stat.st_size, stat.st_mtime_ns) for stat in stats]
-    described = network_id(name)
-    keys = [array_key(described, settings.segment, str(file), stamp) for file, stamp in zip(files, stamps, strict=True)]
+    states = [source_state(*row) for row in clips.itertuples(index=False, name=None)]
+    keys = [array_key(described, settings.segment, str(file), state) for file, state in zip(files, states, strict=True)]
     arrays = ArrayStore(folder, np.float32)
     with locked(folder.with_suffix(".lock")):
         lacking = [i for i, note in enumerate(arrays.notes(keys)) if note is None]

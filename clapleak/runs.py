@@ -96,9 +96,7 @@ def run(study: Study, setup: Setup, *, seed: int = 0, group: int | None = None) 
         clouds = embed.test_clouds(model, prepared, profile)
         numbers = results.header(profile, setup.pretraining, setup.training, seed, group, prepared.counts)
         numbers |= embed.measure(clouds, profile.measures)
-        if (
-            prepared.store.network is not None
-        ):  # thousands of runs of seconds: the first is shown, x_a with the backbone
+        if prepared.store.network is not None:  # thousands of runs: the first is shown, and x_a with the backbone
             clouds = {} if seed or group else {name: clouds[name] for name in clouds if name not in ("x_a", "x_t")}
         return _write(path, profile, numbers, ids, history, clouds)
 

@@ -88,17 +88,11 @@ def together(runs: pd.DataFrame) -> str:
         for part in zip(*[(s.pretraining, s.training) for s in SURFACE], strict=True)
     )
     sums, products = interaction(values, x, y), interaction(np.log(values), x, y)
-    more = (
-        "more than the sum of both",
-        "less than the sum of both",
-        "an amount that cannot be told from the sum of both",
-    )
-    times = (
-        "more than the product",
-        "less than the product",
-        "from the product" if sums.verdict == "undecided" else "an amount that cannot be told from the product",
-    )
+    told = "an amount that cannot be told from"
+    between = "from the product" if sums.verdict == "undecided" else f"{told} the product"
+    more = sums.words("more than the sum of both", "less than the sum of both", f"{told} the sum of both")
+    times = products.words("more than the product", "less than the product", between)
     return (
-        f"All leaks in both trainings give {sums.words(*more)} (interaction of accuracy {sums}) and "
-        f"{products.words(*times)} (interaction of its logarithm {products}), over {len(values.dropna())} seeds."
+        f"All leaks in both trainings give {more} (interaction of accuracy {sums}) and {times} "
+        f"(interaction of its logarithm {products}), over {len(values.dropna())} seeds."
     )

@@ -10,14 +10,14 @@ from tempfile import TemporaryDirectory
 
 import requests
 
-from clapleak.config import ClapleakError, find_root
+from clapleak.config import ClapleakError
 from clapleak.files import atomic_file
-from clapleak.models.networks import NETWORKS
+from clapleak.models.networks import NETWORKS, place
 
 
 def plan(name: str) -> str:
     """Licence and source of a network's weights, as text for the reader; "" where they lie there, checked."""
-    source, path = NETWORKS[name], _place(name)
+    source, path = NETWORKS[name], place(name)
     if path.is_file() and hashlib.sha256(path.read_bytes()).hexdigest() == source.sha256:
         return ""
     return f"{name}: {source.licence}\n{source.file} from {source.origin.split()[0]} into {path.parent}"
@@ -25,19 +25,13 @@ def plan(name: str) -> str:
 
 def fetch(name: str) -> None:
     """Bring the weights of a network into build/weights/. ClapleakError where they do not come, or come changed."""
-    source, path = NETWORKS[name], _place(name)
-    if not plan(name):
-        return
+    source = NETWORKS[name]
     contents = _download(source.origin) if source.origin.startswith("https:") else _out_of(source.origin, source.file)
     if (found := hashlib.sha256(contents).hexdigest()) != source.sha256:
         sums = f"SHA-256 of {source.file} is {found}, not {source.sha256}"
         raise ClapleakError(f"{source.origin.split()[0]}: {sums}; nothing is kept")
-    with atomic_file(path) as file:
+    with atomic_file(place(name)) as file:
         file.write(contents)
-
-
-def _place(name: str) -> Path:
-    return find_root() / "build" / "weights" / NETWORKS[name].file
 
 
 def _download(url: str) -> bytes:

@@ -7,6 +7,7 @@ sounds without a label. Weights are read after their SHA-256 has been checked, s
 import hashlib
 import io
 import zipfile
+from abc import ABC, abstractmethod
 from collections.abc import Callable
 from importlib.util import find_spec
 from pathlib import Path
@@ -25,19 +26,19 @@ from clapleak.setups import network_facts
 State = dict[str, Tensor]
 
 
-class Network(nn.Module):
+class Network(nn.Module, ABC):
     """An audio encoder in two steps: samples to what it looks at, and from there to x_a."""
 
     rate: int  # hertz
     dim: int  # of x_a
 
+    @abstractmethod
     def front_end(self, wave: Tensor) -> Tensor:
         """(n,) samples in [-1, 1] at `rate`, at least 2.4 s -> (T, M) log-mel, or (T, 1) samples."""
-        raise NotImplementedError
 
+    @abstractmethod
     def forward(self, x: Tensor) -> Tensor:
         """x_a, (B, dim), of a batch as the front end gives it, (B, 1, T, M)."""
-        raise NotImplementedError
 
 
 class YamNet(Network):
@@ -227,7 +228,7 @@ def _aisfx(file: io.BytesIO) -> State:
 class Source(NamedTuple):
     """A network and where its weights come from: an entry of networks.yaml."""
 
-    build: type[Network]
+    build: type  # a Network
     read: Callable[[io.BytesIO], State]  # contents of the file -> state of the module
     title: str
     heard: str
@@ -277,12 +278,17 @@ def load_network(name: str) -> Network:
     return network
 
 
+def place(name: str) -> Path:
+    """Where fetched weights of a network lie."""
+    return find_root() / "build" / "weights" / NETWORKS[name].file
+
+
 def weights_file(name: str) -> Path:
     """File of a network's weights: in build/weights/, else in an installed package. ClapleakError where it is not."""
     source = NETWORKS[name]
     package, _, inside = source.package.partition("/")
     spec = find_spec(package) if package else None
-    places = [find_root() / "build" / "weights" / source.file]
+    places = [place(name)]
     places += [Path(place, inside, source.file) for place in (spec.submodule_search_locations if spec else ())]
     for path in places:
         if path.is_file():
