@@ -37,7 +37,7 @@ def main() -> None:
     store = open_features([esc50], "yamnet", settings, folder)
     clips = esc50.clips()
     means = store.batch(np.array([store.rows[clip] for clip in clips["clip"]]))
-    scores, x_a = torch.sigmoid(network.classifier(means)).numpy(), means.double().numpy()
+    scores, x_a = torch.sigmoid(network.fc_audioset(means)).numpy(), means.double().numpy()
     floor = [sounds.statistics(*audio.samples(esc50.root / path)) for path in tqdm(clips["path"], "spectra")]
     directions = np.linalg.svd(x_a, full_matrices=False)[2][:DIRECTIONS]
     kept = np.square(x_a @ directions.T).sum() / np.square(x_a).sum()

@@ -127,7 +127,7 @@ def reproduce(
         profile=profile if path.stem == profile else str(path), name=settings.name, file=str(path),
         seeds=seeds or settings.seeds, groups=[] if groups == [None] else groups, data_root=str(data_root or ""),
         allow_missing=allow_missing, threads=settings.compute.threads + settings.compute.workers,
-        setups=[setup.slug for setup in (NETWORK_SETUPS if settings.networks else SETUPS)],
+        setups=[setup.slug for setup in (NETWORK_SETUPS if settings.networks and settings.networks.others else SETUPS)],
         controls=[setup.slug for name in controls for setup in CONTROLS[name]], together=settings.networks is not None,
         book=book and settings.name in BOOK_PROFILES,
     )  # fmt: skip

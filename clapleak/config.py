@@ -126,6 +126,7 @@ class Networks(_Section):
     clean: str  # heard as many sounds, and saw no label
     none: str  # random weights
     others: list[str]  # each under its own name
+    unfrozen: bool = False  # they go on learning, section 2.1 (d), from a random excerpt of a clip at every visit
 
 
 class Recipe(_Section):

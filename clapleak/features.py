@@ -24,15 +24,25 @@ _ROUND = 64  # clips a core between two writes
 
 @dataclass(frozen=True)
 class Features(ClipStore):
-    """A clip store whose clips are x_a of one network.
+    """A clip store whose clips are x_a of one network, or what it looks at where it goes on learning.
 
     Its id leaves the network out, so that runs of several networks belong to one family; theirs is `network`.
     """
 
+    bands: int = 0  # M of the log-mel of clips; 0: x_a is kept
+    excerpt: int = 0  # frames that the network learns from at a visit
+
     def batch(self, rows: np.ndarray, generator: torch.Generator | None = None) -> Tensor:
-        """x_a of clips, (B, dim)."""
-        with self.arrays.reading() as x_a_of:
-            return torch.from_numpy(np.stack([x_a_of(self.keys[row]) for row in rows]))
+        """x_a of clips, (B, dim), or log-mel, (B, 1, T, M): random excerpts with a generator, whole clips without."""
+        with self.arrays.reading() as values_of:
+            values = torch.from_numpy(np.stack([values_of(self.keys[row]) for row in rows]))
+        if not self.bands:
+            return values
+        log_mel = values.view(len(rows), 1, -1, self.bands)
+        if generator is None:
+            return log_mel
+        firsts = torch.randint(log_mel.shape[2] - self.excerpt + 1, (len(rows),), generator=generator)
+        return torch.stack([x[:, i : i + self.excerpt] for x, i in zip(log_mel, firsts.tolist(), strict=True)])
 
 
 def network_id(name: str) -> str:
@@ -41,13 +51,16 @@ def network_id(name: str) -> str:
     return f"{FORMAT} {name} {'' if name.startswith('random_') else source.sha256}".strip()
 
 
-def open_features(corpora: list[Corpus], name: str, settings: Audio, folder: Path, *, cores: int = 1) -> Features:
+def open_features(
+    corpora: list[Corpus], name: str, settings: Audio, folder: Path, *, learns: bool = False, cores: int = 1
+) -> Features:
     """x_a of every clip of some corpora by one network, from `folder`; clips that are new are embedded first.
 
-    A clip is mono at the rate of the network, cut or padded to `settings.segment` seconds. ClapleakError as
-    `load_network`; clips that cannot be decoded are listed in `problems`.
+    With `learns` the log-mel that the network looks at takes the place of x_a, since that will change. A clip is mono at
+    the rate of the network, cut or padded to `settings.segment` seconds. ClapleakError as `load_network`; clips that
+    cannot be decoded are listed in `problems`.
     """
-    clips, described = clip_table(corpora), network_id(name)
+    clips, described = clip_table(corpora), network_id(name) + " unfrozen" * learns
     files = [root / path for root, path in zip(clips["root"], clips["path"], strict=True)]
     states = [source_state(*row) for row in clips.itertuples(index=False, name=None)]
     keys = [array_key(described, settings.segment, str(file), state) for file, state in zip(files, states, strict=True)]
@@ -62,22 +75,29 @@ def open_features(corpora: list[Corpus], name: str, settings: Audio, folder: Pat
         ):
             chosen = lacking[start : start + _ROUND * cores]
             shares = [share for share in np.array_split(chosen, cores) if len(share)]
-            made = pool(delayed(_embedded)(name, [files[i] for i in share], settings.segment) for share in shares)
+            made = pool(
+                delayed(_embedded)(name, [files[i] for i in share], settings.segment, learns) for share in shares
+            )
             found = [row for part in made for row in part]
             arrays.put((keys[i], *row) for i, row in zip(chosen, found, strict=True))
-    return replace(Features.of(clips, settings, arrays, True, keys, arrays.notes(keys)), network=described)
+    store = replace(Features.of(clips, settings, arrays, True, keys, arrays.notes(keys)), network=described)
+    if not learns:
+        return store
+    network = NETWORKS[name.removeprefix("random_")].build
+    return replace(store, bands=network.bands, excerpt=network.excerpt)
 
 
 @torch.inference_mode()
-def _embedded(name: str, files: list[Path], seconds: float) -> list[tuple[np.ndarray, str]]:
-    """x_a of some files, each with the checksum of the file and why it could not be decoded; "" where it could."""
+def _embedded(name: str, files: list[Path], seconds: float, learns: bool) -> list[tuple[np.ndarray, str]]:
+    """x_a or log-mel of files, each with the checksum of the file and why it could not be decoded; "" where it could."""
     torch.set_num_threads(1)
     network, found = load_network(name).to(memory_format=torch.channels_last), []  # half as long
     for file in files:
         try:
             wave = audio.fit(torch.from_numpy(audio.read(file, network.rate)), round(seconds * network.rate))
-            x_a = network(network.front_end(wave)[None, None])[0].numpy()
-            found.append((x_a, f"{zlib.crc32(file.read_bytes())}\t"))
+            x = network.front_end(wave)
+            x = x.flatten() if learns else network(x[None, None])[0]
+            found.append((x.numpy(), f"{zlib.crc32(file.read_bytes())}\t"))
         except ClapleakError as error:
             found.append((np.empty(0, np.float32), f"0\t{' '.join(str(error).split())}"))
     return found

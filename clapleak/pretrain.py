@@ -18,6 +18,7 @@ from clapleak.experiment import Experiment
 from clapleak.identity import stable_seed
 from clapleak.loop import Data, Phase, Training, kept_or_trained
 from clapleak.models import AudioEncoder, Cnn14, KeptEncoder, load_panns
+from clapleak.models.networks import load_network
 from clapleak.parallel import autocast, pick_device
 
 HISTORY = ("phase", "epoch", "learning_rate", "train_loss", "val_loss", "seconds")  # columns of history.csv
@@ -42,6 +43,8 @@ def pretrained(
     Weights of that id are kept in the folder, see `loop.kept_or_trained`; setups with one pre-training share them.
     """
     if experiment.store.network is not None:
+        if profile.networks.unfrozen:
+            return load_network(profile.network(pretraining)), pd.DataFrame(columns=HISTORY)
         return KeptEncoder(experiment.store.batch(np.arange(1)).shape[1]), pd.DataFrame(columns=HISTORY)
     if pretraining == "none":
         return new_backbone(profile, seed), pd.DataFrame(columns=HISTORY)

@@ -64,8 +64,10 @@ def open_study(
             if name is None:
                 stores[name] = clipstore.open_store(sources.corpora(), profile.audio, build / "store", cores=cores)
             else:
-                place = find_root() / "build" / "x_a" / name  # of all profiles
-                stores[name] = features.open_features(sources.corpora(), name, profile.audio, place, cores=cores)
+                learns = profile.networks.unfrozen
+                place = find_root() / "build" / ("log_mel" if learns else "x_a") / name  # of all profiles
+                parts = sources.corpora()
+                stores[name] = features.open_features(parts, name, profile.audio, place, learns=learns, cores=cores)
             if not allow_missing:
                 experiment.refuse_unusable(stores[name])
         text = models.load_text_encoder(profile.text_encoder).to(device)
@@ -96,7 +98,7 @@ def run(study: Study, setup: Setup, *, seed: int = 0, group: int | None = None) 
         clouds = embed.test_clouds(model, prepared, profile)
         numbers = results.header(profile, setup.pretraining, setup.training, seed, group, prepared.counts)
         numbers |= embed.measure(clouds, profile.measures)
-        if prepared.store.network is not None:  # thousands of runs: the first is shown, and x_a with the backbone
+        if profile.networks:  # thousands of runs: the first is shown, and x_a with the backbone
             clouds = {} if seed or group else {name: clouds[name] for name in clouds if name not in ("x_a", "x_t")}
         return _write(path, profile, numbers, ids, history, clouds)
 
@@ -113,7 +115,9 @@ def run_backbone(
     profile, ids, slug = study.profile, prepared.ids(study.profile, seed, backbone=True), f"backbone/{pretraining}"
     work, path = _work(profile, slug, seed, group), results.own_run(profile.name, slug, seed, group)
     kept = prepared.store.network is not None
-    shown = not (seed or group) if kept else pretraining != "none"  # a network of others is the same in every run
+    shown = pretraining != "none"
+    if kept:  # a network of others is the same in every run, and so is what it knows before it goes on learning
+        shown = not (seed or group or profile.networks.unfrozen)
     with parallel.alone(work / "lock"):
         backbone, history = pretrain.pretrained(profile, pretraining, prepared, work, ids["backbone"], seed=seed)
         backbone.to(parallel.pick_device(profile.compute))

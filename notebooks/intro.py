@@ -70,7 +70,7 @@ figures.headline(networks, marks, title="Zero-shot accuracy of the six setups")
 # %% [markdown]
 # ## The result in one table
 #
-# Ours is the mean ± standard deviation over seeds and, for real sounds, groups of classes. The last line is what guessing
+# Ours is the mean with its interval of 95 % over seeds and, for real sounds, groups of classes. The last line is what guessing
 # would give.
 
 # %% tags=["remove-input"]

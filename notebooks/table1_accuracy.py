@@ -57,7 +57,7 @@ figures.headline(networks, {"paper": printed}, title="Zero-shot accuracy, real n
 # %% [markdown]
 # ## Synthetic sounds
 #
-# A small network that a laptop trains from nothing. Mean and standard deviation over seeds.
+# A small network that a laptop trains from nothing. Means with intervals of 95 % over seeds.
 
 # %%
 display(HTML(tables.origin(folder, ours)))
@@ -69,7 +69,7 @@ figures.headline(ours, {"paper": printed}, title="Zero-shot accuracy, synthetic 
 # %% [markdown]
 # ## Real sounds, a small network
 #
-# The same small network on ESC-50 split by class: mean and standard deviation over groups and seeds. There are fewer answers to choose from than
+# The same small network on ESC-50 split by class: means with intervals of 95 % over groups and seeds. There are fewer answers to choose from than
 # in the paper, chance is higher, and the model is small, so only the order of the setups compares.
 
 # %%

@@ -47,7 +47,7 @@ printed = tables.printed
 # %% [markdown]
 # ## Ours beside the paper's
 #
-# [Networks that others trained](networks.ipynb) on real sounds first: mean and standard deviation over groups of ten
+# [Networks that others trained](networks.ipynb) on real sounds first: means with intervals of 95 % over groups of ten
 # classes and seeds. They do not learn here, so x_a is the same with dirty and with clean captions.
 
 # %%
@@ -55,14 +55,14 @@ display(HTML(tables.origin(network_folder, networks)))
 tables.beside_paper(network_columns, ["silhouette x_a", "silhouette E_a"])
 
 # %% [markdown]
-# Synthetic sounds: mean and standard deviation over seeds.
+# Synthetic sounds: means with intervals of 95 % over seeds.
 
 # %%
 display(HTML(tables.origin(folder, ours)))
 tables.beside_paper(columns, ["silhouette x_a", "silhouette E_a"])
 
 # %% [markdown]
-# Real sounds, a small network: mean and standard deviation over groups and seeds. A group has fewer classes, and a silhouette depends on
+# Real sounds, a small network: means with intervals of 95 % over groups and seeds. A group has fewer classes, and a silhouette depends on
 # how many classes lie around, so compare the order, not the height.
 
 # %%

@@ -69,7 +69,7 @@ figures.overlap({**clouds, "E_a and E_t": (means["E_a"], cloud["E_t"])})
 # %% [markdown]
 # ## Ours beside the paper's
 #
-# Mean and standard deviation over seeds, and the mean of the values corrected for chance. Since the paper's convention
+# Means with intervals of 95 % over seeds, and the mean of the values corrected for chance. Since the paper's convention
 # is not known, the columns compare by their order rather than by their height.
 
 # %%
@@ -100,7 +100,7 @@ display(HTML(tables.origin(folder, ours)))
 with_corrected(columns)
 
 # %% [markdown]
-# Real sounds, a small network: mean and standard deviation over groups and seeds. With so few classes a group, chance is high and a few
+# Real sounds, a small network: means with intervals of 95 % over groups and seeds. With so few classes a group, chance is high and a few
 # neighbours decide: read the corrected values.
 
 # %%

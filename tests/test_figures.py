@@ -106,12 +106,13 @@ def test_fifty_names_stay_apart_and_inside():
 
 
 def test_beside_paper_by_hand():
-    mine = pd.DataFrame({"setup": ["dirty-dirty"] * 2 + ["none-clean"], "accuracy": [0.5, 0.7, 0.14]})
+    setups = ["dirty-dirty"] * 2 + ["none-clean"]
+    mine = pd.DataFrame({"setup": setups, "group": np.nan, "seed": [0, 1, 0], "accuracy": [0.5, 0.7, 0.14]})
     shown = tables.beside_paper({"yours": mine, "published": mine.iloc[2:]}, ["accuracy"])["accuracy"]
     assert shown.index.tolist() == tables.SLUGS
     assert shown.columns.tolist() == ["yours", "published", "paper", "difference"]
-    assert shown.loc["dirty-dirty"].tolist() == ["0.60\u00a0±\u00a00.14", "–", "0.73", "-0.13"]
-    assert shown.loc["none-clean"].tolist() == ["0.14", "0.14", "0.14", "+0.00"]  # one run has no spread
+    assert shown.loc["dirty-dirty"].tolist() == ["0.60\u00a0[0.50,\u00a00.70]", "–", "0.73", "-0.13"]
+    assert shown.loc["none-clean"].tolist() == ["0.14", "0.14", "0.14", "+0.00"]  # one run has no interval
 
 
 def test_a_user_s_mean_is_within_the_published_seeds_or_outside(ours):

@@ -15,6 +15,7 @@ from helpers import call, write_profile
 
 from clapleak import audio, embed, features, results, runs
 from clapleak.book.publish import publish
+from clapleak.checkpoints import load_weights
 from clapleak.config import ClapleakError, find_root, load_profile
 from clapleak.corpora import esc50, load
 from clapleak.models import networks
@@ -82,7 +83,7 @@ def test_yamnet_agrees_with_its_published_tflite(real_data):
         theirs = torch.from_numpy(oracle.get_tensor(log_mel))
         scores = oracle.get_tensor(oracle.get_output_details()[0]["index"])[0]
         with torch.inference_mode():
-            ours = network.classifier(network(theirs[None, None]))[0].sigmoid().numpy()
+            ours = network.fc_audioset(network(theirs[None, None]))[0].sigmoid().numpy()
         right.append(np.corrcoef(ours, scores)[0, 1])
         loud = theirs > theirs.max() - 6  # quiet bands are lost in 8 bits
         bands.append(float((network.front_end(wave)[loud] - theirs[loud]).abs().mean()))
@@ -99,7 +100,7 @@ def test_yamnet_knows_a_dog(real_data):
     dogs = table.table[table.table["text"] == "dog"]["path"][:5]
     waves = [audio.fit(torch.from_numpy(audio.read(table.root / path, 16000)), 80000) for path in dogs]
     with torch.inference_mode():
-        logits = [network.classifier(x_a("yamnet", wave)) for wave in waves]
+        logits = [network.fc_audioset(x_a("yamnet", wave)) for wave in waves]
     best = [names[int(scores.argmax())] for scores in logits]
     assert sum(name in ("Dog", "Bark", "Animal", "Domestic animals, pets") for name in best) >= 3
 
@@ -198,6 +199,28 @@ def test_no_clip_of_the_test_folds_is_learnt_from_and_every_class_is_tested(stud
         assert set(prepared.test.table["text"]) == {*prepared.targets, *prepared.others}
         if training != "dirty":
             assert not {name for names in prepared.pairs.table["labels"] for name in names} & set(prepared.targets)
+
+
+def test_a_network_that_learns_on_sees_excerpts_and_changes(study, place, tiny_esc50):
+    learning = study.profile.model_copy(
+        update={"networks": study.profile.networks.model_copy(update={"unfrozen": True})}
+    )
+    store = study.experiment(Setup("dirty", "dirty"), 0, 0).store
+    study = runs.open_study(learning, data_root=tiny_esc50)
+    experiment = study.experiment(Setup("dirty", "dirty"), 0, 0)
+    rows, network = np.arange(4), networks.load_network("random_byola")
+    whole, draw = experiment.store.batch(rows), lambda: torch.Generator().manual_seed(1)
+    assert whole.shape[:2] == (4, 1) and whole.shape[3] == 64
+    with torch.inference_mode():
+        torch.testing.assert_close(network(whole), store.batch(rows), rtol=1e-4, atol=1e-4)
+    excerpts = experiment.store.batch(rows, draw())
+    assert excerpts.shape == (4, 1, 96, 64) and torch.equal(excerpts, experiment.store.batch(rows, draw()))
+    assert any(torch.equal(excerpts[0, 0], window.T) for window in whole[0, 0].unfold(0, 96, 1))
+    run = runs.run(study, Setup("dirty", "dirty"), group=0)
+    weights = load_weights(runs.weights(run), run.metrics["ids"]["training"])[0]
+    before = {f"audio.{name}": values for name, values in network.state_dict().items()}
+    changed = [name for name in before if name.endswith("weight") and not torch.equal(before[name], weights[name])]
+    assert len(changed) == 8  # three convolutions, three batch norms, two dense layers
 
 
 def test_networks_run_through_the_one_path_and_publish_one_table(study, place):

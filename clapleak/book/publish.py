@@ -7,9 +7,10 @@ from clapleak import results
 from clapleak.book import tables
 from clapleak.config import find_root
 from clapleak.files import atomic_file, atomic_folder
-from clapleak.setups import NETWORK_SETUPS, PRETRAININGS, TRAININGS
+from clapleak.setups import NETWORK_SETUPS, PRETRAININGS, SETUPS, TRAININGS
 
-MEASURES_ALONE = ("mini-long", "networks-titles")  # profiles of which no page shows an embedding
+MEASURES_ALONE = ("mini-long", "networks-titles", "networks-unfrozen")  # profiles of which no page shows an embedding
+PARTIAL = ("networks-unfrozen",)  # trained for hours, so that not every setup has been
 
 
 def publish(profile: str) -> Path:
@@ -18,12 +19,12 @@ def publish(profile: str) -> Path:
     Of all but the first seed of the six setups and of the backbones, the measures alone are kept.
     """
     source, target = results.own_folder(profile), find_root() / results.PUBLISHED / profile
-    results.table(source)  # all six setups, of one family, or nothing is published
+    every = [setup for setup in NETWORK_SETUPS if (source / setup.slug).is_dir()]
+    results.table(source, every if profile in PARTIAL else SETUPS)  # all, of one family, or nothing is published
     runs = [results.read_run(path.parent) for path in sorted(source.rglob("metrics.json"))]
     many = not all(run.has_clouds for run in runs)
     with atomic_folder(target) as temporary:
         if many:
-            every = [setup for setup in NETWORK_SETUPS if (source / setup.slug).is_dir()]
             results.table(source, every).to_csv(temporary / results.RUNS, index=False, float_format="%.5g")
         for run in runs:
             paper = run.pretraining in PRETRAININGS and run.training in (None, *TRAININGS)
@@ -52,7 +53,7 @@ def write_summary(root: Path) -> None:
     table = "\n".join(f"| {' | '.join(line)} |" for line in lines)
     readme = root / "README.md"
     before, rest = readme.read_text(encoding="utf-8").split("<!-- results -->")
-    text = "Zero-shot accuracy, mean ± standard deviation over seeds (and groups); written by `clapleak publish`."
+    text = "Zero-shot accuracy, mean with its interval of 95 %, over seeds (and groups); written by `clapleak publish`."
     content = f"{before}<!-- results -->\n{text}\n\n{table}\n<!-- /results -->{rest.split('<!-- /results -->')[1]}"
     with atomic_file(readme) as file:
         file.write(content.encode())

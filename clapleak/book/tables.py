@@ -9,6 +9,7 @@ import numpy as np
 import pandas as pd
 
 from clapleak import results
+from clapleak.book.statistics import estimate, of
 from clapleak.config import ClapleakError, find_root
 from clapleak.results import MEASURES, Run
 from clapleak.setups import SETUPS, Setup
@@ -96,20 +97,27 @@ def spread(values: pd.Series) -> str:
     return f"{mean:.2f}" if np.isnan(deviation) else f"{mean:.2f}\u00a0±\u00a0{deviation:.2f}"  # no line breaks
 
 
+def intervals(runs: pd.DataFrame, column: str) -> list[str]:
+    """Mean of a column with its interval of 95 % over class groups and seeds, a text for each of the six setups."""
+    values = by_setup(runs, column)
+    found = (estimate(values[[slug]], of(slug)) for slug in SLUGS)
+    return ["–" if np.isnan(one.value) else str(one).replace(" ", "\u00a0") for one in found]  # no line breaks
+
+
 def difference(values: pd.Series) -> list[str]:
     """Differences with their sign and two decimals; a dash where one lacks."""
     return ["–" if np.isnan(value) else f"{round(value, 2) + 0.0:+.2f}" for value in values]
 
 
 def beside_paper(ours: dict[str, pd.DataFrame], rows: Iterable[str]) -> pd.DataFrame:
-    """Tables of runs as mean ± standard deviation, the paper's value, and how the first table differs from it.
+    """Tables of runs as means with intervals of 95 %, the paper's value, and how the first table differs from it.
 
     `ours` is what `columns` gives, and `rows` are names of the paper's rows (`ROWS`). The result has one line a setup.
     """
     found = {}
     for row in rows:
         for name, runs in ours.items():
-            found[row, name] = [spread(runs.loc[runs["setup"] == slug, ROWS[row]]) for slug in SLUGS]
+            found[row, name] = intervals(runs, ROWS[row])
         found[row, "paper"] = [f"{value:.2f}" for value in printed(row)]
         found[row, "difference"] = difference(setup_means(next(iter(ours.values())), ROWS[row]) - printed(row))
     return pd.DataFrame(found, index=pd.Index(SLUGS, name="setup"))
@@ -118,8 +126,8 @@ def beside_paper(ours: dict[str, pd.DataFrame], rows: Iterable[str]) -> pd.DataF
 def real_table(runs: pd.DataFrame) -> pd.DataFrame:
     """Accuracy of the six setups among the target classes and among all classes, beside the paper's Table 1."""
     found = {
-        ("ten answers", "ours"): [spread(runs.loc[runs["setup"] == slug, "accuracy"]) for slug in SLUGS],
-        ("fifty answers", "ours"): [spread(runs.loc[runs["setup"] == slug, "all_accuracy"]) for slug in SLUGS],
+        ("ten answers", "ours"): intervals(runs, "accuracy"),
+        ("fifty answers", "ours"): intervals(runs, "all_accuracy"),
         ("fifty answers", "paper"): [f"{value:.2f}" for value in printed("accuracy")],
     }
     return pd.DataFrame(found, index=pd.Index(SLUGS, name="setup"))

@@ -6,6 +6,7 @@ from torch import Tensor, nn
 
 from clapleak.config import Profile
 from clapleak.models.cnn14 import Cnn14
+from clapleak.models.networks import Network
 from clapleak.models.text import TextEncoder
 
 
@@ -20,7 +21,7 @@ class KeptEncoder(nn.Module):
         return x_a
 
 
-AudioEncoder = Cnn14 | KeptEncoder
+AudioEncoder = Cnn14 | KeptEncoder | Network
 
 
 class Projection(nn.Module):

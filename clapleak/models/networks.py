@@ -31,6 +31,12 @@ class Network(nn.Module, ABC):
 
     rate: int  # hertz
     dim: int  # of x_a
+    bands: int  # M of the log-mel
+    excerpt: int  # frames, or samples, that the network learns from at a visit where it is not frozen
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.fc_audioset: nn.Module = nn.Identity()  # a tagging head, which has no part in x_a
 
     @abstractmethod
     def front_end(self, wave: Tensor) -> Tensor:
@@ -44,10 +50,10 @@ class Network(nn.Module, ABC):
 class YamNet(Network):
     """MobileNet v1 over patches of 0.96 s, half of which overlap (Plakal and Ellis, 2020); x_a is the mean over them.
 
-    `classifier` gives the logits of AudioSet's 521 classes from the embedding of one patch.
+    `fc_audioset` gives the logits of AudioSet's 521 classes from the embedding of one patch.
     """
 
-    rate, dim = 16000, 1024
+    rate, dim, bands, excerpt = 16000, 1024, 64, 96
     blocks = ((64, 1), (128, 2), (128, 1), (256, 2), (256, 1), (512, 2), *[(512, 1)] * 5, (1024, 2), (1024, 1))
 
     def __init__(self) -> None:
@@ -57,7 +63,7 @@ class YamNet(Network):
             layers += [nn.Conv2d(channels, channels, 3, stride, groups=channels), nn.Conv2d(channels, wider, 1)]
             channels = wider
         self.layers = nn.ModuleList(layers)
-        self.classifier = nn.Linear(self.dim, 521)
+        self.fc_audioset = nn.Linear(self.dim, 521)
 
     def front_end(self, wave: Tensor) -> Tensor:
         frames = wave.unfold(0, 400, 160) * torch.hann_window(400)
@@ -84,7 +90,7 @@ class ByolA(Network):
     Niizumi et al., "BYOL for Audio" (2021).
     """
 
-    rate, dim = 16000, 512
+    rate, dim, bands, excerpt = 16000, 512, 64, 96
     mean, deviation = -5.4919195, 5.0389895  # of log-mel, as published with the weights
 
     def __init__(self) -> None:
@@ -111,7 +117,7 @@ class ByolA(Network):
 class SoundNet(Network):
     """Seven convolutions over samples (Aytar et al., 2016); x_a joins the means over time of the fifth and seventh."""
 
-    rate, dim = 22050, 1280
+    rate, dim, bands, excerpt = 22050, 1280, 1, 52920
     shapes = ((16, 64, 8), (32, 32, 8), (64, 16, 1), (128, 8, 1), (256, 4, 4), (512, 4, 1), (1024, 4, 1))
 
     def __init__(self) -> None:
@@ -140,7 +146,7 @@ class AiSfx(Network):
     Its front end is Essentia's, written again after the documentation, so it may lose a little.
     """
 
-    rate, dim = 44100, 512
+    rate, dim, bands, excerpt = 44100, 512, 96, 100
 
     def __init__(self) -> None:
         super().__init__()
@@ -193,7 +199,7 @@ def _yamnet(file: io.BytesIO) -> State:
             Path(folder, kind).write_bytes(archive.read(inside))
         graph = onnx.load(Path(folder, "model.onnx")).graph
     arrays = {tensor.name: torch.tensor(onnx.numpy_helper.to_array(tensor)) for tensor in graph.initializer}
-    ours = {"model.classifier.weight": "classifier.weight", "model.classifier.bias": "classifier.bias"}
+    ours = {"model.classifier.weight": "fc_audioset.weight", "model.classifier.bias": "fc_audioset.bias"}
     for layer in range(27):  # weight 241, bias 242, weight 244, ...
         ours |= {f"onnx::Conv_{241 + 3 * layer}": f"layers.{layer}.weight"}
         ours |= {f"onnx::Conv_{242 + 3 * layer}": f"layers.{layer}.bias"}
