@@ -56,7 +56,7 @@ def open_features(
 ) -> Features:
     """x_a of every clip of some corpora by one network, from `folder`; clips that are new are embedded first.
 
-    With `learns` the log-mel that the network looks at takes the place of x_a, since that will change. A clip is mono at
+    With `learns` the log-mel that the network looks at takes the place of x_a, which will change. A clip is mono at
     the rate of the network, cut or padded to `settings.segment` seconds. ClapleakError as `load_network`; clips that
     cannot be decoded are listed in `problems`.
     """
@@ -89,7 +89,7 @@ def open_features(
 
 @torch.inference_mode()
 def _embedded(name: str, files: list[Path], seconds: float, learns: bool) -> list[tuple[np.ndarray, str]]:
-    """x_a or log-mel of files, each with the checksum of the file and why it could not be decoded; "" where it could."""
+    """x_a or log-mel of files, each with the checksum of its file and why it cannot be decoded; "" where it could."""
     torch.set_num_threads(1)
     network, found = load_network(name).to(memory_format=torch.channels_last), []  # half as long
     for file in files:
