@@ -99,8 +99,8 @@ display(Markdown(
 # %% [markdown]
 # ## When the network goes on learning
 #
-# The paper unfreezes its backbones after a few epochs. Here YAMNet does so with template captions: from a random excerpt of
-# 0.96 s at every visit, with a tenth of the learning rate of the projections, one seed. Both columns rest on the same
+# The paper unfreezes its backbones after a few epochs. Here YAMNet does so with template captions: from a short random
+# excerpt of the clip at every visit, with a tenth of the learning rate of the projections, one seed. Both columns rest on the same
 # class groups and that seed. The difference has its interval over the groups.
 
 # %% tags=["hide-input"]

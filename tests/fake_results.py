@@ -103,5 +103,8 @@ def write_project(root: Path) -> Path:
         for setup in (*NETWORK_SETUPS, "dirty", "clean", "none", *OTHER_NETWORKS):
             for group in (0, 1):
                 make_run(root / "results" / name, setup, number=10, group=group, keep=group == 0)
+    for setup in ("dirty-dirty", "dirty-clean"):
+        for group in (0, 1):
+            make_run(root / "results" / "networks-unfrozen", Setup.parse(setup), number=10, group=group, keep=False)
     shutil.copy(find_root() / "results" / "hardness.json", root / "results")
     return root

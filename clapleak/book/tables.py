@@ -17,7 +17,7 @@ from clapleak.setups import SETUPS, Setup
 SLUGS = [setup.slug for setup in SETUPS]
 _PATHS = [f"silhouette_{space}" for space in ("x_a", "E_a")] + [f"centroid_{space}" for space in ("x_a", "E_a")]
 _MEASURES = [f"{column}{end}" for column in MEASURES.values() for end in ("", "_corrected")]
-_NUMBERS = ["seed", "group", "accuracy", "chance", "pairs", "epochs", *_PATHS, *_MEASURES]
+_NUMBERS = ["seed", "group", "accuracy", "all_accuracy", "chance", "pairs", "epochs", *_PATHS, *_MEASURES]
 # rows of the paper's tables, and our columns for them
 ROWS = {"accuracy": "accuracy", "silhouette x_a": "silhouette_x_a", "silhouette E_a": "silhouette_E_a"}
 ROWS |= {f"S({pair.replace('-', ',')})": column for pair, column in MEASURES.items()}
