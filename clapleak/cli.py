@@ -29,7 +29,7 @@ if TYPE_CHECKING:
 
     from clapleak.runs import Study
 
-BOOK_PROFILES = ("mini", "mini-long", "esc50", "networks", "networks-titles")  # shown in the book
+BOOK_PROFILES = ("mini", "mini-long", "esc50", "networks", "networks-titles", "networks-unfrozen")  # shown in the book
 PATH, POSITIVE = click.Path(path_type=Path), click.IntRange(1)
 OPTION = functools.partial(click.option, show_default=True)
 CORES = functools.partial(OPTION, "--cores", type=POSITIVE, default=os.cpu_count())
@@ -117,7 +117,10 @@ def reproduce(
     Goes on where it was stopped: what is finished and unchanged is not run again. The published results stay as they
     are; the book shows them beside those of this run.
     """
-    root, settings, path, groups = find_root(), load_profile(profile), profile_path(profile), [None]
+    root, settings, path, groups, setups = find_root(), load_profile(profile), profile_path(profile), [None], SETUPS
+    if settings.networks is not None:
+        known = settings.networks.by_pretraining()
+        setups = [setup for setup in NETWORK_SETUPS if setup.pretraining in known]
     place = workflow_profile and _runnable(workflow_profile)
     if settings.data.foley is None:
         from clapleak.experiment import read_sources  # slow to import
@@ -127,7 +130,7 @@ def reproduce(
         profile=profile if path.stem == profile else str(path), name=settings.name, file=str(path),
         seeds=seeds or settings.seeds, groups=[] if groups == [None] else groups, data_root=str(data_root or ""),
         allow_missing=allow_missing, threads=settings.compute.threads + settings.compute.workers,
-        setups=[setup.slug for setup in (NETWORK_SETUPS if settings.networks and settings.networks.others else SETUPS)],
+        setups=[setup.slug for setup in setups],
         controls=[setup.slug for name in controls for setup in CONTROLS[name]], together=settings.networks is not None,
         book=book and settings.name in BOOK_PROFILES,
     )  # fmt: skip

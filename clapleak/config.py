@@ -128,6 +128,10 @@ class Networks(_Section):
     others: list[str]  # each under its own name
     unfrozen: bool = False  # they go on learning, section 2.1 (d), from a random excerpt of a clip at every visit
 
+    def by_pretraining(self) -> dict[str, str]:
+        """Network that stands for each pre-training, the paper's three first."""
+        return {"dirty": self.dirty, "clean": self.clean, "none": self.none, **{name: name for name in self.others}}
+
 
 class Recipe(_Section):
     batch_size: int = Field(gt=1)
@@ -181,13 +185,9 @@ class Profile(_Section):
 
     def network(self, pretraining: str) -> str | None:
         """The network that stands for a pre-training; None where the profile trains its own."""
-        if self.networks is None or pretraining in (others := self.networks.others):
-            return self.networks and pretraining
-        if pretraining not in (own := self.networks.model_dump(exclude={"others"})):
-            raise ClapleakError(
-                f"profile {self.name}: no network for {pretraining}; it has {', '.join([*own, *others])}"
-            )
-        return own[pretraining]
+        if pretraining not in (known := self.networks.by_pretraining() if self.networks else {pretraining: None}):
+            raise ClapleakError(f"profile {self.name}: no network for {pretraining}; it has {', '.join(known)}")
+        return known[pretraining]
 
     @property
     def synthetic(self) -> bool:

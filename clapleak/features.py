@@ -16,7 +16,7 @@ from clapleak.clipstore import ClipStore, clip_table, source_state
 from clapleak.config import Audio, ClapleakError
 from clapleak.corpora import Corpus
 from clapleak.files import locked
-from clapleak.models.networks import NETWORKS, load_network, weights_file
+from clapleak.models.networks import NETWORKS, Network, load_network, weights_file
 
 FORMAT = 1  # raise by hand when a front end or an architecture gives other numbers
 _ROUND = 64  # clips a core between two writes
@@ -29,20 +29,19 @@ class Features(ClipStore):
     Its id leaves the network out, so that runs of several networks belong to one family; theirs is `network`.
     """
 
-    bands: int = 0  # M of the log-mel of clips; 0: x_a is kept
-    excerpt: int = 0  # frames that the network learns from at a visit
+    learning: type[Network] | None = None  # where it goes on learning
 
     def batch(self, rows: np.ndarray, generator: torch.Generator | None = None) -> Tensor:
         """x_a of clips, (B, dim), or log-mel, (B, 1, T, M): random excerpts with a generator, whole clips without."""
         with self.arrays.reading() as values_of:
             values = torch.from_numpy(np.stack([values_of(self.keys[row]) for row in rows]))
-        if not self.bands:
+        if self.learning is None:
             return values
-        log_mel = values.view(len(rows), 1, -1, self.bands)
+        log_mel, excerpt = values.view(len(rows), 1, -1, self.learning.bands), self.learning.excerpt
         if generator is None:
             return log_mel
-        firsts = torch.randint(log_mel.shape[2] - self.excerpt + 1, (len(rows),), generator=generator)
-        return torch.stack([x[:, i : i + self.excerpt] for x, i in zip(log_mel, firsts.tolist(), strict=True)])
+        firsts = torch.randint(log_mel.shape[2] - excerpt + 1, (len(rows),), generator=generator)
+        return torch.stack([x[:, i : i + excerpt] for x, i in zip(log_mel, firsts.tolist(), strict=True)])
 
 
 def network_id(name: str) -> str:
@@ -60,7 +59,7 @@ def open_features(
     the rate of the network, cut or padded to `settings.segment` seconds. ClapleakError as `load_network`; clips that
     cannot be decoded are listed in `problems`.
     """
-    clips, described = clip_table(corpora), network_id(name) + " unfrozen" * learns
+    clips, described = clip_table(corpora), network_id(name) + (" unfrozen" if learns else "")
     files = [root / path for root, path in zip(clips["root"], clips["path"], strict=True)]
     states = [source_state(*row) for row in clips.itertuples(index=False, name=None)]
     keys = [array_key(described, settings.segment, str(file), state) for file, state in zip(files, states, strict=True)]
@@ -80,11 +79,9 @@ def open_features(
             )
             found = [row for part in made for row in part]
             arrays.put((keys[i], *row) for i, row in zip(chosen, found, strict=True))
-    store = replace(Features.of(clips, settings, arrays, True, keys, arrays.notes(keys)), network=described)
-    if not learns:
-        return store
-    network = NETWORKS[name.removeprefix("random_")].build
-    return replace(store, bands=network.bands, excerpt=network.excerpt)
+    learning = NETWORKS[name.removeprefix("random_")].build if learns else None
+    store = Features.of(clips, settings, arrays, True, keys, arrays.notes(keys))
+    return replace(store, network=described, learning=learning)
 
 
 @torch.inference_mode()

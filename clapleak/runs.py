@@ -59,7 +59,7 @@ def open_study(
     sources = experiment.read_sources(profile, corpora.data_root(data_root))
     with parallel.first_process_first():
         stores = {}
-        wanted = PRETRAININGS + tuple(profile.networks.others if profile.networks else ())
+        wanted = profile.networks.by_pretraining() if profile.networks else PRETRAININGS
         for name in dict.fromkeys(map(profile.network, pretrainings or wanted)):
             if name is None:
                 stores[name] = clipstore.open_store(sources.corpora(), profile.audio, build / "store", cores=cores)

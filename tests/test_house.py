@@ -51,9 +51,9 @@ def test_the_package_stays_thin():
     assert sum(len(path.read_text().splitlines()) for path in parts("audit")) <= 1052  # the aim is 600
     core = [path for module in CORE for path in parts(module) if path in lengths]
     assert {path.name: lengths[path] for path in core if lengths[path] > 230} == {}
-    # The aims of the house are 2,700 and 4,900 lines; fine-tuning of networks added 65 lines.
-    assert sum(lengths[path] for path in core) <= 3704
-    assert sum(lengths.values()) <= 7230
+    # The aims of the house are 2,700 and 4,900 lines; these bounds go down with every line that goes.
+    assert sum(lengths[path] for path in core) <= 3701
+    assert sum(lengths.values()) <= 7221
 
 
 def test_reading_drawing_and_filtering_need_no_torch():

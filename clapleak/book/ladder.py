@@ -147,9 +147,8 @@ def fine_tuning(frozen: pd.DataFrame, unfrozen: pd.DataFrame) -> tuple[pd.DataFr
     lines, says = {}, {}
     for slug in ("dirty-dirty", "dirty-clean"):
         for column, measure in names.items():
-            values = pd.concat(
-                {name: by_setup(runs, column, [slug])[slug] for name, runs in (("f", frozen), ("u", unfrozen))}, axis=1
-            ).dropna()
+            sides = {side: by_setup(runs, column, [slug])[slug] for side, runs in (("f", frozen), ("u", unfrozen))}
+            values = pd.DataFrame(sides).dropna()
             if values.empty:
                 continue
             gain = estimate(values, of("u", "f"))
