@@ -21,7 +21,7 @@
 # accuracy with these *class-centroid labels* is an upper bound from the audio embedding, wherever training has put the
 # text.
 
-# %%
+# %% tags=["hide-input"]
 # %matplotlib inline
 import pandas as pd
 from IPython.display import HTML
@@ -31,7 +31,7 @@ from clapleak import results
 from clapleak.book import analysis, figures, tables
 from clapleak.setups import PRETRAININGS, TRAININGS
 
-# %% tags=["parameters"]
+# %% tags=["parameters", "hide-input"]
 profile = "mini"  # synthetic sounds
 real_profile = "esc50"  # real sounds
 own = False  # show the runs of this machine, not the published ones
@@ -43,7 +43,7 @@ own = False  # show the runs of this machine, not the published ones
 # is represented by the mean of the *other* clips. This uses the labels of the test and is no zero-shot classification: it
 # measures the clusters of the audio embedding in the unit of accuracy (`clapleak.metrics.centroid_accuracy`).
 
-# %%
+# %% tags=["hide-input"]
 folder, real_folder = results.folder(profile, own=own), results.folder(real_profile, own=own)
 ours, real = tables.table_or_note(folder), tables.table_or_note(real_folder)
 
@@ -54,7 +54,7 @@ ours, real = tables.table_or_note(folder), tables.table_or_note(real_folder)
 # the class, which need not be the best place.
 
 
-# %%
+# %% tags=["hide-input"]
 def bounds(runs):
     """Both accuracies and their gap, one row a setup."""
     runs = runs.assign(gap=runs["centroid_E_a"] - runs["accuracy"])
@@ -63,7 +63,7 @@ def bounds(runs):
     return pd.DataFrame(rows).T.set_axis(["zero-shot", "class-centroid labels", "gap"], axis=1)
 
 
-# %%
+# %% tags=["hide-input"]
 display(HTML(tables.origin(folder, ours)), bounds(ours))
 display(HTML(tables.origin(real_folder, real)), bounds(real))
 
@@ -77,7 +77,7 @@ figures.centroids({"synthetic sounds": ours, "real ESC-50": real})
 # the text changes the first column of a data set and not the second.
 
 
-# %%
+# %% tags=["hide-input"]
 def gained(runs, column):
     """What leaks through one path add, one row a run: first the captions, then the pre-training."""
     gains = analysis.leak_gains(tables.by_setup(runs, column))
@@ -85,7 +85,7 @@ def gained(runs, column):
     return found | {f"pre-training, captions {t}": gap for t, gap in zip(TRAININGS, gains["pre-training"], strict=True)}
 
 
-# %%
+# %% tags=["hide-input"]
 gains = {
     (name, title): pd.DataFrame(gained(runs, column))
     for name, runs in (("synthetic sounds", ours), ("real ESC-50", real))

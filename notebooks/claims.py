@@ -31,7 +31,7 @@
 # "can slightly improve the cluster quality"; the printed values speak for G.
 # What the paper says about single pairs of classes is [counted on its own page](neighbours.ipynb).
 
-# %%
+# %% tags=["hide-input"]
 # %matplotlib inline
 import numpy as np
 import pandas as pd
@@ -40,7 +40,7 @@ from IPython.display import HTML, Markdown
 from clapleak import results
 from clapleak.book import analysis, tables
 
-# %% tags=["parameters"]
+# %% tags=["parameters", "hide-input"]
 profile = "mini"  # synthetic sounds
 real_profile = "esc50"  # real sounds, a small network
 network_profile = "networks"  # real sounds, networks of others
@@ -60,7 +60,7 @@ own = False  # show the runs of this machine, not the published ones
 # - The paper has one run of each setup and printed two decimals, so that its differences have no interval: a verdict on
 #   them says which way the printed values point, and no more.
 
-# %%
+# %% tags=["hide-input"]
 shown = {"real networks": network_profile, "real ESC-50, small network": real_profile, "synthetic sounds": profile}
 folders = {name: results.folder(place, own=own) for name, place in shown.items()}
 printed = pd.DataFrame({column: tables.printed(row) for row, column in tables.ROWS.items()})

@@ -21,7 +21,7 @@
 # with a few leaks in it. The step from matched to clean exchanges the other leaks for harmless pairs. So what is called
 # leakage below is a low estimate.
 
-# %%
+# %% tags=["hide-input"]
 # %matplotlib inline
 import pandas as pd
 from IPython.display import HTML
@@ -31,18 +31,18 @@ from clapleak import results
 from clapleak.book import analysis, figures, tables
 from clapleak.setups import FILTERS, MATCHED, PRETRAININGS, SETUPS, SHARES
 
-# %% tags=["parameters"]
+# %% tags=["parameters", "hide-input"]
 profile = "mini"  # synthetic sounds
 real_profile = "esc50"  # real sounds
 long_profile = "mini-long"  # synthetic sounds, trained to the end
 own = False  # show the runs of this machine, not the published ones
 
-# %%
+# %% tags=["hide-input"]
 folder, real_folder, long_folder = (results.folder(name, own=own) for name in (profile, real_profile, long_profile))
 ours, real = (tables.table_or_note(place, [*SETUPS, *MATCHED]) for place in (folder, real_folder))
 
 
-# %%
+# %% tags=["hide-input"]
 def drops(runs):
     """Accuracy of the three trainings, and the two parts of the drop: mean and standard deviation over runs."""
     table = analysis.accuracy_drop(runs).groupby("pretraining").agg(tables.spread).reindex(PRETRAININGS)
@@ -52,7 +52,7 @@ def drops(runs):
 # %% [markdown]
 # ## Synthetic sounds
 
-# %%
+# %% tags=["hide-input"]
 if len(ours):
     display(HTML(tables.origin(folder, ours)), drops(ours))
 
@@ -65,7 +65,7 @@ figures.headline(ours, slugs=trainings, title="Three trainings, synthetic sounds
 #
 # ESC-50 split by class. Pairs are captions made from labels, so the filter finds every leak.
 
-# %%
+# %% tags=["hide-input"]
 if len(real):
     display(HTML(tables.origin(real_folder, real)), drops(real))
 
@@ -73,7 +73,7 @@ if len(real):
 figures.headline(real, slugs=trainings, title="Three trainings, real ESC-50 split by class")
 
 
-# %%
+# %% tags=["hide-input"]
 def leaked_share(runs):
     """Share of the drop from dirty to clean that is leakage, of the means over all runs; NaN without runs."""
     means = analysis.accuracy_drop(runs).mean()
@@ -98,7 +98,7 @@ glue("holds", sum(leaked_share(runs) > 0.5 for runs in (ours, real)), display=Fa
 # that. So here is a second control: the profile `mini-long` is `mini` with time. A run ends when its validation loss has
 # not fallen for so long that a lower learning rate was tried as well.
 
-# %%
+# %% tags=["hide-input"]
 long = tables.table_or_note(long_folder)
 paired = ours.merge(long, on=["setup", "seed"], suffixes=("", "_long"))
 paired["gain"] = paired["accuracy_long"] - paired["accuracy"]
@@ -112,7 +112,7 @@ def longer(slug):
     return {**row, "epochs": f"{runs['epochs_long'].mean():.0f}"}
 
 
-# %%
+# %% tags=["hide-input"]
 if len(paired):
     display(HTML(tables.origin(long_folder, long)), pd.DataFrame({slug: longer(slug) for slug in tables.SLUGS}).T)
 
@@ -139,7 +139,7 @@ for key, means in (("before", before), ("after", after)):
 # With clean pre-training, some of the leaking pairs are put back, drawn at random. Training grows with them, so the
 # curve has both causes in it; the figures above say how much of it is leakage.
 
-# %%
+# %% tags=["hide-input"]
 shares = tables.table_or_note(folder, SHARES)
 trainings = [setup.training for setup in SHARES]
 if len(shares):

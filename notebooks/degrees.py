@@ -27,7 +27,7 @@ from clapleak.book.statistics import estimate
 from clapleak.config import load_profile
 from clapleak.setups import CLEANER, PRETRAININGS, SETUPS, SURFACE
 
-# %% tags=["parameters"]
+# %% tags=["parameters", "hide-input"]
 profile = "mini"  # synthetic sounds, of which the synthesiser knows what sounds in each
 own = False  # show the runs of this machine, not the published ones
 

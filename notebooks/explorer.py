@@ -19,7 +19,7 @@
 # The six maps of E_a are [Figure 2](fig2_tsne_audio.ipynb) again, side by side: point at a clip, and the same clip is
 # ringed in all six. Below each map stand the labels nearest to it. A click plays the sound.
 
-# %%
+# %% tags=["hide-input"]
 # %matplotlib inline
 from html import escape
 
@@ -31,13 +31,13 @@ from myst_nb import glue
 from clapleak import metrics, results
 from clapleak.book import explorer, figures, site, tables
 
-# %% tags=["parameters"]
+# %% tags=["parameters", "hide-input"]
 profile = "mini"  # synthetic sounds
 real_profile = "esc50"  # real sounds
 seed = 0  # run that is shown
 own = False  # show the runs of this machine, not the published ones
 
-# %%
+# %% tags=["hide-input"]
 titles = {profile: "synthetic sounds", real_profile: "real ESC-50, group {}"}
 shown = {}
 for name, title in titles.items():
@@ -72,7 +72,7 @@ figures.six_clouds(shown.get(titles[profile], []))
 #
 # Clips that only dirty-dirty, the setup with both kinds of leaks, names rightly, and with the widest margin over the next label:
 
-# %%
+# %% tags=["hide-input"]
 def margin(run):
     """Cosine to the right label minus that to the closest other one, (N,); above 0 the answer is right."""
     E_a, E_t = (metrics.unit(run.embeddings[name].astype(float)) for name in ("E_a", "E_t"))

@@ -17,7 +17,7 @@
 #
 # The paper flattens E_a, the audio embedding, with t-SNE: one panel a setup.
 
-# %%
+# %% tags=["hide-input"]
 # %matplotlib inline
 import pandas as pd
 from IPython.display import HTML
@@ -27,14 +27,14 @@ from sklearn.metrics import pairwise_distances
 from clapleak import results
 from clapleak.book import figures, tables
 
-# %% tags=["parameters"]
+# %% tags=["parameters", "hide-input"]
 profile = "mini"  # synthetic sounds
 real_profile = "esc50"  # real sounds, a small network
 network_profile = "networks"  # real sounds, networks of others
 seed = 0  # run that is shown
 own = False  # show the runs of this machine, not the published ones
 
-# %%
+# %% tags=["hide-input"]
 folder, real_folder = results.folder(profile, own=own), results.folder(real_profile, own=own)
 runs = [run for run in tables.clouds_or_note(folder) if run.seed == seed]
 network_runs = [run for run in tables.clouds_or_note(results.folder(network_profile, own=own)) if run.seed == seed]
@@ -74,7 +74,7 @@ if real_runs:
 # A map can mislead. These are the share of clips whose nearest other clip (in all dimensions of E_a) has the same
 # class, beside the silhouette.
 
-# %%
+# %% tags=["hide-input"]
 def same_class_neighbour(run):
     """Share of clips whose nearest neighbour in E_a, by cosine, is of their own class."""
     E_a = run.embeddings["E_a"].astype("float32")

@@ -18,7 +18,7 @@
 # The paper shows E_t, the labels in the joint space, of the clean-clean setup: "door wood knock" lies by "door wood
 # creaks", although the two sound different.
 
-# %%
+# %% tags=["hide-input"]
 # %matplotlib inline
 import numpy as np
 import pandas as pd
@@ -29,14 +29,14 @@ from scipy.stats import pearsonr
 from clapleak import metrics, results
 from clapleak.book import figures, tables
 
-# %% tags=["parameters"]
+# %% tags=["parameters", "hide-input"]
 profile = "mini"  # synthetic sounds
 network_profile = "networks"  # real sounds, networks of others
 setup = "clean-clean"  # as in the paper
 seed = 0  # run that is shown
 own = False  # show the runs of this machine, not the published ones
 
-# %%
+# %% tags=["hide-input"]
 folder = results.folder(profile, own=own)
 run = next(run for run in tables.clouds_or_note(folder) if run.slug == setup and run.seed == seed)
 classes = [str(c) for c in run.embeddings["classes"]]
@@ -64,7 +64,7 @@ figures.text_map(run.map["E_t"], classes, title=f"E_t, {setup}")
 # Measured in all dimensions: the label pairs with the highest cosine in E_t, and how their sounds rank as pairs in E_a
 # (1 is the closest of all pairs).
 
-# %%
+# %% tags=["hide-input"]
 def pair_similarity(cloud):
     """Cosine of every pair of classes, (C, C), of one vector a class."""
     unit = cloud / np.linalg.norm(cloud, axis=1, keepdims=True)

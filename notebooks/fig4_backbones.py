@@ -18,7 +18,7 @@
 # The paper shows the unimodal embeddings before cross-modal training: x_a of the audio network pre-trained on dirty
 # labels (a) and on clean ones (b), and x_t of the text encoder (c).
 
-# %%
+# %% tags=["hide-input"]
 # %matplotlib inline
 import numpy as np
 import pandas as pd
@@ -27,14 +27,14 @@ from myst_nb import glue
 from clapleak import metrics, results
 from clapleak.book import figures, ladder, tables
 
-# %% tags=["parameters"]
+# %% tags=["parameters", "hide-input"]
 profile = "mini"  # synthetic sounds
 real_profile = "esc50"  # real sounds, a small network
 network_profile = "networks"  # real sounds, networks of others
 seed = 0  # run that is shown
 own = False  # show the runs of this machine, not the published ones
 
-# %%
+# %% tags=["hide-input"]
 folder, real_folder = results.folder(profile, own=own), results.folder(real_profile, own=own)
 shown = {run.pretraining: run for run in results.read_backbones(folder) if run.seed == seed}
 labels = {name: run.embeddings["labels"].astype(int) for name, run in shown.items()}
@@ -68,7 +68,7 @@ figures.text_map(shown["dirty"].map["x_t"], classes, title="(c) x_t, before trai
 # Silhouette of x_a on the test clips, before and after, mean over all runs. "After" is the setup with the same
 # pre-training.
 
-# %%
+# %% tags=["hide-input"]
 def before_and_after(folder):
     """Mean silhouette of x_a before cross-modal training, and after it with dirty and clean captions."""
     runs = results.read_backbones(folder)

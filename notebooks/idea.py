@@ -19,7 +19,7 @@
 # on paper. The four "sounds" here are only directions that we chose; nothing is recorded and nothing is trained
 # beforehand.
 
-# %%
+# %% tags=["hide-input"]
 import matplotlib.pyplot as plt
 import numpy as np
 import pandas as pd
@@ -29,7 +29,7 @@ from myst_nb import glue
 from clapleak.metrics import zero_shot_accuracy
 from clapleak.models import contrastive_loss
 
-# %% tags=["parameters"]
+# %% tags=["parameters", "hide-input"]
 temperature = 0.2  # tau, divides every similarity: the smaller, the stricter the comparison
 steps = 200  # of gradient descent in the last experiment
 

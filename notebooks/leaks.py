@@ -20,7 +20,7 @@
 # caption that holds a word of a test class. The test is ESC-50 {cite:p}`piczak2015esc`, with its fifty names such as
 # "dog", "car horn" or "can opening".
 
-# %%
+# %% tags=["hide-input"]
 import matplotlib.pyplot as plt
 import pandas as pd
 from myst_nb import glue
@@ -30,7 +30,7 @@ from clapleak.config import Foley, find_root
 
 pd.set_option("display.max_colwidth", None)  # captions stay whole
 
-# %% tags=["parameters"]
+# %% tags=["parameters", "hide-input"]
 seed = 0  # of the synthetic sounds
 clips_per_class = 4  # synthetic sounds of one event
 scenes = 200  # sounds of two events

@@ -19,7 +19,7 @@
 # The paper sees "airplane" and "wind", "cow" and "sheep", "crackling fire" and "mouse click" run into each other, and
 # finds "door wood knock" by "door wood creaks" and "clock alarm" by "clock tick" among the texts.
 
-# %%
+# %% tags=["hide-input"]
 # %matplotlib inline
 import numpy as np
 import pandas as pd
@@ -30,7 +30,7 @@ from scipy.spatial.distance import squareform
 from clapleak import leakage, results
 from clapleak.book import analysis, figures, tables
 
-# %% tags=["parameters"]
+# %% tags=["parameters", "hide-input"]
 profile = "mini"  # synthetic sounds
 real_profile = "esc50"  # real sounds
 k = 10  # neighbours of a clip that are counted
@@ -50,7 +50,7 @@ own = False  # show the runs of this machine, not the published ones
 # In both, the pair's **rank** tells how many pairs are closer: 1 is the closest of all. Values are means over the seeds
 # whose embeddings are kept.
 
-# %%
+# %% tags=["hide-input"]
 def clouds(runs):
     """Setup and embeddings of each run."""
     return [(run.slug, run.embeddings) for run in runs]
@@ -61,7 +61,7 @@ def backbones(folder):
     return [run for run in results.read_backbones(folder) if run.has_clouds]
 
 
-# %%
+# %% tags=["hide-input"]
 folder, real_folder = results.folder(profile, own=own), results.folder(real_profile, own=own)
 runs, real_runs = tables.clouds_or_note(folder), tables.clouds_or_note(real_folder)
 pairs = analysis.class_pairs(clouds(runs + (backbones(folder) if runs else [])), k)
@@ -79,7 +79,7 @@ pd.Series(counts, dtype=object).to_frame("number")
 # training with captions, has one word). A pair is called close when its rank is within the first
 # {glue:text}`limit:.0f` of {glue:text}`pairs`.
 
-# %%
+# %% tags=["hide-input"]
 seen = [
     ("4a", "x_a", "dirty", "airplane", "wind"), ("2a", "E_a", "dirty-dirty", "airplane", "wind"),
     ("2d", "E_a", "dirty-clean", "airplane", "wind"), ("4b", "x_a", "clean", "cow", "sheep"),
@@ -93,7 +93,7 @@ claims = pd.DataFrame(seen, columns=["paper's figure", "space", "setup", "one", 
 claims = claims.join(pairs, on=["space", "setup", "one", "other"])
 claims["close"] = claims["rank"] <= close * number
 
-# %%
+# %% tags=["hide-input"]
 def spread(row):
     """Mean ± standard deviation over seeds."""
     text = f"{row['mean']:.3f}\u00a0±\u00a0{row['std']:.3f}"  # one seed has no spread
@@ -104,7 +104,7 @@ def ranks(column):
     """Ranks as text; a tie has half ranks, an absent pair a dash."""
     return column.map(lambda rank: "–" if np.isnan(rank) else f"{rank:.1f}".removesuffix(".0"))
 
-# %%
+# %% tags=["hide-input"]
 sound = claims["space"].isin(["x_a", "E_a"])
 table = claims.set_index(claims["one"] + " / " + claims["other"]).iloc[:, :3]
 table["setup"] = table["setup"].str.replace("-", "\u2011")  # one word
@@ -117,7 +117,7 @@ table
 # %% [markdown]
 # The same pairs in every setup: rank in E_a (sound), then in E_t (text), 1 to {glue:text}`pairs`.
 
-# %%
+# %% tags=["hide-input"]
 named = claims[["one", "other"]].drop_duplicates()
 for space in ("E_a", "E_t"):
     wide = pairs.query("space == @space")["rank"].droplevel("space").unstack("setup").reindex(columns=tables.SLUGS)
@@ -128,7 +128,7 @@ for space in ("E_a", "E_t"):
 #
 # Share of mixed neighbours in E_a, for every pair that is among the first five of a setup; a dot marks where it is.
 
-# %%
+# %% tags=["hide-input"]
 def top(space, count=5):
     """Pairs that are among the closest of some setup, with their closeness in all; a dot marks where they are."""
     chosen = pairs[pairs.index.get_level_values("space") == space].droplevel("space")
@@ -144,7 +144,7 @@ top("E_a")
 # %% [markdown]
 # The same with the cosine of the labels in E_t:
 
-# %%
+# %% tags=["hide-input"]
 top("E_t")
 
 # %% [markdown]
@@ -153,7 +153,7 @@ top("E_t")
 # Dark squares off the diagonal are classes that mix. Below the diagonal stands E_a, above it x_a: where both halves look
 # alike, training with captions left the backbone's confusions as they were.
 
-# %%
+# %% tags=["hide-input"]
 def matrix(space):
     """Mean over seeds of the closeness in one space of the setup that is shown, (C, C)."""
     chosen = [analysis.closeness(run.embeddings, space, k) for run in runs if run.slug == shown]
@@ -202,7 +202,7 @@ for name, order in orders.items():
 # Spearman's correlation over all pairs: whether the pairs that mix in E_a are those that mix in x_a, those that mixed in
 # the backbone before it met a caption, and those that are close in text.
 
-# %%
+# %% tags=["hide-input"]
 links = {"synthetic sounds": analysis.inherited(pairs), "real sounds": analysis.inherited(real_pairs)}
 pd.concat(links, axis=1).map("{:.2f}".format).replace("nan", "–")
 
@@ -212,7 +212,7 @@ pd.concat(links, axis=1).map("{:.2f}".format).replace("nan", "–")
 # On real sounds a run is tested on one group of classes, so that only pairs within a group can be counted. For a fair
 # comparison the synthetic sounds are counted again with the clips of the same classes alone.
 
-# %%
+# %% tags=["hide-input"]
 def only(embeddings, classes):
     """x_a and E_a of the clips of some classes alone."""
     kept = np.isin(embeddings["classes"], classes)
@@ -226,7 +226,7 @@ groups = {run.group: run.embeddings["classes"] for run in real_runs}
 parts = [(slug, only(found, classes)) for classes in groups.values() for slug, found in clouds(runs) if np.isin(classes, found["classes"]).all()]
 beside = pd.DataFrame({"synthetic": analysis.class_pairs(parts, k)["mean"], "real": real_pairs["mean"]}).query("space == 'E_a'")
 
-# %%
+# %% tags=["hide-input"]
 agree = {slug: part.corr("spearman").loc["synthetic", "real"] for slug, part in beside.dropna().groupby("setup")}
 agree = pd.Series(agree, dtype=float).reindex(tables.SLUGS)
 best = beside.groupby(["one", "other"]).mean().nlargest(8, "real").round(2)

@@ -26,7 +26,7 @@ from clapleak import results
 from clapleak.book import figures, ladder, tables
 from clapleak.book.statistics import correlation, estimate, partial_correlation
 
-# %% tags=["parameters"]
+# %% tags=["parameters", "hide-input"]
 profile = "networks"  # captions from templates
 titles_profile = "networks-titles"  # captions that recordists wrote
 unfrozen_profile = "networks-unfrozen"  # the audio encoder learns as well

@@ -33,7 +33,7 @@ from clapleak.book import figures, tables
 from clapleak.book.statistics import correlation, grouped_correlation, partial_correlation
 from clapleak.config import find_root
 
-# %% tags=["parameters"]
+# %% tags=["parameters", "hide-input"]
 clear = 0.8  # V-measure from which we call clusters clear
 times = 2  # an accuracy below so many times guessing counts as guessing
 seed = 0  # of the random clusters in exercise 2

@@ -19,7 +19,7 @@
 # include those of the test; "clean", that these were taken out; "none", that it starts from random weights. Training
 # "dirty" means that all captions are used; "clean", that no caption with a word of the test labels is left.
 
-# %%
+# %% tags=["hide-input"]
 # %matplotlib inline
 from html import escape
 
@@ -33,7 +33,7 @@ from clapleak.book import figures, site, tables
 from clapleak.config import load_profile
 from clapleak.setups import Setup
 
-# %% tags=["parameters"]
+# %% tags=["parameters", "hide-input"]
 profile = "mini"  # name of a profile in profiles/
 pretraining = "dirty"  # dirty, clean or none
 training = "dirty"  # dirty or clean
@@ -52,7 +52,7 @@ own = False  # show the runs of this machine, not the published ones
 # the profile is reached. This page reads a finished run, and trains only where there is none; a training that was
 # interrupted goes on where it stopped.
 
-# %%
+# %% tags=["hide-input"]
 run = runs.obtain(
     load_profile(profile),
     Setup(pretraining, training),
@@ -64,7 +64,7 @@ run = runs.obtain(
     allow_missing=allow_missing,
 )
 
-# %%
+# %% tags=["hide-input"]
 names = {
     "classes": "classes to tell apart", "test_clips": "test clips", "pairs": "audio-text pairs in training",
     "pairs_removed": "pairs removed by the filter", "pretrain_clips": "clips in pre-training",
@@ -84,7 +84,7 @@ figures.history(run)
 # Accuracy, silhouette and topological similarity of this run beside the paper's printed values. One run has no spread;
 # the [result pages](table1_accuracy.ipynb) have it.
 
-# %%
+# %% tags=["hide-input"]
 m = run.metrics
 ours = {"accuracy": m["accuracy"]} | {f"silhouette {k}": v for k, v in m["silhouette"].items()}
 ours |= {f"S({pair.replace('-', ',')})": found["value"] for pair, found in m["topology"].items()}
@@ -96,7 +96,7 @@ table.map("{:.2f}".format).assign(difference=difference)
 # %% [markdown]
 # ## What it confuses
 
-# %%
+# %% tags=["hide-input"]
 clouds = {name: value.astype("float32") for name, value in run.embeddings.items() if value.dtype.kind == "f"}
 labels, classes = run.embeddings["labels"].astype(int), [str(c) for c in run.embeddings["classes"]]
 similarity = clouds["E_a"] @ clouds["E_t"].T  # (N, C): cosine, both have unit length
@@ -124,7 +124,7 @@ figures.cloud(run.map["E_a"], labels, classes, title=f"E_a, {run.slug}")
 # What the model is most sure of, rightly and wrongly: the clips with the highest similarity to their answer, one a
 # class. Listen to a miss before you read which answer was given.
 
-# %%
+# %% tags=["hide-input"]
 def sound(clip):
     """A control to play a synthesised clip; of a recording, the name of its file."""
     title = f"{clip['class']}, answered {clip['answer']}"
@@ -145,7 +145,7 @@ HTML(tables.html_table(shown[["sound", "", "similarity", "class", "answer"]], ma
 # Groups of classes take turns as targets; the other classes are all that a clean model may learn from. The task has
 # fewer answers than the one above, so its numbers compare with each other and with guessing, not with those above.
 
-# %%
+# %% tags=["hide-input"]
 real = tables.table_or_note(results.folder("esc50", own=own)).query("setup == @run.slug")
 if len(real):
     columns = {"accuracy": "accuracy", "chance": "guessing"}

@@ -17,7 +17,7 @@
 #
 # A clip counts as right when its own label has the highest cosine similarity with it, among all labels (section 3).
 
-# %%
+# %% tags=["hide-input"]
 # %matplotlib inline
 import pandas as pd
 from IPython.display import HTML
@@ -27,13 +27,13 @@ from clapleak import results
 from clapleak.book import figures, tables
 from clapleak.config import load_profile
 
-# %% tags=["parameters"]
+# %% tags=["parameters", "hide-input"]
 profile = "mini"  # synthetic sounds
 real_profile = "esc50"  # real sounds, a small network
 network_profile = "networks"  # real sounds, networks of others
 own = False  # show the runs of this machine, not the published ones
 
-# %%
+# %% tags=["hide-input"]
 folder, real_folder, network_folder = (results.folder(p, own=own) for p in (profile, real_profile, network_profile))
 columns, real_columns, network_columns = (tables.columns(p, own=own) for p in (profile, real_profile, network_profile))
 ours, real, networks = (next(iter(c.values())) for c in (columns, real_columns, network_columns))
@@ -47,7 +47,7 @@ printed = tables.printed("accuracy")
 # and dirty captions this is the paper's own task. With clean captions only ten of the fifty classes are unseen at a time;
 # ten answers are the fair question then.
 
-# %%
+# %% tags=["hide-input"]
 display(HTML(tables.origin(network_folder, networks)))
 tables.real_table(networks)
 
@@ -59,7 +59,7 @@ figures.headline(networks, {"paper": printed}, title="Zero-shot accuracy, real n
 #
 # A small network that a laptop trains from nothing. Means with intervals of 95 % over seeds.
 
-# %%
+# %% tags=["hide-input"]
 display(HTML(tables.origin(folder, ours)))
 tables.beside_paper(columns, ["accuracy"])
 
@@ -72,11 +72,11 @@ figures.headline(ours, {"paper": printed}, title="Zero-shot accuracy, synthetic 
 # The same small network on ESC-50 split by class: means with intervals of 95 % over groups and seeds. There are fewer answers to choose from than
 # in the paper, chance is higher, and the model is small, so only the order of the setups compares.
 
-# %%
+# %% tags=["hide-input"]
 display(HTML(tables.origin(real_folder, real)))
 tables.beside_paper(real_columns, ["accuracy"])
 
-# %%
+# %% tags=["hide-input"]
 counts = {
     "complete_classes": "classes with all their clips, the only targets", "classes": "targets a group",
     "test_clips": "test clips a group", "missing_clips": "clips of the full ESC-50 that this copy lacks",
@@ -94,7 +94,7 @@ figures.headline(real, {"paper": printed}, title="Zero-shot accuracy, real ESC-5
 # Clean is also less: pairs and pre-training clips that are left, seed and group by seed and group the same.
 
 
-# %%
+# %% tags=["hide-input"]
 def amounts(folder):
     """Mean number of training pairs and of pre-training clips of each setup."""
     runs = results.read_runs(folder)
@@ -111,14 +111,14 @@ pd.concat({title: amounts(place) for title, (place, runs) in data_sets.items() i
 # Each line compares setups that differ in one thing alone, run by run (same seed, same group).
 
 
-# %%
+# %% tags=["hide-input"]
 def compare(table, better, worse):
     """Runs in which the first setup is more accurate than the second."""
     both = tables.by_setup(table, "accuracy")[[better, worse]].dropna()
     return f"{(both[better] > both[worse]).sum()} of {len(both)}"
 
 
-# %%
+# %% tags=["hide-input"]
 steps = [(f"{p}-dirty", f"{p}-clean") for p in ("dirty", "clean", "none")]
 steps += [(f"{p}-{t}", f"none-{t}") for t in ("dirty", "clean") for p in ("dirty", "clean")]
 steps += [(f"dirty-{t}", f"clean-{t}") for t in ("dirty", "clean")]

@@ -20,7 +20,7 @@
 # $(b - a) / \max(a, b)$. It is 1 for tight classes far apart, 0 where classes touch, below 0 inside another class. It
 # needs no text at all.
 
-# %%
+# %% tags=["hide-input"]
 # %matplotlib inline
 import pandas as pd
 from IPython.display import HTML
@@ -32,13 +32,13 @@ from clapleak import metrics, results
 from clapleak.book import analysis, figures, tables
 from clapleak.book.statistics import correlation
 
-# %% tags=["parameters"]
+# %% tags=["parameters", "hide-input"]
 profile = "mini"  # synthetic sounds
 real_profile = "esc50"  # real sounds, a small network
 network_profile = "networks"  # real sounds, networks of others
 own = False  # show the runs of this machine, not the published ones
 
-# %%
+# %% tags=["hide-input"]
 folder, real_folder, network_folder = (results.folder(p, own=own) for p in (profile, real_profile, network_profile))
 columns, real_columns, network_columns = (tables.columns(p, own=own) for p in (profile, real_profile, network_profile))
 ours, real, networks = (next(iter(c.values())) for c in (columns, real_columns, network_columns))
@@ -50,14 +50,14 @@ printed = tables.printed
 # [Networks that others trained](networks.ipynb) on real sounds first: means with intervals of 95 % over groups of ten
 # classes and seeds. They do not learn here, so x_a is the same with dirty and with clean captions.
 
-# %%
+# %% tags=["hide-input"]
 display(HTML(tables.origin(network_folder, networks)))
 tables.beside_paper(network_columns, ["silhouette x_a", "silhouette E_a"])
 
 # %% [markdown]
 # Synthetic sounds: means with intervals of 95 % over seeds.
 
-# %%
+# %% tags=["hide-input"]
 display(HTML(tables.origin(folder, ours)))
 tables.beside_paper(columns, ["silhouette x_a", "silhouette E_a"])
 
@@ -65,14 +65,14 @@ tables.beside_paper(columns, ["silhouette x_a", "silhouette E_a"])
 # Real sounds, a small network: means with intervals of 95 % over groups and seeds. A group has fewer classes, and a silhouette depends on
 # how many classes lie around, so compare the order, not the height.
 
-# %%
+# %% tags=["hide-input"]
 display(HTML(tables.origin(real_folder, real)))
 tables.beside_paper(real_columns, ["silhouette x_a", "silhouette E_a"])
 
 # %% [markdown]
 # The three clean-training setups side by side, real sounds: what the pre-training alone does to x_a.
 
-# %%
+# %% tags=["hide-input"]
 clean = real[real["training"] == "clean"]
 clean.groupby("pretraining", sort=False)["silhouette_x_a"].agg(["mean", "std", "min", "max"]).round(2)
 
@@ -82,7 +82,7 @@ clean.groupby("pretraining", sort=False)["silhouette_x_a"].agg(["mean", "std", "
 # The paper finds that accuracy and the silhouette of E_a rise together over the six setups. Each panel has six points;
 # "without one" is the range of $r$ when each setup in turn is left out.
 
-# %%
+# %% tags=["hide-input"]
 def both(table, column):
     """Six means of a silhouette and of accuracy."""
     return tables.setup_means(table, column), tables.setup_means(table, "accuracy")
@@ -106,7 +106,7 @@ figures.correlation(points_x, x="silhouette of x_a", y="accuracy")
 # Section 3.3 says that cross-modal training can slightly improve clusters; the paper's Table 2 has E_a at or below x_a
 # in every setup. So we count:
 
-# %%
+# %% tags=["hide-input"]
 def better(table):
     """Runs in which E_a has the higher silhouette, by setup."""
     higher = (table["silhouette_E_a"] > table["silhouette_x_a"]).groupby(table["setup"]).agg(["sum", "count"])

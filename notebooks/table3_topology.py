@@ -19,7 +19,7 @@
 # Then $S_k$ is the mean over $i$ of $|N_k(p_i) \cap N_k(q_i)| / k$, and the paper's measure is $S = \max_k S_k$
 # (section 3.2). Audio clouds consist of the mean vector of each class.
 
-# %%
+# %% tags=["hide-input"]
 # %matplotlib inline
 import numpy as np
 import pandas as pd
@@ -29,13 +29,13 @@ from myst_nb import glue
 from clapleak import metrics, results
 from clapleak.book import analysis, figures, tables
 
-# %% tags=["parameters"]
+# %% tags=["parameters", "hide-input"]
 profile = "mini"  # synthetic sounds
 real_profile = "esc50"  # real sounds, a small network
 network_profile = "networks"  # real sounds, networks of others
 own = False  # show the runs of this machine, not the published ones
 
-# %%
+# %% tags=["hide-input"]
 folder, real_folder, network_folder = (results.folder(p, own=own) for p in (profile, real_profile, network_profile))
 columns, real_columns, network_columns = (tables.columns(p, own=own) for p in (profile, real_profile, network_profile))
 ours, real, networks = (next(iter(c.values())) for c in (columns, real_columns, network_columns))
@@ -72,7 +72,7 @@ figures.overlap({**clouds, "E_a and E_t": (means["E_a"], cloud["E_t"])})
 # Means with intervals of 95 % over seeds, and the mean of the values corrected for chance. Since the paper's convention
 # is not known, the columns compare by their order rather than by their height.
 
-# %%
+# %% tags=["hide-input"]
 rows = ["S(E_a,E_t)", "S(x_a,E_a)", "S(x_t,E_t)"]  # the main one first
 
 
@@ -88,14 +88,14 @@ def with_corrected(columns):
 # %% [markdown]
 # [Networks that others trained](networks.ipynb) on real sounds, groups of ten classes:
 
-# %%
+# %% tags=["hide-input"]
 display(HTML(tables.origin(network_folder, networks)))
 with_corrected(network_columns)
 
 # %% [markdown]
 # Synthetic sounds, all fifty classes:
 
-# %%
+# %% tags=["hide-input"]
 display(HTML(tables.origin(folder, ours)))
 with_corrected(columns)
 
@@ -103,7 +103,7 @@ with_corrected(columns)
 # Real sounds, a small network: means with intervals of 95 % over groups and seeds. With so few classes a group, chance is high and a few
 # neighbours decide: read the corrected values.
 
-# %%
+# %% tags=["hide-input"]
 display(HTML(tables.origin(real_folder, real)))
 with_corrected(real_columns)
 
@@ -112,7 +112,7 @@ with_corrected(real_columns)
 #
 # The paper correlates S(E_a, E_t) with the logarithm of accuracy.
 
-# %%
+# %% tags=["hide-input"]
 def log_accuracy(accuracy):
     """Natural logarithm; the base does not change a correlation."""
     return np.log(accuracy)

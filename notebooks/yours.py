@@ -26,7 +26,7 @@ from myst_nb import glue
 from clapleak import results
 from clapleak.book import tables
 
-# %% tags=["parameters"]
+# %% tags=["parameters", "hide-input"]
 profile = "mini"  # synthetic sounds
 real_profile = "esc50"  # real sounds
 network_profile = "networks"  # real sounds, networks of others
@@ -34,7 +34,7 @@ titles_profile = "networks-titles"  # the same with captions that people wrote
 long_profile = "mini-long"  # synthetic sounds, trained to the end
 own = False  # show the runs of this machine, not the published ones
 
-# %%
+# %% tags=["hide-input"]
 yours, absent = {}, []
 for name in (profile, real_profile, network_profile, titles_profile, long_profile):
     folder, published = results.folder(name, own=own), results.folder(name)
