@@ -111,7 +111,7 @@ def test_beside_paper_by_hand():
     shown = tables.beside_paper({"yours": mine, "published": mine.iloc[2:]}, ["accuracy"])["accuracy"]
     assert shown.index.tolist() == tables.SLUGS
     assert shown.columns.tolist() == ["yours", "published", "paper", "difference"]
-    assert shown.loc["dirty-dirty"].tolist() == ["0.60\u00a0[0.50,\u00a00.70]", "–", "0.73", "-0.13"]
+    assert shown.loc["dirty-dirty"].tolist() == ["0.60 [0.50,\u00a00.70]", "–", "0.73", "-0.13"]
     assert shown.loc["none-clean"].tolist() == ["0.14", "0.14", "0.14", "+0.00"]  # one run has no interval
 
 
