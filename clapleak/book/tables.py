@@ -98,7 +98,7 @@ def spread(values: pd.Series) -> str:
 
 
 def intervals(runs: pd.DataFrame, column: str) -> list[str]:
-    """Mean of a column with its interval of 95 % over class groups and seeds, a text a setup; it breaks between them."""
+    """Mean of a column with its interval of 95 % over groups and seeds, a text a setup; it may break between them."""
     values = by_setup(runs, column)
     found = (estimate(values[[slug]], of(slug)) for slug in SLUGS)
     return ["–" if np.isnan(one.value) else str(one).replace(", ", ",\u00a0") for one in found]
