@@ -19,7 +19,7 @@
 # |---|---|---|---|
 # | A | as leaks, and then pre-training itself, are taken away, accuracy falls | section 3 | [Table 1](table1_accuracy.ipynb) |
 # | B | accuracy correlates with the silhouette of E_a | section 3.1 | [Table 2](table2_silhouette.ipynb) |
-# | C | without pre-training the clusters of E_a are the least clear | section 3.1 | [Figure 2](fig2_tsne_audio.ipynb) |
+# | C | without pre-training the clusters of E_a are the least clear | section 3.1 | [Figure 2](table2_silhouette.ipynb#figure-2-of-the-paper-what-the-clusters-look-like) |
 # | D | leaks in the captions make clearer clusters | section 3.1 | [Which embedding does a leak move?](centroids.ipynb) |
 # | E | S(E_a, E_t) is below S(x_a, E_a) and S(x_t, E_t) | section 3.2 | [Table 3](table3_topology.ipynb) |
 # | F | the logarithm of accuracy correlates with S(E_a, E_t) | section 3.2 | [Table 3](table3_topology.ipynb) |

@@ -16,7 +16,7 @@
 # **Question:** where does a sound stand in each of the six setups, what does each take it for, and what does it sound
 # like?
 #
-# The six maps of E_a are [Figure 2](fig2_tsne_audio.ipynb) again, side by side: point at a clip, and the same clip is
+# The six maps of E_a are [Figure 2](table2_silhouette.ipynb#figure-2-of-the-paper-what-the-clusters-look-like) again, side by side: point at a clip, and the same clip is
 # ringed in all six. Below each map stand the labels nearest to it. A click plays the sound.
 
 # %% tags=["hide-input"]

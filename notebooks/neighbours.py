@@ -267,7 +267,7 @@ glue("agree", float(agree.mean()), display=False)
 #
 # ## Exercises
 #
-# **1. From the eye to the rank.** Pick two classes that touch in a panel of [Figure 2](fig2_tsne_audio.ipynb). Guess
+# **1. From the eye to the rank.** Pick two classes that touch in a panel of [Figure 2](table2_silhouette.ipynb#figure-2-of-the-paper-what-the-clusters-look-like). Guess
 # their rank, then put their names into the cell.
 
 # %% tags=["hide-cell"]

@@ -15,9 +15,8 @@
 #
 # **Question:** what does the model learn when pre-training is *{{pretraining}}* and training is *{{training}}*?
 #
-# This is panel {{figure}} of the paper's Figure 2. Pre-training "dirty" means that the audio network learnt labels that
-# include those of the test; "clean", that these were taken out; "none", that it starts from random weights. Training
-# "dirty" means that all captions are used; "clean", that no caption with a word of the test labels is left.
+# This is one run, panel {{figure}} of the paper's Figure 2. What the two words mean, and how the setups compare, stands in
+# [the six setups side by side](setups.ipynb).
 
 # %% tags=["hide-input"]
 # %matplotlib inline
@@ -47,10 +46,8 @@ own = False  # show the runs of this machine, not the published ones
 # %% [markdown]
 # ## Training
 #
-# The recipe of section 2.1: the projections learn alone while both backbones are frozen, then they learn as well (of
-# the text encoder the layers that the profile frees) until the validation loss stops falling or the limit of epochs in
-# the profile is reached. This page reads a finished run, and trains only where there is none; a training that was
-# interrupted goes on where it stopped.
+# This page reads a finished run, and trains only where there is none; a training that was interrupted goes on where it
+# stopped.
 
 # %% tags=["hide-input"]
 run = runs.obtain(
@@ -140,21 +137,6 @@ shown["sound"] = shown.apply(sound, axis=1)
 HTML(tables.html_table(shown[["sound", "", "similarity", "class", "answer"]], markup=["sound"]))
 
 # %% [markdown]
-# ## The same setup on real ESC-50
-#
-# Groups of classes take turns as targets; the other classes are all that a clean model may learn from. The task has
-# fewer answers than the one above, so its numbers compare with each other and with guessing, not with those above.
-
-# %% tags=["hide-input"]
-real = tables.table_or_note(results.folder("esc50", own=own)).query("setup == @run.slug")
-if len(real):
-    columns = {"accuracy": "accuracy", "chance": "guessing"}
-    columns |= {f"silhouette_{cloud}": f"silhouette {cloud}" for cloud in ("x_a", "E_a")}
-    columns |= {f"S_{one}_{other}": f"S({one},{other})" for one, other in (("x_a", "E_a"), ("x_t", "E_t"), ("E_a", "E_t"))}
-    shown = real[list(columns)].rename(columns=columns).agg(["mean", "std"]).T.map("{:.2f}".format)
-    display(HTML(tables.origin(results.folder("esc50", own=own), real)), shown)
-
-# %% [markdown]
 # ## What to notice
 
 # %% tags=["remove-input"]
@@ -182,22 +164,5 @@ glue("nothing", float(np.log(recipe.batch_size)), display=False)
 #   [longer training](controls.ipynb#or-too-short-a-training) changes is a control of its own.
 # - The silhouette of E_a is {glue:text}`change` than that of x_a: compare
 #   [Table 2](table2_silhouette.ipynb), where the paper discusses what projection does to clusters.
-#
-# ## Exercises
-#
-# **1. Among the first three.** A miss can be a near miss. How much does the accuracy rise if the right label may stand
-# among the three nearest?
-
-# %% tags=["hide-cell"]
-three = (similarity.argsort(1)[:, -3:] == labels[:, None]).any(1).mean()
-print(f"The right label is first for {m['accuracy']:.2f} of the clips and among three for {three:.2f}.")
-print(f"By guessing three times it would be {3 * m['chance']:.2f}.")
-
-# %% [markdown]
-# **2. Sure and wrong.** Is this model surer where it is right? Predict the mean cosine to its answer for hits and for
-# misses.
-
-# %% tags=["hide-cell"]
-mean = {name: similarity.max(1)[chosen].mean() for name, chosen in (("hits", ~wrong), ("misses", wrong))}
-print("Mean cosine to the answer:", ", ".join(f"{name} {value:.2f}" for name, value in mean.items()))
-print(f"Of the surer half of its answers {(~wrong)[similarity.max(1) >= np.median(similarity.max(1))].mean():.2f} are right.")
+# - [The six setups side by side](setups.ipynb) compare this run with the others, and
+#   [real networks](networks.ipynb) with real sounds.

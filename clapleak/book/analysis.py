@@ -9,7 +9,7 @@ import pandas as pd
 
 from clapleak import metrics
 from clapleak.book.statistics import correlation, estimates
-from clapleak.book.tables import SLUGS, by_setup, setup_means
+from clapleak.book.tables import ROWS, SLUGS, by_setup, printed, setup_means
 from clapleak.results import MEASURES
 from clapleak.setups import PRETRAININGS, TRAININGS
 
@@ -110,6 +110,22 @@ def judge(runs: pd.DataFrame) -> dict[str, Verdict]:
         "G": compared(before - after, lambda means: [means[slug] for slug in SLUGS], tie=True),
     }
     return dict(sorted(verdicts.items()))
+
+
+def answer(letter: str, claim: str, data_sets: dict[str, pd.DataFrame]) -> str:
+    """A sentence on one of `CLAIMS`, given in words that follow "That", with its verdict and evidence for each table."""
+    found = [(name, *judge(runs)[letter]) for name, runs in data_sets.items() if len(runs)]
+    parts = []
+    for verdict, says in (("holds", "holds"), ("contradicted", "is contradicted"), ("undecided", "is undecided")):
+        if names := [f"{name} ({text})" for name, of_name, text in found if of_name == verdict]:
+            parts.append(f"*{says}* {', '.join(names)}")
+    return f"**That {claim}** {'; it '.join(parts)}."
+
+
+def paper_runs() -> pd.DataFrame:
+    """The values that the paper prints, as a table of runs with one run a setup."""
+    values = pd.DataFrame({column: printed(row) for row, column in ROWS.items()})
+    return values.rename_axis("setup").reset_index().assign(seed=0, group=0)
 
 
 def mixed_neighbours(emb: np.ndarray, labels: np.ndarray, k: int = 10) -> np.ndarray:

@@ -67,7 +67,8 @@ def headline(
     ax.bar(0, 0, color=GREY, label="mean of runs")
     ax.axhline(runs["chance"].mean(), label="guessing", **_CHANCE)
     ax.set_xticks(range(len(slugs)), [slug.replace("-", "\n") for slug in slugs])
-    ax.set(ylim=(0, 1), ylabel="zero-shot accuracy", title=title)
+    under = "upper word: pre-training; lower word: captions"
+    ax.set(ylim=(0, 1), xlabel=under, ylabel="zero-shot accuracy", title=title)
     _legend(figure, ax, 5)
     return figure
 

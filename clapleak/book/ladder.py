@@ -165,42 +165,59 @@ def fine_tuning(frozen: pd.DataFrame, unfrozen: pd.DataFrame) -> tuple[pd.DataFr
 
 def findings(networks: pd.DataFrame, synthetic: pd.DataFrame, titled: pd.DataFrame, points: pd.DataFrame) -> list[str]:
     """The findings of the book, each with its interval and the data behind it, true of whatever was measured."""
-    data = {"real networks on ESC-50": networks, "synthetic sounds": synthetic}
+    data = {"real networks on real sounds": networks, "a small network on synthetic sounds": synthetic}
     found = {name: by_setup(runs, "accuracy").dropna() for name, runs in data.items()}
     found = {name: values for name, values in found.items() if len(values)}
     if not found:
         return ["There are no results yet: run `clapleak reproduce`."]
 
+    def mean_gain(means):
+        return sum(leak_gains(means)["captions"]) / len(PRETRAININGS)
+
     labels = {name: estimate(values, of("dirty-clean", "clean-clean")) for name, values in found.items()}
-    names = {
-        name: estimate(values, lambda m: sum(leak_gains(m)["captions"]) / len(PRETRAININGS))
-        for name, values in found.items()
-    }
-    says = ("which raises it", "which lowers it", "undecided")
+    names = {name: estimate(values, mean_gain) for name, values in found.items()}
+    first = next(iter(found))
 
     def listed(several: dict[str, Estimate]) -> str:
-        return "; ".join(f"{name} {one:+}, {one.words(*says)}" for name, one in several.items())
+        doubt = {name: one.words("", "", ", which may be chance") for name, one in several.items()}
+        return " and ".join(f"{one:+} for {name}{doubt[name]}" for name, one in several.items())
 
-    first = next(iter(found))
-    seen = labels[first].words("count as", "do not count as", "may count as")
-    more = "count even more" if names[first].value > labels[first].value else "count"
-    named = names[first].words(more, "do harm", "may count")
+    seen = labels[first].words("looks better", "looks worse", "is not shown to look better")
     lines = [
-        f"**Labels that a network saw before {seen} zero-shot skill.** Pre-training on labels that include the test "
-        f"classes changes accuracy with captions that never name them by: {listed(labels)}.",
-        f"**Names in the captions {named}.** Captions that name the test classes change accuracy, as the mean of three "
-        f"pre-trainings, by: {listed(names)}.",
+        f"**A network that has seen the test's labels {seen} at zero-shot classification.** With captions that never "
+        f"name a test class, pre-training on its labels changes accuracy by {listed(labels)}."
     ]
+    if {title("dirty"), title("clean")} <= set(points.index):
+        told, heard = (points.loc[title(step), "probe, 128"] for step in ("dirty", "clean"))
+        lines[0] += (
+            f" A linear probe, which asks what a network knows, finds the classes in {title('dirty')}, which was told "
+            f"AudioSet's labels, with an accuracy of {told:.2f} and in {title('clean')}, which heard the same sounds "
+            f"without them, with {heard:.2f}."
+        )
+    more = "matter even more" if names[first].value > labels[first].value else "matter"
+    named = names[first].words(more, "do harm", "may matter")
+    lines.append(
+        f"**Captions that name the test classes {named}.** Those captions change accuracy by {listed(names)} (means of "
+        "three pre-trainings)."
+    )
     pair = ["dirty-clean", "dirty-truly_clean"]
     accuracy = by_setup(titled, "accuracy", pair).dropna()
     if len(accuracy):
         left, whole = estimate(accuracy, of(*pair)), estimate(accuracy, of(pair[0]))
         misses = left.words("leaves leaks in", "takes more than leaks from", "may leave leaks in")
-        lines.append(
-            f"**The paper's word rule {misses} real captions.** With the titles that recordists wrote, "
-            f"{title('dirty')} reaches {whole} after the word rule. Without any clip of the test classes that "
-            f"changes by {-left:+}."
+        lines[-1] += (
+            f" The paper's rule, which drops captions that hold a word of a label, {misses} real captions: with the "
+            f"titles that recordists wrote, {title('dirty')} reaches {whole}, which changes by {-left:+} when every clip "
+            f"of the test classes is left out."
         )
     if len(points) >= 5:
-        lines.append(f"**Clusters or knowledge?** {inheritance(points)}")
+        clusters = partial_correlation(points["silhouette"], points["clean"], points["probe, 128"])
+        knowledge = partial_correlation(points["probe, 128"], points["clean"], points["silhouette"])
+        says = {
+            (True, False): "follows clusters, and is not shown to follow knowledge",
+            (True, True): "follows clusters and knowledge alike",
+            (False, True): "follows knowledge, and is not shown to follow clusters",
+            (False, False): "is shown to follow neither clusters nor knowledge",
+        }[clusters.low > 0, knowledge.low > 0]
+        lines.append(f"**Zero-shot accuracy {says}.** {inheritance(points)}")
     return lines

@@ -40,8 +40,7 @@ def chapters(root: Path) -> list[str]:
         raise ClapleakError(
             f"{path}: no such file; `clapleak reproduce` and the book need a whole clone of the project"
         )
-    toc = yaml.safe_load(path.read_text(encoding="utf-8"))
-    return [toc["root"], *(chapter["file"] for part in toc["parts"] for chapter in part["chapters"])]
+    return re.findall(r"\b(?:root|file): ([\w/-]+)", path.read_text(encoding="utf-8"))
 
 
 def page_names(root: Path) -> list[str]:
