@@ -13,7 +13,49 @@
 # %% [markdown]
 # # What reproduces, claim by claim
 #
-# **Question:** which statements of the paper hold in its own printed values, on our synthetic sounds, and on real sounds?
+# **Question:** which statements of the paper hold in its own printed values, with real networks on real sounds, and on
+# our synthetic sounds?
+
+# %% tags=["remove-input"]
+# %matplotlib inline
+import numpy as np
+import pandas as pd
+from IPython.display import HTML, Markdown
+
+from clapleak import results
+from clapleak.book import analysis, tables
+
+# %% tags=["parameters", "remove-input"]
+profile = "mini"  # synthetic sounds
+real_profile = "esc50"  # real sounds, a small network
+network_profile = "networks"  # real sounds, networks of others
+own = False  # show the runs of this machine, not the published ones
+
+# %% tags=["remove-input"]
+shown = {"real networks": network_profile, "real ESC-50, small network": real_profile, "synthetic sounds": profile}
+folders = {name: results.folder(place, own=own) for name, place in shown.items()}
+data_sets = {"paper": analysis.paper_runs()}
+data_sets |= {name: tables.table_or_note(folder) for name, folder in folders.items()}
+found = {name: analysis.judge(runs) for name, runs in data_sets.items() if len(runs)}
+sign = {"holds": "✓", "contradicted": "✗", "undecided": "?"}
+
+# %% tags=["remove-input"]
+def counted(verdicts):
+    """How many claims hold, are contradicted and are undecided."""
+    words = [verdict for verdict, _ in verdicts.values()]
+    return f"{words.count('holds')} hold, {words.count('contradicted')} are contradicted and {words.count('undecided')} undecided"
+
+
+names = [f"claim {letter}: {claim}" for letter, claim in analysis.CLAIMS.items()]
+signs = {name: [sign[verdict] for verdict, _ in verdicts.values()] for name, verdicts in found.items()}
+of_each = "; ".join(f"{name}: {counted(verdicts)}" for name, verdicts in found.items() if name != "paper")
+display(
+    Markdown(f"**Of the {len(analysis.CLAIMS)} claims** - {of_each}. Below, ✓ holds, ✗ contradicted, ? undecided."),
+    pd.DataFrame(signs, index=names),
+)
+
+# %% [markdown]
+# ## The claims
 #
 # | | the paper says | where | more |
 # |---|---|---|---|
@@ -31,20 +73,15 @@
 # "can slightly improve the cluster quality"; the printed values speak for G.
 # What the paper says about single pairs of classes is [counted on its own page](neighbours.ipynb).
 
+# %% [markdown]
+# ## The verdicts
+
 # %% tags=["hide-input"]
-# %matplotlib inline
-import numpy as np
-import pandas as pd
-from IPython.display import HTML, Markdown
-
-from clapleak import results
-from clapleak.book import analysis, tables
-
-# %% tags=["parameters", "hide-input"]
-profile = "mini"  # synthetic sounds
-real_profile = "esc50"  # real sounds, a small network
-network_profile = "networks"  # real sounds, networks of others
-own = False  # show the runs of this machine, not the published ones
+table = pd.DataFrame({"claim": [f"<strong>{letter}</strong> {claim}" for letter, claim in analysis.CLAIMS.items()]})
+for name, verdicts in found.items():
+    table[name] = [f"<strong>{sign[verdict]} {verdict}</strong><br>{text}" for verdict, text in verdicts.values()]
+origins = [HTML(tables.origin(folder, data_sets[name])) for name, folder in folders.items()]
+display(*origins, HTML(table.to_html(escape=False, index=False)))
 
 # %% [markdown]
 # ## When a claim counts as holding
@@ -59,34 +96,6 @@ own = False  # show the runs of this machine, not the published ones
 # - **B and F** are correlations over the six setups, with Fisher's interval for six points.
 # - The paper has one run of each setup and printed two decimals, so that its differences have no interval: a verdict on
 #   them says which way the printed values point, and no more.
-
-# %% tags=["hide-input"]
-shown = {"real networks": network_profile, "real ESC-50, small network": real_profile, "synthetic sounds": profile}
-folders = {name: results.folder(place, own=own) for name, place in shown.items()}
-printed = pd.DataFrame({column: tables.printed(row) for row, column in tables.ROWS.items()})
-data_sets = {"paper": printed.rename_axis("setup").reset_index().assign(seed=0, group=0)}
-data_sets |= {name: tables.table_or_note(folder) for name, folder in folders.items()}
-
-# %% [markdown]
-# ## The verdicts
-
-# %% tags=["hide-input"]
-found = {name: analysis.judge(runs) for name, runs in data_sets.items() if len(runs)}
-sign = {"holds": "✓", "contradicted": "✗", "undecided": "?"}
-table = pd.DataFrame({"claim": analysis.CLAIMS})
-for name, verdicts in found.items():
-    table[name] = [f"<strong>{sign[verdict]} {verdict}</strong><br>{text}" for verdict, text in verdicts.values()]
-display(*[HTML(tables.origin(folder, data_sets[name])) for name, folder in folders.items()], HTML(table.to_html(escape=False)))
-
-# %% tags=["remove-input"]
-def counted(name):
-    """One line on a data set: which claims hold, are contradicted and are undecided."""
-    by_verdict = {word: [letter for letter, (verdict, _) in found[name].items() if verdict == word] for word in sign}
-    parts = [f"{word}: {', '.join(letters) or 'none'}" for word, letters in by_verdict.items()]
-    return f"- **{name}** - {'; '.join(parts)}."
-
-
-display(Markdown("\n".join(counted(name) for name in found)))
 
 # %% [markdown]
 # ## What to notice

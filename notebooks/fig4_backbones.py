@@ -47,12 +47,15 @@ def before_and_after(folder):
     return table.join(after.add_prefix("after, captions ")).reindex(["dirty", "clean"])
 
 
+# %% tags=["remove-input"]
 parts = {"synthetic sounds": before_and_after(folder)}
 if len(tables.table_or_note(real_folder)):
     parts["real ESC-50, small network"] = before_and_after(real_folder)
 table = pd.concat(parts, names=["sounds", "pre-training"])
 change = table.round(2).sub(table["before"].round(2), axis=0).drop(columns="before").stack()
 most = change.abs().idxmax()
+
+# %% tags=["remove-input"]
 before = {name: part["before"] for name, part in parts.items()}
 made_by_others = tables.backbones_or_note(results.folder(network_profile, own=own))
 before |= {"real networks": pd.Series({run.pretraining: run.metrics["silhouette"]["x_a"] for run in made_by_others})}
@@ -72,20 +75,20 @@ display(Markdown(
 #
 # x_a of YAMNet, which has seen AudioSet's labels, and of BYOL-A, which has heard the same sounds without labels.
 
-# %% tags=["hide-input"] mystnb={"figure": {"name": "fig4-networks", "caption": "Figure 4 a and b of the paper with real networks: t-SNE of x_a of all fifty classes of ESC-50, YAMNet on the left, BYOL-A on the right."}, "image": {"alt": "Two t-SNE maps of real clips, by a network that saw labels and by one that saw none."}}
+# %% tags=["hide-input"] mystnb={"figure": {"name": "fig4-networks", "caption": "Paper Figure 4 a and b with real networks: t-SNE of x_a of all fifty classes of ESC-50, YAMNet on the left, BYOL-A on the right."}, "image": {"alt": "Two t-SNE maps of real clips, by a network that saw labels and by one that saw none."}}
 if made_by_others:
     display(figures.two_clouds({f"{run.pretraining}: {ladder.title(run.pretraining)}": run for run in made_by_others}))
 
 # %% [markdown]
 # ## Synthetic sounds, a small network
 
-# %% tags=["hide-input"] mystnb={"figure": {"name": "fig4a", "caption": "Figure 4a of the paper: t-SNE of x_a, dirty pre-training, no cross-modal training (synthetic sounds)."}, "image": {"alt": "t-SNE map of the clips by the audio network that was pre-trained on all labels."}}
+# %% tags=["hide-input"] mystnb={"figure": {"name": "fig4a", "caption": "Paper Figure 4a: t-SNE of x_a, dirty pre-training, no cross-modal training (synthetic sounds)."}, "image": {"alt": "t-SNE map of the clips by the audio network that was pre-trained on all labels."}}
 figures.cloud(shown["dirty"].map["x_a"], labels["dirty"], classes, title="(a) x_a, dirty pre-training")
 
-# %% tags=["hide-input"] mystnb={"figure": {"name": "fig4b", "caption": "Figure 4b of the paper: t-SNE of x_a, clean pre-training, no cross-modal training (synthetic sounds)."}, "image": {"alt": "t-SNE map of the clips by the audio network that never met the test labels."}}
+# %% tags=["hide-input"] mystnb={"figure": {"name": "fig4b", "caption": "Paper Figure 4b: t-SNE of x_a, clean pre-training, no cross-modal training (synthetic sounds)."}, "image": {"alt": "t-SNE map of the clips by the audio network that never met the test labels."}}
 figures.cloud(shown["clean"].map["x_a"], labels["clean"], classes, title="(b) x_a, clean pre-training")
 
-# %% tags=["hide-input"] mystnb={"figure": {"name": "fig4c", "caption": "Figure 4c of the paper: t-SNE of x_t, the labels in the text encoder before any training."}, "image": {"alt": "t-SNE map of the fifty label embeddings of the text encoder, each with its name."}}
+# %% tags=["hide-input"] mystnb={"figure": {"name": "fig4c", "caption": "Paper Figure 4c: t-SNE of x_t, the labels in the text encoder before any training."}, "image": {"alt": "t-SNE map of the fifty label embeddings of the text encoder, each with its name."}}
 figures.text_map(shown["dirty"].map["x_t"], classes, title="(c) x_t, before training")
 
 # %% [markdown]

@@ -16,7 +16,7 @@
 # **Question:** two networks have heard the same sounds, and one of them has also seen their labels. Does the one that
 # has seen the labels classify better *zero-shot*, although no caption names the classes?
 
-# %% tags=["hide-input"]
+# %% tags=["remove-input"]
 # %matplotlib inline
 import pandas as pd
 from IPython.display import HTML, Markdown
@@ -26,23 +26,21 @@ from clapleak import results
 from clapleak.book import figures, ladder, tables
 from clapleak.book.statistics import correlation, estimate, partial_correlation
 
-# %% tags=["parameters", "hide-input"]
+# %% tags=["parameters", "remove-input"]
 profile = "networks"  # captions from templates
 titles_profile = "networks-titles"  # captions that recordists wrote
 unfrozen_profile = "networks-unfrozen"  # the audio encoder learns as well
 own = False  # show the runs of this machine, not the published ones
 
-# %% tags=["hide-input"]
+# %% tags=["remove-input"]
 folder, titles_folder = (results.folder(name, own=own) for name in (profile, titles_profile))
 runs, titled = (tables.table_or_note(place, ladder.present(place)) for place in (folder, titles_folder))
 accuracy, from_titles = (tables.by_setup(table, "accuracy", list(table["setup"].unique())) for table in (runs, titled))
 
 # %% tags=["remove-input"]
-seen_labels = estimate(accuracy, lambda m: m["dirty-clean"] - m["clean-clean"])
-same_dirty = estimate(accuracy, lambda m: m["dirty-dirty"] - m["clean-dirty"])
-means = tables.setup_means(runs, "accuracy")
 probes = ladder.backbones(folder)
-display(Markdown(ladder.answer(means, seen_labels, same_dirty, probes)))
+points = ladder.points(probes, runs)
+display(Markdown("\n".join(f"- {line}" for line in ladder.findings(runs, runs.iloc[:0], titled, points))))
 
 # %% [markdown]
 # ## The networks
@@ -100,8 +98,8 @@ display(Markdown(
 # ## When the network goes on learning
 #
 # The paper unfreezes its backbones after a few epochs. Here YAMNet does so with template captions: from a short random
-# excerpt of the clip at every visit, with a tenth of the learning rate of the projections, one seed. Both columns rest on the same
-# class groups and that seed. The difference has its interval over the groups.
+# excerpt of the clip at every visit, with a tenth of the learning rate of the projections, one seed. Both columns rest
+# on the same class groups and that seed. The difference has its interval over the groups.
 
 # %% tags=["hide-input"]
 unfrozen_folder = results.folder(unfrozen_profile, own=own)
@@ -119,7 +117,6 @@ display(Markdown(says))
 # One point is a network with clean captions.
 
 # %% tags=["hide-input"] mystnb={"figure": {"name": "networks-inherit", "caption": "Clean zero-shot accuracy of eight networks over what the audio embedding knows (linear probe, 128 dimensions) and over how it is clustered (silhouette, class centroids). Not in the paper."}, "image": {"alt": "Three scatter plots, one below the other, of clean zero-shot accuracy over linear probe, silhouette and centroid accuracy, one named point a network."}}
-points = ladder.points(probes, runs)
 figures.named_points(points, {"probe, 128": "linear probe, 128 dimensions", "silhouette": "silhouette of x_a", "centroids": "centroid accuracy of x_a"}, y="clean")
 
 # %% tags=["hide-input"]

@@ -27,7 +27,7 @@ import pandas as pd
 from IPython.display import HTML, display
 from myst_nb import glue
 
-from clapleak import results, runs
+from clapleak import runs
 from clapleak.book import figures, site, tables
 from clapleak.config import load_profile
 from clapleak.setups import Setup

@@ -45,18 +45,16 @@ truth = {slug: run.embeddings["labels"].astype(int) for slug, run in runs.items(
 # %% tags=["remove-input"]
 def paths(means):
     """Mean gain of the leaks in the captions and in the pre-training, and how much more the first are worth."""
-    gains = [sum(gaps) / len(gaps) for gaps in analysis.leak_gains(means).values()]
-    return [*gains, gains[0] - gains[1]]
+    gains = analysis.mean_gains(means)
+    return [*gains.values(), gains["captions"] - gains["pre-training"]]
 
 
+verdicts = ("the captions matter more", "pre-training matters more", "which of the two matters more is undecided")
 lines = []
 for title, table in {"Real networks, real sounds": networks, "Small network, synthetic sounds": ours}.items():
-    if len(table):
-        captions, labels, more = estimates(tables.by_setup(table, "accuracy"), paths)
-        order = more.words("the captions matter more", "pre-training matters more", "which of the two matters more is undecided")
-        lines.append(
-            f"- **{title}:** leaks in the captions add {captions} to the accuracy, leaks in the pre-training {labels}; {order}."
-        )
+    captions, labels, more = estimates(tables.by_setup(table, "accuracy"), paths)
+    worth = f"leaks in the captions add {captions} to the accuracy, leaks in the pre-training {labels}"
+    lines.append(f"- **{title}:** {worth}; {more.words(*verdicts)}.")
 display(Markdown("\n".join(lines)))
 
 # %% [markdown]
@@ -81,22 +79,26 @@ pd.DataFrame(rows, index=list(counts.values())).T.rename_axis("setup")
 # the validation loss stops falling or the profile's limit of epochs is reached.
 
 # %% tags=["remove-input"]
-def says(run):
-    """How the training of a run ended and what the model is right about, in two sentences."""
+def ending(run):
+    """How the training of a run ended, in a sentence."""
     loss = run.history.query("phase == 'unfrozen'")["val_loss"]
     end = "at the profile's limit of epochs" if len(loss) == recipe.max_epochs else "when the validation loss stopped falling"
     falling = "still falling" if loss.idxmin() == loss.index[-1] else "no longer falling"
-    right = similarity[run.slug].argmax(1) == truth[run.slug]
-    by_class = pd.Series(right).groupby(truth[run.slug]).mean()
-    lost, best = int((by_class < 0.1).sum()), run.embeddings["classes"][by_class.idxmax()]
-    return (
-        f"It is right for {run.metrics['accuracy']:.0%} of the clips, {run.metrics['accuracy'] / run.metrics['chance']:.0f} "
-        f"times as often as guessing; best known is \"{best}\", and in {lost} of {len(by_class)} classes less than a tenth is "
-        f"right. Training ended {end}, with the loss {falling} at {loss.min():.2f} ({np.log(recipe.batch_size):.2f} means "
-        "that nothing is learnt)."
-    )
+    nothing = f"{np.log(recipe.batch_size):.2f} means that nothing is learnt"
+    return f"Training ended {end}, with the loss {falling} at {loss.min():.2f} ({nothing})."
 
 
+# %% tags=["remove-input"]
+def says(run):
+    """What a run is right about, and how its training ended."""
+    by_class = pd.Series(similarity[run.slug].argmax(1) == truth[run.slug]).groupby(truth[run.slug]).mean()
+    lost, best = f"{(by_class < 0.1).sum()} of {len(by_class)}", run.embeddings["classes"][by_class.idxmax()]
+    times = f"{run.metrics['accuracy']:.0%} of the clips, {run.metrics['accuracy'] / run.metrics['chance']:.0f} times"
+    known = f'best known is "{best}", and in {lost} classes less than a tenth is right'
+    return f"It is right for {times} as often as guessing; {known}. {ending(run)}"
+
+
+# %% tags=["remove-input"]
 for slug, run in runs.items():
     glue(f"says_{slug.replace('-', '_')}", says(run), display=False)
     glue(f"history_{slug.replace('-', '_')}", figures.history(run), display=False)

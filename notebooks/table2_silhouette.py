@@ -105,7 +105,7 @@ figures.correlation({name: both(table, "silhouette_x_a") for name, table in show
 by_profile = {name: tables.clouds_or_note(place) for name, place in (("networks", network_folder), ("ours", folder), ("real", real_folder))}
 maps = {name: [run for run in runs if run.seed == seed and not run.group] for name, runs in by_profile.items()}
 
-# %% tags=["hide-input"] mystnb={"figure": {"name": "fig2-networks", "caption": "Figure 2 of the paper with real networks on real ESC-50: t-SNE of E_a. Left: dirty captions; right: clean captions. Top to bottom: YAMNet (dirty), BYOL-A (clean), random weights (none)."}, "image": {"alt": "Six t-SNE maps of audio embeddings of real clips. The silhouette of each stands in its title."}}
+# %% tags=["hide-input"] mystnb={"figure": {"name": "fig2-networks", "caption": "Paper Figure 2 with real networks on real ESC-50: t-SNE of E_a. Left: dirty captions; right: clean captions. Top to bottom: YAMNet (dirty), BYOL-A (clean), random weights (none)."}, "image": {"alt": "Six t-SNE maps of audio embeddings of real clips. The silhouette of each stands in its title."}}
 if maps["networks"]:
     display(figures.six_clouds(maps["networks"]))
 
@@ -113,7 +113,7 @@ if maps["networks"]:
 # Synthetic sounds and a small network. The colour and the shape of a point together stand for its class; the appendix
 # has [each panel larger and with names](setup_dirty-dirty.ipynb).
 
-# %% tags=["hide-input"] mystnb={"figure": {"name": "fig2", "caption": "Figure 2 of the paper on synthetic sounds: t-SNE of E_a. Left: dirty captions; right: clean captions. Top to bottom: dirty, clean, no pre-training."}, "image": {"alt": "Six t-SNE maps of audio embeddings. The silhouette of each stands in its title and in the table below."}}
+# %% tags=["hide-input"] mystnb={"figure": {"name": "fig2", "caption": "Paper Figure 2 on synthetic sounds: t-SNE of E_a. Left: dirty captions; right: clean captions. Top to bottom: dirty, clean, no pre-training."}, "image": {"alt": "Six t-SNE maps of audio embeddings. The silhouette of each stands in its title and in the table below."}}
 figures.six_clouds(maps["ours"])
 
 # %% [markdown]
@@ -138,6 +138,7 @@ def same_class_neighbour(run):
     return float((labels[similarity.argmax(1)] == labels).mean())
 
 
+# %% tags=["hide-input"]
 titles = {"networks": "real networks", "ours": "synthetic sounds"}
 counted = {
     title: {run.slug: same_class_neighbour(run) for run in maps[name]} for name, title in titles.items() if maps[name]
@@ -146,18 +147,13 @@ nearest = pd.DataFrame(counted).reindex(tables.SLUGS).rename_axis("setup")
 nearest.round(2)
 
 # %% tags=["remove-input"]
-right = {title: pd.Series({run.slug: run.metrics["accuracy"] for run in maps[name]}) for name, title in titles.items()}
+right = {title: pd.Series({run.slug: run.metrics["accuracy"] for run in maps[name]}).reindex(tables.SLUGS) for name, title in titles.items()}
 lines = []
 for title, near in nearest.items():
-    accuracy = right[title]
-    if {"dirty-dirty", "dirty-clean"} <= set(accuracy.dropna().index):
-        lost, blurred = (values["dirty-dirty"] - values["dirty-clean"] for values in (accuracy, near))
-        more = "Accuracy falls by more than the count, so" if lost > blurred else "Accuracy falls by no more than the count, and"
-        lines.append(
-            f"- **{title}**: when the leaks in the captions go (dirty-dirty to dirty-clean), accuracy changes by {-lost:+.2f} and "
-            f"the share of same-class neighbours by {-blurred:+.2f}. {more} "
-            + ("the eye sees less of this leak than the model loses." if lost > blurred else "the map shows it.")
-        )
+    lost, blurred = (values["dirty-dirty"] - values["dirty-clean"] for values in (right[title], near))
+    sees = "so the map shows less of this leak than the model loses" if lost > blurred else "so the map shows it"
+    change = f"accuracy changes by {-lost:+.2f}, the share of same-class neighbours by {-blurred:+.2f}"
+    lines.append(f"- **{title}**: when the leaks in the captions go (dirty-dirty to dirty-clean), {change}, {sees}.")
 display(Markdown("Can one see a leak?\n\n" + "\n".join(lines)))
 
 # %% [markdown]
@@ -201,7 +197,7 @@ for key, table in (("networks", networks), ("ours", ours)):
 # order that same-class neighbours give.
 
 # %% tags=["hide-cell"]
-ranked = right["synthetic sounds"].sort_values(ascending=False)
+ranked = right["synthetic sounds"].dropna().sort_values(ascending=False)
 agree = ranked.corr(nearest["synthetic sounds"].reindex(ranked.index), "spearman")
 print(f"Rank correlation of accuracy and same-class neighbours: {agree:.2f}; at 1 the two orders are the same.")
 print("Accuracy needs the label in the right place as well, which no map of sounds shows.")

@@ -141,6 +141,7 @@ def unit_similarity(cloud):
     return unit @ unit.T
 
 
+# %% tags=["remove-input"]
 text, audio = unit_similarity(cloud["E_t"]), unit_similarity(means["E_a"])
 first, second = np.triu_indices(len(classes), 1)
 pairs = pd.DataFrame({"one": np.array(classes)[first], "other": np.array(classes)[second]})
@@ -148,6 +149,8 @@ pairs["cosine in E_t"], pairs["cosine in E_a"] = text[first, second], audio[firs
 pairs["rank in E_t"], pairs["rank in E_a"] = (
     pairs[f"cosine in {name}"].rank(ascending=False).astype(int) for name in ("E_t", "E_a")
 )
+
+# %% tags=["remove-input"]
 before = unit_similarity(cloud["x_t"])[first, second]
 by_text, by_sound = (pearsonr(pairs["cosine in E_t"], other)[0] for other in (before, pairs["cosine in E_a"]))
 keeps = "It stays closer to the order of the words" if by_text > by_sound else "It comes closer to the order of the sounds"
@@ -156,12 +159,12 @@ glue("keeps", f"{keeps}: over all pairs of labels r = {by_text:.2f} with x_t and
 # %% [markdown]
 # {glue:text}`keeps` (one run on synthetic sounds).
 
-# %% tags=["hide-input"] mystnb={"figure": {"name": "fig3-networks", "caption": "Figure 3 of the paper with a real network: t-SNE of the label embeddings E_t after BYOL-A and clean captions, real ESC-50. The text encoder is frozen; the projection moves the labels."}, "image": {"alt": "t-SNE map of the fifty label embeddings, each with its name, of a model trained on real sounds."}}
+# %% tags=["hide-input"] mystnb={"figure": {"name": "fig3-networks", "caption": "Paper Figure 3 with a real network: t-SNE of the label embeddings E_t after BYOL-A and clean captions, real ESC-50. The text encoder is frozen; the projection moves the labels."}, "image": {"alt": "t-SNE map of the fifty label embeddings, each with its name, of a model trained on real sounds."}}
 for other in tables.clouds_or_note(network_folder):
     if other.slug == setup and other.seed == seed:
         display(figures.text_map(other.map["E_t"], other.embeddings["classes"], title=f"E_t, {setup}, real networks"))
 
-# %% tags=["hide-input"] mystnb={"figure": {"name": "fig3", "caption": "Figure 3 of the paper on synthetic sounds: t-SNE of the label embeddings E_t after clean pre-training and clean captions. The labels and the text encoder are real."}, "image": {"alt": "t-SNE map of the fifty label embeddings, each with its name; the nearest pairs are listed below."}}
+# %% tags=["hide-input"] mystnb={"figure": {"name": "fig3", "caption": "Paper Figure 3 on synthetic sounds: t-SNE of the label embeddings E_t after clean pre-training and clean captions. The labels and the text encoder are real."}, "image": {"alt": "t-SNE map of the fifty label embeddings, each with its name; the nearest pairs are listed below."}}
 figures.text_map(run.map["E_t"], classes, title=f"E_t, {setup}")
 
 # %% [markdown]

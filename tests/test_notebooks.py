@@ -46,7 +46,7 @@ def test_form(path):
         assert not typed, f"compute and glue it: {typed[0]}"
     asked = [len(re.findall(r"^\*\*(?:Exercise )?\d[.:]", cell.source, re.M)) for cell in prose]
     solutions = ["hide-cell" in cell.metadata.get("tags", []) for cell in everything]
-    assert sum(solutions) >= sum(asked) >= (1 if path.stem == "intro" else 2)
+    assert sum(solutions) >= sum(asked) >= (0 if path.stem in ("intro", "setup") else 2)  # one answers, one shows a run
 
 
 @pytest.fixture

@@ -33,9 +33,9 @@ def leak_gains(values: pd.DataFrame | pd.Series) -> dict[str, list]:
     }
 
 
-def mean_gains(values: pd.Series) -> dict[str, float]:
-    """`leak_gains` of six values, as the mean of each path; NaN where a setup lacks."""
-    return {path: float(np.mean(gaps)) for path, gaps in leak_gains(values).items()}
+def mean_gains(values: pd.DataFrame | pd.Series) -> dict[str, Any]:
+    """`leak_gains` as the mean of each path; NaN where a setup lacks."""
+    return {path: sum(gaps) / len(gaps) for path, gaps in leak_gains(values).items()}
 
 
 def over_setups(across: pd.Series, up: pd.Series) -> tuple[float, float]:
@@ -113,7 +113,7 @@ def judge(runs: pd.DataFrame) -> dict[str, Verdict]:
 
 
 def answer(letter: str, claim: str, data_sets: dict[str, pd.DataFrame]) -> str:
-    """A sentence on one of `CLAIMS`, given in words that follow "That", with its verdict and evidence for each table."""
+    """A sentence on one of `CLAIMS`, in words that follow "That", with its verdict and evidence for each table."""
     found = [(name, *judge(runs)[letter]) for name, runs in data_sets.items() if len(runs)]
     parts = []
     for verdict, says in (("holds", "holds"), ("contradicted", "is contradicted"), ("undecided", "is undecided")):

@@ -2,11 +2,10 @@
 
 from pathlib import Path
 
-import numpy as np
 import pandas as pd
 
 from clapleak import results
-from clapleak.book.analysis import leak_gains
+from clapleak.book.analysis import mean_gains
 from clapleak.book.statistics import Estimate, estimate, grouped_correlation, of, partial_correlation
 from clapleak.book.tables import by_setup, setup_means
 from clapleak.config import ClapleakError, load_profile
@@ -78,21 +77,6 @@ def points(probes: pd.DataFrame, runs: pd.DataFrame) -> pd.DataFrame:
     """One row a network: linear probe, silhouette and centroid accuracy of x_a, accuracy with clean captions."""
     clean = setup_means(runs, "accuracy", slugs("clean")).set_axis(list(STEPS))
     return probes.assign(clean=clean).set_index("network").dropna()
-
-
-def answer(means: pd.Series, labels: Estimate, dirty: Estimate, probes: pd.DataFrame) -> str:
-    """First paragraph of the page, true of whatever was measured."""
-    if np.isnan(labels.value) or not {"dirty", "clean"} <= set(probes.index):
-        return "There are no results of these networks yet."
-    yes = labels.words("**Yes.**", "**No, the other way round.**", "**That is undecided.**")
-    probe = probes["probe, 128"]
-    return (
-        f"{yes} With captions that never name the target classes, YAMNet, which has seen AudioSet's labels, reaches a "
-        f"zero-shot accuracy of {means['dirty-clean']:.2f} among ten classes, and BYOL-A, which has heard the same "
-        f"sounds without labels, {means['clean-clean']:.2f}: the difference is {labels}. With captions that do name "
-        f"the classes it is {dirty}. A linear probe at equal width finds the classes in x_a with an accuracy of "
-        f"{probe['dirty']:.2f} and {probe['clean']:.2f}."
-    )
 
 
 def inheritance(points: pd.DataFrame) -> str:
@@ -171,11 +155,8 @@ def findings(networks: pd.DataFrame, synthetic: pd.DataFrame, titled: pd.DataFra
     if not found:
         return ["There are no results yet: run `clapleak reproduce`."]
 
-    def mean_gain(means):
-        return sum(leak_gains(means)["captions"]) / len(PRETRAININGS)
-
     labels = {name: estimate(values, of("dirty-clean", "clean-clean")) for name, values in found.items()}
-    names = {name: estimate(values, mean_gain) for name, values in found.items()}
+    names = {name: estimate(values, lambda m: mean_gains(m)["captions"]) for name, values in found.items()}
     first = next(iter(found))
 
     def listed(several: dict[str, Estimate]) -> str:
@@ -206,9 +187,9 @@ def findings(networks: pd.DataFrame, synthetic: pd.DataFrame, titled: pd.DataFra
         left, whole = estimate(accuracy, of(*pair)), estimate(accuracy, of(pair[0]))
         misses = left.words("leaves leaks in", "takes more than leaks from", "may leave leaks in")
         lines[-1] += (
-            f" The paper's rule, which drops captions that hold a word of a label, {misses} real captions: with the "
-            f"titles that recordists wrote, {title('dirty')} reaches {whole}, which changes by {-left:+} when every clip "
-            f"of the test classes is left out."
+            f" The paper's rule, which drops captions that hold a word of a label, {misses} real captions: with "
+            f"the titles that recordists wrote, {title('dirty')} reaches {whole}, which changes by {-left:+} when "
+            "every clip of the test classes is left out."
         )
     if len(points) >= 5:
         clusters = partial_correlation(points["silhouette"], points["clean"], points["probe, 128"])
