@@ -40,7 +40,7 @@ steps = 200  # of gradient descent in the last experiment
 # through a *projector*, which is new. Both projectors end in the same space. There, and only there, can a sound be
 # compared with a sentence.
 
-# %%
+# %% tags=["hide-input"]
 BOX = {"boxstyle": "round,pad=0.35", "facecolor": "white", "linewidth": 1.6}
 MIDDLE = {"ha": "center", "va": "center", "fontsize": 12}
 
@@ -56,7 +56,7 @@ def branch(ax, y, kind, backbone, letter, colour):
         ax.text((start + end) / 2, y + 0.2 * (2 * y - 1), name, **MIDDLE)
 
 
-# %% mystnb={"figure": {"name": "paper-figure-1", "caption": "Paper Figure 1, redrawn: two branches, one loss. The backbones come trained; the projectors start from nothing."}, "image": {"alt": "Block diagram. Upper row: audio batch, audio backbone CNN14, audio projector. Lower row: text batch, text backbone BERT, text projector. Both rows end in one box, the CLIP loss. The arrows carry x_a and E_a above, x_t and E_t below."}}
+# %% mystnb={"figure": {"name": "paper-figure-1", "caption": "Paper Figure 1, redrawn: two branches, one loss. The backbones come trained; the projectors start from nothing."}, "image": {"alt": "Block diagram. Upper row: audio batch, audio backbone CNN14, audio projector. Lower row: text batch, text backbone BERT, text projector. Both rows end in one box, the CLIP loss. The arrows carry x_a and E_a above, x_t and E_t below."}} tags=["hide-input"]
 fig, ax = plt.subplots(figsize=(6.4, 2.5))
 branch(ax, 1, "Audio", "CNN14", "a", "#0072B2")
 branch(ax, 0, "Text", "BERT", "t", "#D55E00")
@@ -80,7 +80,7 @@ plt.show()
 # Rows of length 1 make $E_a^{(i)} \cdot E_t^{(j)}$ the cosine of the angle between two arrows: 1 for the same
 # direction, 0 for a right angle, -1 for opposite ones. In two dimensions an arrow is an angle. These are ours:
 
-# %%
+# %% tags=["hide-input"]
 pairs = ["dog", "rain", "crackling fire", "mouse click"]
 angle_a = np.array([10.0, 95.0, 205.0, 212.0])  # degrees; fire and click sound alike, as the paper observed
 angle_t = np.array([20.0, 80.0, 170.0, 300.0])  # degrees; their texts mean different things
@@ -94,7 +94,7 @@ def directions(angle):
 E_a, E_t = directions(angle_a), directions(angle_t)  # (B, D) each
 
 
-# %%
+# %% tags=["hide-input"]
 def circle(ax, angle_a, angle_t, title):
     """Draw sounds (full arrows) and texts (hollow arrows) on the unit circle."""
     ax.add_patch(plt.Circle((0, 0), 1, fill=False, color="0.8"))
@@ -109,7 +109,7 @@ def circle(ax, angle_a, angle_t, title):
     ax.axis("off")
 
 
-# %% mystnb={"figure": {"name": "idea-circle", "caption": "Four sounds (full blue arrows, named) and four texts (broken orange arrows, first letter) as directions in a joint space of two dimensions."}, "image": {"alt": "Unit circle with eight arrows. The sounds crackling fire and mouse click point almost the same way; the texts F and M are far apart."}}
+# %% mystnb={"figure": {"name": "idea-circle", "caption": "Four sounds (full blue arrows, named) and four texts (broken orange arrows, first letter) as directions in a joint space of two dimensions."}, "image": {"alt": "Unit circle with eight arrows. The sounds crackling fire and mouse click point almost the same way; the texts F and M are far apart."}} tags=["hide-input"]
 fig, ax = plt.subplots(figsize=(5.6, 4))
 circle(ax, angle_a, angle_t, "before training")
 plt.show()
@@ -145,14 +145,15 @@ pd.DataFrame(similarity, sounds, texts).round(2)
 # %%
 C = similarity / temperature  # (B, B)
 first = np.exp(C[0])  # the row of the dog, one step at a time
-steps_of_row = {"cosine": similarity[0], "C": C[0], "exp C": first, "share": first / first.sum()}
+steps_of_row = {"cosine": similarity[0], "C": C[0]}
+steps_of_row |= {"exp C": first, "share": first / first.sum()}
 pd.DataFrame(steps_of_row, pairs).round(3)
 
 # %%
-rows = np.exp(C) / np.exp(C).sum(axis=1, keepdims=True)  # each row sums to 1
-columns = np.exp(C) / np.exp(C).sum(axis=0, keepdims=True)  # each column sums to 1
+rows = np.exp(C) / np.exp(C).sum(axis=1, keepdims=True)
+columns = np.exp(C) / np.exp(C).sum(axis=0, keepdims=True)  # all sum to 1
 
-# %% mystnb={"figure": {"name": "idea-softmax", "caption": "The two readings of the same matrix. The diagonal should be 1 in both."}, "image": {"alt": "Two heat maps of four by four probabilities. In the left one, rows sum to one; the row of mouse click puts most of its weight on the text crackling fire. In the right one, columns sum to one."}}
+# %% mystnb={"figure": {"name": "idea-softmax", "caption": "The two readings of the same matrix. The diagonal should be 1 in both."}, "image": {"alt": "Two heat maps of four by four probabilities. In the left one, rows sum to one; the row of mouse click puts most of its weight on the text crackling fire. In the right one, columns sum to one."}} tags=["hide-input"]
 fig, axes = plt.subplots(1, 2, figsize=(6.2, 3.4), sharey=True, layout="constrained")
 for ax, P, title in zip(axes, (rows, columns), ("each row sums to 1", "each column sums to 1"), strict=True):
     ax.imshow(P, cmap="Blues", vmin=0, vmax=1)
@@ -177,8 +178,9 @@ plt.show()
 # This is the CLIP loss {cite}`radford2021clip`, which CLAP took over for sound {cite}`elizalde2023clap`.
 
 # %%
-cost_rows, cost_columns = -np.log(np.diag(rows)), -np.log(np.diag(columns))
-cost = pd.DataFrame({"sound → text": cost_rows, "text → sound": cost_columns}, pairs)
+cost_rows, cost_columns = (-np.log(np.diag(m)) for m in (rows, columns))
+cost = {"sound → text": cost_rows, "text → sound": cost_columns}
+cost = pd.DataFrame(cost, pairs)
 loss_by_hand = cost.to_numpy().mean()
 cost.round(3)
 
@@ -186,7 +188,7 @@ cost.round(3)
 # Mouse click pays most: its sound lies nearer to another text than to its own. Now the same with the function that
 # trains every model of this book. It receives $s = \log(1/\tau)$, and limits $C$ to [-100, 100] as the paper does.
 
-# %%
+# %% tags=["hide-input"]
 s = torch.tensor(-np.log(temperature))
 loss_of_package = contrastive_loss(torch.tensor(E_a), torch.tensor(E_t), s).item()
 assert np.isclose(loss_by_hand, loss_of_package)
@@ -231,12 +233,13 @@ pd.DataFrame({"sound of": pairs, "is taken for": [pairs[c] for c in nearest]})
 
 # %%
 def move_texts(E_a, angle_t):
-    """Angles of the texts after gradient descent with fixed sounds (B, 2), and the loss at each step."""
+    """Angles of the texts after gradient descent, and the loss at each step."""
     theta = torch.tensor(np.radians(angle_t), requires_grad=True)  # (B,), all that learns
     optimiser = torch.optim.Adam([theta], lr=0.05)
     history = []
     for _ in range(steps):
-        loss = contrastive_loss(torch.tensor(E_a), torch.stack([theta.cos(), theta.sin()], dim=1), s)
+        E_t = torch.stack([theta.cos(), theta.sin()], dim=1)
+        loss = contrastive_loss(torch.tensor(E_a), E_t, s)
         optimiser.zero_grad()
         loss.backward()
         optimiser.step()
@@ -244,7 +247,7 @@ def move_texts(E_a, angle_t):
     return np.degrees(theta.detach().numpy()) % 360, history
 
 
-# %%
+# %% tags=["hide-input"]
 better_encoder = directions(np.array([10.0, 95.0, 205.0, 290.0]))  # fire and click sound different
 angle_trained, history = move_texts(E_a, angle_t)
 _, history_better = move_texts(better_encoder, angle_t)
@@ -253,7 +256,7 @@ _, history_better = move_texts(better_encoder, angle_t)
 # **Predict, then run.** The accuracy can become 1: each text only has to move a little. But what happens to the
 # probabilities of fire and click, and can the loss come as low as for a better audio encoder?
 
-# %% mystnb={"figure": {"name": "idea-trained", "caption": "The texts have moved to their sounds, but fire and click cannot be told apart with confidence: the loss stays above that of a better audio encoder."}, "image": {"alt": "Left: unit circle after training; the texts F and M lie on both sides of the two sounds. Right: two curves of the loss over the steps; the one for sounds that coincide levels off well above the one for sounds that differ, which comes near 0."}}
+# %% mystnb={"figure": {"name": "idea-trained", "caption": "The texts have moved to their sounds, but fire and click cannot be told apart with confidence: the loss stays above that of a better audio encoder."}, "image": {"alt": "Left: unit circle after training; the texts F and M lie on both sides of the two sounds. Right: two curves of the loss over the steps; the one for sounds that coincide levels off well above the one for sounds that differ, which comes near 0."}} tags=["hide-input"]
 fig, (left, right) = plt.subplots(1, 2, figsize=(6.6, 3.2), width_ratios=(1.4, 1), layout="constrained")
 circle(left, angle_a, angle_trained, "after training the texts")
 right.plot(history, color="#0072B2", lw=2, label="fire like click")
@@ -263,7 +266,7 @@ right.legend(frameon=False)
 right.spines[["top", "right"]].set_visible(False)
 plt.show()
 
-# %%
+# %% tags=["hide-input"]
 P = np.exp(E_a @ directions(angle_trained).T / temperature)
 P /= P.sum(axis=1, keepdims=True)
 pd.DataFrame({"probability of its own text": np.diag(P)}, pairs).round(2)

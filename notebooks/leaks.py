@@ -36,7 +36,7 @@ clips_per_class = 4  # synthetic sounds of one event
 scenes = 200  # sounds of two events
 top = 12  # words in the bar chart
 
-# %%
+# %% tags=["hide-input"]
 targets = leakage.load_labels("esc50")  # the fifty class names
 words = leakage.label_words(targets)
 counts, by_word, by_class, survivors, judgements = (
@@ -51,7 +51,7 @@ COLOURS = {"word": "#E69F00", "phrase": "#999999", "ontology": "#0072B2", "both"
 # The model of the paper is trained twice. First its audio backbone learns to **tag** sounds with labels. Then the
 # whole model learns to match sounds with **captions**. The names of the test can stand among the labels, and in the captions.
 
-# %% mystnb={"figure": {"name": "leaks-paths", "caption": "Two leak paths for the names of the test classes: through the pre-training labels, and through the captions of the cross-modal training. The paper's *clean* closes a path by dropping every example that holds a word of a test class; *none* skips the pre-training."}, "image": {"alt": "Diagram. Boxes from left to right: pre-training with labels, cross-modal training with captions, zero-shot test. Below, the names of the test classes; two broken orange arrows lead from them to the two trainings, marked labels and captions. A full arrow leads to the test, where they belong."}}
+# %% mystnb={"figure": {"name": "leaks-paths", "caption": "Two leak paths for the names of the test classes: through the pre-training labels, and through the captions of the cross-modal training. The paper's *clean* closes a path by dropping every example that holds a word of a test class; *none* skips the pre-training."}, "image": {"alt": "Diagram. Boxes from left to right: pre-training with labels, cross-modal training with captions, zero-shot test. Below, the names of the test classes; two broken orange arrows lead from them to the two trainings, marked labels and captions. A full arrow leads to the test, where they belong."}} tags=["hide-input"]
 fig, ax = plt.subplots(figsize=(7, 2.7))
 steps = ("pre-training\nwith labels", "cross-modal training\nwith captions", "zero-shot test")
 box, centred = {"boxstyle": "round,pad=0.4", "facecolor": "white"}, {"ha": "center", "va": "center"}
@@ -113,7 +113,7 @@ pd.concat([pd.Series(traps, name="text"), solution], axis=1)
 # The [synthetic sounds](sounds.ipynb) <span class="synthetic">synthetic</span> are of all test classes and of many
 # others, with captions. Because we made them, we know which sounds are in each clip, whatever the caption says.
 
-# %%
+# %% tags=["hide-input"]
 sizes = Foley(seed=seed, pretrain_clips=1, pair_clips=clips_per_class, test_clips=1, scenes=scenes, limit_classes=None)
 pairs = foley.corpus("pairs", sizes, duration=2.5)
 leaks = leakage.find_leaks(pairs.table["text"], targets)
@@ -138,7 +138,7 @@ glue("leaks_foley_missed", float((~leaks["leaks"] & truth).sum()), display=False
 # {glue:text}`leaks_foley_missed:.0f` where one does. (What is a test class goes by the synthesiser's table: there a dog that growls
 # or a circular saw is a class of its own.) Some of each:
 
-# %%
+# %% tags=["hide-input"]
 shown = pairs.table[["text", "labels"]].assign(words=leaks["words"].map(", ".join))
 shown["labels"] = shown["labels"].map(" + ".join)
 false_hits = shown[leaks["leaks"] & ~truth].drop_duplicates("labels").sample(5, random_state=seed)
@@ -157,7 +157,7 @@ both.droplevel(1)
 # (`reference/count_leaks.py`). AudioCaps {cite:p}`kim2019audiocaps`, Clotho {cite:p}`drossos2020clotho` and FSD50K
 # {cite:p}`fonseca2022fsd50k` are used for their captions, AudioSet {cite:p}`gemmeke2017audioset` for the pre-training labels.
 
-# %% mystnb={"figure": {"name": "leaks-corpora", "caption": "Share of each corpus that a rule removes. *Word* is the paper's rule. *Phrase* asks for the whole name of a class in a row. *Ontology* judges labels by their meaning, so it has no bar for captions; it comes further down."}, "image": {"alt": "Bar chart with a group of bars for each corpus. By word more than half of the captions of AudioCaps and Clotho go and most clips of Clotho; about a third of FSD50K, a quarter of AudioSet's segments and fewer of its labels. By phrase about half as much. By ontology fewer clips of FSD50K than by word, but more labels and segments of AudioSet."}}
+# %% mystnb={"figure": {"name": "leaks-corpora", "caption": "Share of each corpus that a rule removes. *Word* is the paper's rule. *Phrase* asks for the whole name of a class in a row. *Ontology* judges labels by their meaning, so it has no bar for captions; it comes further down."}, "image": {"alt": "Bar chart with a group of bars for each corpus. By word more than half of the captions of AudioCaps and Clotho go and most clips of Clotho; about a third of FSD50K, a quarter of AudioSet's segments and fewer of its labels. By phrase about half as much. By ontology fewer clips of FSD50K than by word, but more labels and segments of AudioSet."}} tags=["hide-input"]
 table = counts[counts["corpus"] != "ESC-50"].set_index(["corpus", "what", "rule"])
 share = (table["removed"] / table["total"]).unstack().loc[table.droplevel("rule").index.unique()]
 fig, ax = plt.subplots(figsize=(5.8, 5.6), layout="constrained")
@@ -180,7 +180,7 @@ numbers.map("{:.0f}".format).replace("nan", "–").rename_axis(None, axis=1)
 # *Phrase* keeps "birds can be heard", but also "a car drives by", since only "car horn" is a whole name. Which words
 # make the paper's rule remove a text?
 
-# %% mystnb={"figure": {"name": "leaks-words", "caption": "Texts that each word removes, most frequent words first. The dark part has no other word of a test class: it would stay if that word were taken from the list."}, "image": {"alt": "Two bar charts of words, AudioCaps on the left and Clotho on the right. Everyday words such as engine, water, wind and birds stand on top."}}
+# %% mystnb={"figure": {"name": "leaks-words", "caption": "Texts that each word removes, most frequent words first. The dark part has no other word of a test class: it would stay if that word were taken from the list."}, "image": {"alt": "Two bar charts of words, AudioCaps on the left and Clotho on the right. Everyday words such as engine, water, wind and birds stand on top."}} tags=["hide-input"]
 fig, axes = plt.subplots(1, 2, figsize=(6, 4.2), layout="constrained")
 for ax, corpus in zip(axes, ("AudioCaps", "Clotho"), strict=True):
     rows = by_word[(by_word["corpus"] == corpus) & by_word["what"].str.contains("captions")].head(top)[::-1]
@@ -193,7 +193,7 @@ for ax, corpus in zip(axes, ("AudioCaps", "Clotho"), strict=True):
 axes[1].legend(frameon=False, loc="lower right")
 plt.show()
 
-# %%
+# %% tags=["hide-input"]
 captions = by_word[by_word["what"].str.contains("captions")]
 can = captions[captions["word"] == "can"].groupby("corpus")[["count", "alone"]].sum()
 can.rename(columns={"count": 'captions with "can"', "alone": "with no other word"})
@@ -231,7 +231,7 @@ for rule in ("word", "ontology"):
 # For the labels of AudioSet we judged by hand; what the rule does with them is computed. **False hits** go although
 # they mean something else:
 
-# %%
+# %% tags=["hide-input"]
 judged = judgements.join(leakage.find_leaks(judgements["label"], targets)[["leaks", "words"]])
 judged["words"] = judged["words"].map(", ".join)
 judged[judged["judgement"] == "false hit"][["label", "words", "class", "why"]].set_index("label")
@@ -241,7 +241,7 @@ judged[judged["judgement"] == "false hit"][["label", "words", "class", "why"]].s
 # this means for the training depends on the other labels of a clip: "Bark" nearly always comes with "Dog", which goes,
 # but little beside "Cough" gives it away.
 
-# %% mystnb={"figure": {"name": "leaks-survivors", "caption": "Labels that name the sound of a test class and pass the word rule: how many of AudioSet's balanced-train segments with that label stay after the filter. The pale bar is all of them. Before the colon stands the test class."}, "image": {"alt": "Bar chart of AudioSet labels, each after its test class. Of insects, birds, laughter, creaks, coughs, sneezes and many more nearly all segments stay; of barks, thunder, ocean and the crowing of roosters nearly none."}}
+# %% mystnb={"figure": {"name": "leaks-survivors", "caption": "Labels that name the sound of a test class and pass the word rule: how many of AudioSet's balanced-train segments with that label stay after the filter. The pale bar is all of them. Before the colon stands the test class."}, "image": {"alt": "Bar chart of AudioSet labels, each after its test class. Of insects, birds, laughter, creaks, coughs, sneezes and many more nearly all segments stay; of barks, thunder, ocean and the crowing of roosters nearly none."}} tags=["hide-input"]
 stay = judged[judged["judgement"].str.startswith("other")].merge(survivors, on="label")
 stay = stay.sort_values("kept", kind="stable")
 names = stay["class"] + ": " + stay["label"].str.split(",").str[0]
@@ -272,7 +272,7 @@ glue("leaks_most", most["class"].nunique(), display=False)
 # So a second rule can ask for meaning. By hand we wrote down which nodes mean a test class
 # (`clapleak/corpora/esc50_audioset.csv`); a label leaks when it is one of them or lies below one.
 
-# %%
+# %% tags=["hide-input"]
 kinds = ["French horn", "Drum machine", "Cough", "Bark", "Bird", "Cowbell", "Hiss"]
 rules = {rule: leakage.find_leaks(kinds, targets, rule)["classes"].map(", ".join) for rule in ("word", "ontology")}
 pd.DataFrame(rules).set_axis(kinds)
@@ -284,7 +284,7 @@ pd.DataFrame(rules).set_axis(kinds)
 # **Exercise 3: predict, then run.** The ontology rule removes more *labels* of AudioSet than the word rule, but not more
 # *clips* of FSD50K. Which labels might make the difference? Name one before you unfold the reason below the figure.
 
-# %% mystnb={"figure": {"name": "leaks-rules", "caption": "What the two rules remove, as a share of each set. What one rule removes alone is a false hit of it or a miss of the other."}, "image": {"alt": "Three stacked bars: labels of AudioSet, segments of AudioSet and clips of FSD50K. Each has a part that both rules remove, a part that only the word rule removes and a part that only the ontology rule removes; in FSD50K the part of the word rule is the larger one, among AudioSet's labels that of the ontology rule."}}
+# %% mystnb={"figure": {"name": "leaks-rules", "caption": "What the two rules remove, as a share of each set. What one rule removes alone is a false hit of it or a miss of the other."}, "image": {"alt": "Three stacked bars: labels of AudioSet, segments of AudioSet and clips of FSD50K. Each has a part that both rules remove, a part that only the word rule removes and a part that only the ontology rule removes; in FSD50K the part of the word rule is the larger one, among AudioSet's labels that of the ontology rule."}} tags=["hide-input"]
 parts = {"both": "both rules", "word": "word rule alone", "ontology": "ontology rule alone"}
 whole = by_class[by_class["class"] == "any"].set_index(["corpus", "what"])[list(parts)]
 whole = whole.div(table["total"].unstack()["word"].loc[whole.index], axis=0)
@@ -310,7 +310,7 @@ pd.DataFrame({f"removed by the {rule} rule": whole["both"] + whole[rule] for rul
 # since its clips carry the wider labels, too. The word rule takes them all for leaks.
 # :::
 
-# %% mystnb={"figure": {"name": "leaks-classes", "caption": "The same by test class: clips of FSD50K and balanced-train segments of AudioSet that each rule removes on account of the class. A clip can count for several classes."}, "image": {"alt": "Two bar charts with a row for each of the fifty test classes. By the word rule alone go many clips for pouring water, water drops, wind, keyboard typing, clock alarm and the two doors; by the ontology rule alone many for chirping birds, laughing, insects and cow. Several classes have no bar in FSD50K."}}
+# %% mystnb={"figure": {"name": "leaks-classes", "caption": "The same by test class: clips of FSD50K and balanced-train segments of AudioSet that each rule removes on account of the class. A clip can count for several classes."}, "image": {"alt": "Two bar charts with a row for each of the fifty test classes. By the word rule alone go many clips for pouring water, water drops, wind, keyboard typing, clock alarm and the two doors; by the ontology rule alone many for chirping birds, laughing, insects and cow. Several classes have no bar in FSD50K."}} tags=["hide-input"]
 fig, axes = plt.subplots(1, 2, figsize=(6, 10), sharey=True, layout="constrained")
 for ax, what in zip(axes, ("dev clips", "balanced-train segments"), strict=True):
     rows = by_class[(by_class["what"] == what) & (by_class["class"] != "any")].set_index("class")[list(parts)]
@@ -334,7 +334,7 @@ glue("leaks_absent_fsd", int(absent["dev clips"]), display=False)
 # "washing machine"; their sounds stand there under wider labels, and stay. In FSD50K, whose vocabulary is smaller,
 # there are {glue:text}`leaks_absent_fsd`: its pigs are "Livestock". And what lies below a class need not mean it:
 
-# %%
+# %% tags=["hide-input"]
 below = judged[judged["judgement"] == "below"]
 below[["label", "class", "why"]].set_index("label")
 
@@ -343,7 +343,7 @@ below[["label", "class", "why"]].set_index("label")
 #
 # ESC-50 and FSD50K both come from Freesound, and some recordings are in both.
 
-# %% mystnb={"figure": {"name": "leaks-recordings", "caption": "Test clips of ESC-50 that are cut from a recording of FSD50K: from its development part, which trains models, before and after each filter of its labels, and from its evaluation part, which should train none."}, "image": {"alt": "Bar chart. About a quarter of the clips of ESC-50 come from a recording of FSD50K's development part. The word rule leaves more than a third of these in the training, the ontology rule a sixth. Fewer clips come from its evaluation part."}}
+# %% mystnb={"figure": {"name": "leaks-recordings", "caption": "Test clips of ESC-50 that are cut from a recording of FSD50K: from its development part, which trains models, before and after each filter of its labels, and from its evaluation part, which should train none."}, "image": {"alt": "Bar chart. About a quarter of the clips of ESC-50 come from a recording of FSD50K's development part. The word rule leaves more than a third of these in the training, the ontology rule a sixth. Fewer clips come from its evaluation part."}} tags=["hide-input"]
 recordings = counts[counts["corpus"] == "ESC-50"].set_index(["what", "rule"])
 dev, held_out = recordings["removed"].xs("recording", level="rule")
 left = dev - recordings.loc["clips shared with FSD50K dev", "removed"]

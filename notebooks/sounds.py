@@ -36,7 +36,7 @@ example = "dog"  # class whose row is shown
 index = 2000000  # number of the clip of each class that is played; the first of the test
 profile = "mini"  # whose front end the spectrograms show
 
-# %%
+# %% tags=["hide-input"]
 classes, audio = foley.classes(), load_profile(profile).audio
 targets = sorted(classes.index[classes["target"]])
 glue("classes", len(classes), display=False)
@@ -50,7 +50,7 @@ glue("targets", len(targets), display=False)
 #
 # The parameters of one class that are not zero, with their units at the end of each name:
 
-# %%
+# %% tags=["hide-input"]
 row = classes.loc[[example]].T.rename_axis("parameter")
 row[(row[example] != 0) & (row[example] != "")]
 
@@ -72,7 +72,7 @@ figures.spectrograms([f"foley@0/{name}/{index}" for name in targets], targets, a
 #
 # One clip of every class; the targets come first.
 
-# %%
+# %% tags=["hide-input"]
 names = [*targets, *sorted(set(classes.index) - set(targets))]
 cells = [
     f"<figure><figcaption>{name}</figcaption>{site.player(f'foley@0/{name}/{index}', title=name)}</figure>"
@@ -85,7 +85,7 @@ HTML('<div class="sounds">' + "".join(cells) + "</div>")
 #
 # Captions come from many templates; scenes join two events.
 
-# %%
+# %% tags=["hide-input"]
 sizes = Foley(seed=0, pretrain_clips=1, pair_clips=2, test_clips=1, scenes=100, limit_classes=None)
 corpus = foley.corpus("pairs", sizes, audio.segment)
 corpus.table[["labels", "text"]].sample(12, random_state=0).style.hide(axis="index")
@@ -97,7 +97,7 @@ corpus.table[["labels", "text"]].sample(12, random_state=0).style.hide(axis="ind
 # ESC-50 clips: silhouette of x_a and accuracy on held-out clips. The spreads within a class were set once by this
 # comparison, and not by any result of the paper. `python benchmarks/hardness.py` repeats it.
 
-# %%
+# %% tags=["hide-input"]
 hardness = tables.hardness()
 hardness.round(2).convert_dtypes()  # counts without a point
 
@@ -119,7 +119,7 @@ glue("hardness", verdict.get(int(easier), "harder than real sounds in both measu
 # **1. A test for your ears.** Play the three sounds and write down a name for each. Which of them do you name as the
 # table of classes does?
 
-# %%
+# %% tags=["hide-input"]
 quiz = [names[number] for number in np.random.default_rng(7).choice(len(targets), 3, replace=False)]
 sounds = [site.player(f"foley@0/{name}/{index + 1}", title=f"sound {i}") for i, name in enumerate(quiz, 1)]
 HTML("".join(f"<p>{i}: {sound}</p>" for i, sound in enumerate(sounds, 1)))
