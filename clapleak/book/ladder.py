@@ -87,8 +87,9 @@ def inheritance(points: pd.DataFrame) -> str:
     knowledge = partial_correlation(points["probe, 128"], points["clean"], points["silhouette"])
     follows = ("follows", "runs against", "cannot be shown to follow")
     return (
-        f"Over {len(points)} networks clean accuracy {clusters.words(*follows)} the silhouette of x_a where the probe "
-        f"is equal (partial r = {clusters}), and {knowledge.words(*follows)} the probe where the silhouette is equal "
+        f"Over {len(points)} networks, accuracy with clean captions {clusters.words(*follows)} how clearly the classes "
+        f"cluster in the audio embedding (its silhouette), where a linear probe finds equally much (partial r = "
+        f"{clusters}); it {knowledge.words(*follows)} what the probe finds, where the clusters are equally clear "
         f"(partial r = {knowledge}). So few networks leave wide intervals."
     )
 
