@@ -32,7 +32,7 @@ network_profile = "networks"  # real sounds, networks of others
 own = False  # show the runs of this machine, not the published ones
 
 # %% tags=["remove-input"]
-shown = {"real networks": network_profile, "real ESC-50, small network": real_profile, "synthetic sounds": profile}
+shown = {"real networks": network_profile, "small network, real sounds": real_profile, "synthetic sounds": profile}
 folders = {name: results.folder(place, own=own) for name, place in shown.items()}
 data_sets = {"paper": analysis.paper_runs()}
 data_sets |= {name: tables.table_or_note(folder) for name, folder in folders.items()}
@@ -46,12 +46,12 @@ def counted(verdicts):
     return f"{words.count('holds')} hold, {words.count('contradicted')} are contradicted and {words.count('undecided')} undecided"
 
 
-names = [f"claim {letter}: {claim}" for letter, claim in analysis.CLAIMS.items()]
+names = [f"{letter}: {claim}" for letter, claim in analysis.CLAIMS.items()]
 signs = {name: [sign[verdict] for verdict, _ in verdicts.values()] for name, verdicts in found.items()}
 of_each = "; ".join(f"{name}: {counted(verdicts)}" for name, verdicts in found.items() if name != "paper")
 display(
     Markdown(f"**Of the {len(analysis.CLAIMS)} claims** - {of_each}. Below, ✓ holds, ✗ contradicted, ? undecided."),
-    pd.DataFrame(signs, index=names),
+    HTML(pd.DataFrame({"claim": names, **signs}).to_html(index=False)),
 )
 
 # %% [markdown]
