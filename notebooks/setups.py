@@ -53,7 +53,7 @@ verdicts = ("the captions matter more", "pre-training matters more", "which of t
 lines = []
 for title, table in {"Real networks, real sounds": networks, "Small network, synthetic sounds": ours}.items():
     captions, labels, more = estimates(tables.by_setup(table, "accuracy"), paths)
-    worth = f"leaks in the captions add {captions} to the accuracy, leaks in the pre-training {labels}"
+    worth = f"names in the captions add {captions} to the accuracy (mean of three pre-trainings), test labels in the pre-training {labels} (mean of both captions)"
     lines.append(f"- **{title}:** {worth}; {more.words(*verdicts)}.")
 display(Markdown("\n".join(lines)))
 
@@ -61,7 +61,8 @@ display(Markdown("\n".join(lines)))
 # A setup has two names: pre-training first, captions second. Pre-training *dirty* means that the audio network learnt
 # labels that include those of the test; *clean*, that these were taken out; *none*, that it starts from random weights.
 # Captions *dirty* means that all pairs of sounds and captions are used; *clean*, that no pair is left whose caption
-# holds a word of a test label. Clean is therefore also less:
+# holds a word of a test label. Among the real networks, clean is a network that saw no label at all. A clean training
+# set may still hold [sounds of the test classes](degrees.ipynb), and it is smaller:
 
 # %% tags=["hide-input"]
 counts = {
@@ -145,7 +146,7 @@ for slug, run in runs.items():
 # :::
 #
 # :::{tab-item} clean-clean
-# **No leaks.** {glue:text}`says_clean_clean`
+# **No word of the test.** {glue:text}`says_clean_clean`
 #
 # ```{glue:figure} history_clean_clean
 # :alt: Training and validation loss over the epochs of clean-clean.
@@ -171,7 +172,7 @@ for slug, run in runs.items():
 # :::
 #
 # :::{tab-item} none-clean
-# **No leaks, no pre-training.** {glue:text}`says_none_clean`
+# **No word of the test, no pre-training.** {glue:text}`says_none_clean`
 #
 # ```{glue:figure} history_none_clean
 # :alt: Training and validation loss over the epochs of none-clean.

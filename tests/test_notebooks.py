@@ -119,7 +119,7 @@ def test_sentences_follow_the_numbers(path, perturbed, run_cells, monkeypatch):
     if path.stem == "table1_accuracy":  # the paper's own values stay as they are
         (falls,) = (line for line in said[0].split("\n\n") if "accuracy falls" in line)
         holds, *others = falls.split("; it ")
-        assert holds.endswith("*holds* in the paper's table (smallest of 9 differences: 0.08)")
+        assert holds.endswith("*holds* in the paper's table (of 9 differences the smallest is 0.08)")
         assert "*holds*" not in others[0] and ("contradicted" in others[0]) >= (kind == "reversed")
 
 

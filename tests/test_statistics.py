@@ -91,17 +91,32 @@ def analysis_share(name):
 
 
 def test_findings_say_what_was_measured_and_the_reverse_of_it():
-    none, points = runs(SIX).iloc[:0], pd.DataFrame()
-    shown = ladder.findings(runs(SIX), runs(SIX), none, points)
-    assert "labels looks better" in shown[0] and "matter even more" in shown[1] and len(shown) == 2
+    none, points, small = runs(SIX).iloc[:0], pd.DataFrame(), {"a small network": runs(SIX)}
+    shown = ladder.findings(runs(SIX), small, none, points)
+    assert "labels look better" in shown[0] and "in all data sets" in shown[0] and len(shown) == 2
+    assert "matter more" in shown[1]
     reverse = runs({slug: 1 - mean for slug, mean in SIX.items()})
-    shown = ladder.findings(reverse, runs(SIX), none, points)
-    assert "labels looks worse" in shown[0] and "by -0." in shown[0] and "do harm" in shown[1]
-    shown = ladder.findings(runs(dict.fromkeys(SIX, 0.5), spread=0.2), runs(SIX), none, points)
-    assert "is not shown to look better" in shown[0] and "may be chance" in shown[0]
+    assert "but not in every data set" in ladder.findings(runs(SIX), {"a small network": reverse}, none, points)[0]
+    shown = ladder.findings(reverse, small, none, points)
+    assert "labels look worse" in shown[0] and "-0." in shown[0] and "do harm" in shown[1]
+    shown = ladder.findings(runs(dict.fromkeys(SIX, 0.5), spread=0.2), small, none, points)
+    assert "are not shown to look better" in shown[0] and "may be chance" in shown[0]
     titled = runs({"dirty-clean": 0.6, "dirty-truly_clean": 0.3})
-    assert "leaves leaks in real captions" in ladder.findings(runs(SIX), runs(SIX), titled, points)[1]
-    assert "no results" in ladder.findings(none, none, none, points)[0]
+    assert "misses many leaks" in ladder.findings(runs(SIX), small, titled, points)[1]
+    assert "no results" in ladder.findings(none, {}, none, points)[0]
+
+
+@pytest.mark.parametrize(
+    ("follows", "says"),
+    [("silhouette", "follows clusters"), ("probe, 128", "follows knowledge"), ("", "neither clusters nor knowledge")],
+)
+def test_what_zero_shot_follows_is_said_as_measured(follows, says):
+    rng = np.random.default_rng(0)
+    points = pd.DataFrame(rng.normal(size=(12, 3)), columns=["silhouette", "probe, 128", "clean"])
+    if follows:
+        points["clean"] = points[follows] + rng.normal(0, 0.1, 12)
+    words, evidence = ladder.inheritance(points)
+    assert says in words and "12 networks" in evidence and "too few" in ladder.inheritance(points[:5])[0]
 
 
 def test_what_the_word_rule_leaves_is_said_as_measured():
@@ -116,7 +131,7 @@ def test_what_the_word_rule_leaves_is_said_as_measured():
 
 def test_verdicts_change_with_the_numbers():
     verdicts = analysis.compared(tables.by_setup(runs(SIX), "accuracy"), lambda m: analysis.claimed_differences("A", m))
-    assert verdicts[0] == "holds" and verdicts[1].startswith("smallest of 9 differences: 0.")
+    assert verdicts[0] == "holds" and verdicts[1].startswith("of 9 differences the smallest is 0.")
     wide = tables.by_setup(runs({**SIX, "clean-dirty": 0.9}, spread=0.1), "accuracy")
     assert analysis.compared(wide, lambda m: analysis.claimed_differences("A", m))[0] == "undecided"
     assert analysis.compared(wide.iloc[:0], lambda m: [m["dirty-dirty"]])[0] == "undecided"

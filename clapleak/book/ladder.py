@@ -79,18 +79,31 @@ def points(probes: pd.DataFrame, runs: pd.DataFrame) -> pd.DataFrame:
     return probes.assign(clean=clean).set_index("network").dropna()
 
 
-def inheritance(points: pd.DataFrame) -> str:
-    """What clean accuracy follows, from partial correlations over the networks."""
-    if len(points) < 5:
-        return "There are too few networks for an answer."
-    clusters = partial_correlation(points["silhouette"], points["clean"], points["probe, 128"])
-    knowledge = partial_correlation(points["probe, 128"], points["clean"], points["silhouette"])
+def inheritance(points: pd.DataFrame) -> tuple[str, str]:
+    """What clean accuracy follows, in few words and with partial correlations over all networks and all but one."""
+    if len(points) < 6:
+        return "has too few networks for an answer", "There are too few networks for an answer."
+    found = {}
+    for name, other in (("silhouette", "probe, 128"), ("probe, 128", "silhouette")):
+        every = [points, *(points.drop(index=network) for network in points.index)]
+        found[name] = [partial_correlation(part[name], part["clean"], part[other]) for part in every]
+    (clusters, *less), (knowledge, *fewer) = found.values()
+    sure = "follows" if all(one.low > 0 for one in less) else "seems to follow"
+    says = {
+        (True, False): f"{sure} clusters, and is not shown to follow knowledge",
+        (True, True): "follows clusters and knowledge alike",
+        (False, True): "follows knowledge, and is not shown to follow clusters",
+        (False, False): "is shown to follow neither clusters nor knowledge",
+    }[clusters.low > 0, knowledge.low > 0]
     follows = ("follows", "runs against", "cannot be shown to follow")
-    return (
+    without = [
+        f"{min(one.value for one in part):.2f} to {max(one.value for one in part):.2f}" for part in (less, fewer)
+    ]
+    return says, (
         f"Over {len(points)} networks, accuracy with clean captions {clusters.words(*follows)} how clearly the classes "
-        f"cluster in the audio embedding (its silhouette), where a linear probe finds equally much (partial r = "
-        f"{clusters}); it {knowledge.words(*follows)} what the probe finds, where the clusters are equally clear "
-        f"(partial r = {knowledge}). So few networks leave wide intervals."
+        f"cluster in the audio embedding (its silhouette), where a linear probe finds equally much: partial r = "
+        f"{clusters}, and {without[0]} without any one network. It {knowledge.words(*follows)} what the probe finds, "
+        f"where the clusters are equally clear: partial r = {knowledge}, and {without[1]} without any one."
     )
 
 
@@ -148,58 +161,53 @@ def fine_tuning(frozen: pd.DataFrame, unfrozen: pd.DataFrame) -> tuple[pd.DataFr
     return table, f"Learning on {does} YAMNet's accuracy with clean captions among ten answers: by {gain}."
 
 
-def findings(networks: pd.DataFrame, synthetic: pd.DataFrame, titled: pd.DataFrame, points: pd.DataFrame) -> list[str]:
-    """The findings of the book, each with its interval and the data behind it, true of whatever was measured."""
-    data = {"real networks on real sounds": networks, "a small network on synthetic sounds": synthetic}
-    found = {name: by_setup(runs, "accuracy").dropna() for name, runs in data.items()}
+def findings(
+    networks: pd.DataFrame, small: dict[str, pd.DataFrame], titled: pd.DataFrame, points: pd.DataFrame
+) -> list[str]:
+    """The findings of the book, each with its interval and the data behind it, true of whatever was measured.
+
+    `small` are tables of the small network, by the sounds that it was trained on.
+    """
+    found = {name: by_setup(runs, "accuracy").dropna() for name, runs in {"real networks": networks, **small}.items()}
     found = {name: values for name, values in found.items() if len(values)}
     if not found:
         return ["There are no results yet: run `clapleak reproduce`."]
-
     labels = {name: estimate(values, of("dirty-clean", "clean-clean")) for name, values in found.items()}
     names = {name: estimate(values, lambda m: mean_gains(m)["captions"]) for name, values in found.items()}
-    first = next(iter(found))
 
     def listed(several: dict[str, Estimate]) -> str:
         doubt = {name: one.words("", "", ", which may be chance") for name, one in several.items()}
-        return " and ".join(f"{one:+} for {name}{doubt[name]}" for name, one in several.items())
+        return "; ".join(f"{one:+} with {name}{doubt[name]}" for name, one in several.items())
 
-    seen = labels[first].words("looks better", "looks worse", "is not shown to look better")
+    first = next(iter(found))
+    seen = labels[first].words("look better", "look worse", "are not shown to look better")
+    others = [one.low > 0 for name, one in labels.items() if name != first]
+    agree = ", and in all data sets" if all(others) else ", but not in every data set" if labels[first].low > 0 else ""
     lines = [
-        f"**A network that has seen the test's labels {seen} at zero-shot classification.** With captions that never "
-        f"name a test class, pre-training on its labels changes accuracy by {listed(labels)}."
+        f"**Networks that were told the test's labels {seen} at zero-shot classification{agree if others else ''}.** "
     ]
-    if {title("dirty"), title("clean")} <= set(points.index):
-        told, heard = (points.loc[title(step), "probe, 128"] for step in ("dirty", "clean"))
+    pair = [title(step) for step in ("dirty", "clean")]
+    if first == "real networks" and set(pair) <= set(points.index):
+        told, heard = points.loc[pair, "clean"]
         lines[0] += (
-            f" A linear probe, which asks what a network knows, finds the classes in {title('dirty')}, which was told "
-            f"AudioSet's labels, with an accuracy of {told:.2f} and in {title('clean')}, which heard the same sounds "
-            f"without them, with {heard:.2f}."
+            f"With captions that never name a test class, {pair[0]}, which was told AudioSet's labels, reaches "
+            f"{told:.2f} among ten answers and {pair[1]}, which heard the same sounds without labels, {heard:.2f}. "
+            "This is one pair of networks, which differ in more than their labels. "
         )
-    more = "matter even more" if names[first].value > labels[first].value else "matter"
+    lines[0] += f"What such labels add to accuracy: {listed(labels)}."
+    more = "matter more" if names[first].value > labels[first].value else "matter"
     named = names[first].words(more, "do harm", "may matter")
-    lines.append(
-        f"**Captions that name the test classes {named}.** Those captions change accuracy by {listed(names)} (means of "
-        "three pre-trainings)."
-    )
-    pair = ["dirty-clean", "dirty-truly_clean"]
-    accuracy = by_setup(titled, "accuracy", pair).dropna()
+    lines.append(f"**Captions that name the test classes {named}.** What they add: {listed(names)}.")
+    clean = ["dirty-clean", "dirty-truly_clean"]
+    accuracy = by_setup(titled, "accuracy", clean).dropna()
     if len(accuracy):
-        left, whole = estimate(accuracy, of(*pair)), estimate(accuracy, of(pair[0]))
-        misses = left.words("leaves leaks in", "takes more than leaks from", "may leave leaks in")
+        left, (words, whole) = estimate(accuracy, of(*clean)), accuracy.groupby(level="group").mean().mean()
+        misses = left.words("misses many leaks", "takes more than leaks", "may miss leaks")
         lines[-1] += (
-            f" The paper's rule, which drops captions that hold a word of a label, {misses} real captions: with "
-            f"the titles that recordists wrote, {title('dirty')} reaches {whole}, which changes by {-left:+} when "
-            "every clip of the test classes is left out."
+            f" The paper's rule, which drops captions that hold a word of a label, {misses}: with the titles that "
+            f"recordists wrote, {pair[0]} reaches {words:.2f} after that rule and {whole:.2f} when every clip of the "
+            f"test classes is left out (a difference of {left})."
         )
-    if len(points) >= 5:
-        clusters = partial_correlation(points["silhouette"], points["clean"], points["probe, 128"])
-        knowledge = partial_correlation(points["probe, 128"], points["clean"], points["silhouette"])
-        says = {
-            (True, False): "follows clusters, and is not shown to follow knowledge",
-            (True, True): "follows clusters and knowledge alike",
-            (False, True): "follows knowledge, and is not shown to follow clusters",
-            (False, False): "is shown to follow neither clusters nor knowledge",
-        }[clusters.low > 0, knowledge.low > 0]
-        lines.append(f"**Zero-shot accuracy {says}.** {inheritance(points)}")
+    if len(points) >= 6:
+        lines.append("**Zero-shot accuracy {}.** {}".format(*inheritance(points)))
     return lines

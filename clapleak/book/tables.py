@@ -69,7 +69,8 @@ def origin(folder: Path, runs: pd.DataFrame) -> str:
     whose = "your run" if is_own(folder) else "published"
     counts = runs.groupby("setup").size()
     number = " to ".join(map(str, sorted({counts.min(), counts.max()})))
-    return f'<p><span class="{badge.split()[0]}">{badge}</span> profile {name}, {whose}, runs a setup: {number}</p>'
+    of_each = f"{number} run{'' if number == '1' else 's'} of each setup"
+    return f'<p><span class="{badge.split()[0]}">{badge}</span> {of_each}, {whose} (profile <code>{name}</code>)</p>'
 
 
 def by_setup(runs: pd.DataFrame, column: str, slugs: Sequence[str] = SLUGS) -> pd.DataFrame:
