@@ -59,11 +59,14 @@ def compared(effect, *, says=("more", "less", "undecided")):
 # Fifty kinds of sounds, fifty names to choose from. Nobody told the model these names with a sound. How often is it
 # right? Write a number down before you go on.
 
+# %% [markdown]
+# ## What the paper found
+
 # %% tags=["remove-input"]
 printed, chance = tables.printed("accuracy"), runs["synthetic sounds"]["chance"].mean()
 display(Markdown(
-    f"The paper's model: **{printed['dirty-dirty']:.0%}**. With all leaks removed: **{printed['clean-clean']:.0%}**. "
-    f"Guessing: {chance:.0%}."
+    f"- The usual training, with every label and caption: **{printed['dirty-dirty']:.0%}**\n"
+    f"- No text with a word of a test label left: **{printed['clean-clean']:.0%}**\n- Guessing: {chance:.0%}"
 ))  # fmt: skip
 
 # %% [markdown]
@@ -89,7 +92,12 @@ display(Markdown(
 # %% [markdown]
 # ## Bet: which leak path adds more?
 #
-# Hands up for the labels of pre-training, hands up for the captions. Then look.
+# Take the leaks out of the pre-training labels, or out of the captions. Which costs more accuracy, and why?
+#
+# Hands up for the labels, then hands up for the captions.
+
+# %% [markdown]
+# ## Six setups, three data sets
 
 # %% tags=["remove-input"] mystnb={"figure": {"name": "slide-headline", "caption": "Real networks on real ESC-50 (bars), the paper (diamonds), our small network on synthetic sounds (squares)."}, "image": {"alt": "Bars of zero-shot accuracy of the six setups with real networks, and marks for the paper and the synthetic sounds."}}
 marks = {"paper": printed, "synthetic": tables.setup_means(runs["synthetic sounds"], "accuracy")}
@@ -124,7 +132,7 @@ figures.ladder(ladder.estimates(every), chance=float(table["chance"].mean()))
 # %% [markdown]
 # ## Leakage, or just less data?
 #
-# A filter removes leaks *and* data. The control *matched* is as small as clean, drawn at random, and still leaks.
+# <span class="synthetic">synthetic</span> A filter removes leaks *and* data. The control *matched* is as small as clean, drawn at random, and still leaks.
 
 # %% tags=["remove-input"]
 matched = tables.table_or_note(folders["synthetic sounds"], [*SETUPS, *MATCHED])
@@ -132,7 +140,8 @@ drop = analysis.accuracy_drop(matched)
 wide = drop.reset_index().assign(group=0).groupby(["group", "seed"])[["less data", "leakage"]].mean()
 parts = {name: estimate(wide[[name]], of(name)) for name in wide}
 words = {name: one.words("part of the drop", "the other way round", "undecided") for name, one in parts.items()}
-display(Markdown("; ".join(f"{name} costs **{one}** ({words[name]})" for name, one in parts.items()) + ". Synthetic sounds."))
+lines = [f"- {name} costs **{one}**: {words[name]}" for name, one in parts.items()]
+display(Markdown("\n".join(lines)))
 
 # %% tags=["remove-input"] mystnb={"figure": {"name": "slide-matched", "caption": "All pairs, fewer pairs that still leak, equally few that do not: synthetic sounds."}, "image": {"alt": "Bars of accuracy for dirty, matched and clean training, grouped by pre-training."}}
 slugs = [f"{p}-{t}" for p in PRETRAININGS for t in ("dirty", "matched", "clean")]
@@ -141,7 +150,7 @@ figures.headline(matched, slugs=slugs, title="Three trainings, synthetic sounds"
 # %% [markdown]
 # ## How clean is clean?
 #
-# *Word-clean* is the paper's rule. *Truly clean* leaves out every clip in which a test class sounds.
+# <span class="synthetic">synthetic</span> *Word-clean* is the paper's rule. *Truly clean* leaves out every clip in which a test class sounds.
 
 # %% tags=["remove-input"]
 cleaner = tables.table_or_note(folders["synthetic sounds"], [*SETUPS, *CLEANER])
@@ -149,7 +158,9 @@ rules = tables.by_setup(cleaner, "accuracy", [s.slug for s in (*SETUPS, *CLEANER
 display(Markdown(degrees.answer(rules)), degrees.by_rule(rules).xs("accuracy", axis=1, level=1))
 
 # %% [markdown]
-# ## Do sound and text share their neighbourhoods?
+# ## Do sound and text share neighbours?
+#
+# <span class="synthetic">synthetic</span> $S_k$ is the share of the $k$ nearest classes that both have in common.
 
 # %% tags=["remove-input"]
 shares = tables.by_setup(runs["synthetic sounds"], "S_E_a_E_t_corrected")
@@ -157,7 +168,7 @@ S = {slug: estimate(shares[[slug]], of(slug)) for slug in ("dirty-dirty", "clean
 says = {slug: one.words("more than unrelated clouds", "less than unrelated clouds", "undecided") for slug, one in S.items()}
 display(Markdown("S, corrected for chance: " + "; ".join(f"{slug} **{one}**, {says[slug]}" for slug, one in S.items()) + "."))
 
-# %% tags=["remove-input"] mystnb={"figure": {"name": "slide-overlap", "caption": "Share of the k nearest classes that sound and text have in common, synthetic sounds. Chance is the broken line; the band is where unrelated clouds lie."}, "image": {"alt": "Curves of neighbourhood overlap over k with chance lines and bands, for two setups."}}
+# %% tags=["remove-input"] mystnb={"figure": {"name": "slide-overlap", "caption": "Chance is the broken line; unrelated clouds lie in the band."}, "image": {"alt": "Curves of neighbourhood overlap over k with chance lines and bands, for two setups."}}
 clouds = {}
 for run in tables.clouds_or_note(folders["synthetic sounds"]):
     if run.slug in ("dirty-dirty", "clean-clean"):
