@@ -2,15 +2,17 @@
 # make test   environment, lint, unit tests, the smoke workflow, the strict build of the book
 # make html   the published book from the committed pages alone
 # make pdf    the published book as one PDF; needs Chromium
+# make homework VARIANT=0  a notebook for students and its key, in build/homework
 # make live   copies of the pages in JupyterLab, the one with knobs first
 # make clean  everything that the others made, except your results in build/results
 PYTHON ?= python3
 VENV ?= .venv
 SEEDS ?= 3
 CORES ?= 2
+VARIANT ?= 0
 BIN := $(VENV)/bin
 
-.PHONY: book html pdf live test clean
+.PHONY: book html pdf homework live test clean
 .DELETE_ON_ERROR:
 
 book: $(VENV)/book.stamp
@@ -21,6 +23,11 @@ html: $(VENV)/book.stamp
 
 pdf: html
 	$(BIN)/clapleak pdf
+
+homework: $(VENV)/book.stamp
+	$(BIN)/clapleak page homework build/homework/key.ipynb -p variant $(VARIANT)
+	$(BIN)/jupyter nbconvert build/homework/key.ipynb --to notebook --output student.ipynb --log-level WARN \
+	  --TagRemovePreprocessor.enabled True --TagRemovePreprocessor.remove_cell_tags answer
 
 live: $(VENV)/book.stamp
 	mkdir -p build/live && cp book/pages/*.ipynb build/live/

@@ -180,3 +180,22 @@ def test_explorer_singles_out_a_class_and_treats_words_as_words(explorer, axe):
 
 def test_the_cheat_sheet_fits_one_sheet(visit):
     assert len(PdfReader(io.BytesIO(visit("cheatsheet").pdf(format="A4"))).pages) == 1
+
+
+def test_slides_turn_by_key_fill_the_window_and_end(visit):
+    page = visit("pages/slides")
+    titles = page.locator("article h2").all_text_contents()
+    page.locator(".slide-start").click()
+    seen = []
+    for _ in titles:
+        page.keyboard.press("ArrowRight")
+        (title,) = page.locator("article h2:visible").all_text_contents()
+        seen.append(title)
+        assert page.evaluate("() => document.querySelector('section.on').getBoundingClientRect().height") >= 899
+        assert page.evaluate(OVERFLOW) == [0, []]
+    assert seen == titles and page.locator("article h1").is_hidden()
+    page.keyboard.press("End")
+    page.keyboard.press("Home")
+    assert page.locator("article h1").is_visible()
+    page.keyboard.press("Escape")
+    assert page.locator(".slide-start").is_visible() and page.locator("article h2").last.is_visible()

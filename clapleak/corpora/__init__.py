@@ -52,7 +52,7 @@ def synthesiser(name: str) -> ModuleType:
     """The module that synthesises a source, as registered under the entry point group `clapleak.sources`.
 
     It has `FORMAT` (an integer, raised by hand whenever the same path gives other samples),
-    `corpus(part, sizes, duration) -> Corpus` with virtual paths such as "foley@0/dog/17", and
+    `corpus(part, sizes, duration) -> Corpus` with virtual paths such as `foley@0/dog/17`, and
     `synthesise(path, *, sample_rate, duration)`, which gives the float32 samples of such a path.
     """
     registered = {point.name: point for point in metadata.entry_points(group="clapleak.sources")}

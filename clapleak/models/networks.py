@@ -256,7 +256,7 @@ NETWORKS = {name: Source(*_CODE[name], **facts) for name, facts in network_facts
 
 
 def load_network(name: str) -> Network:
-    """A network of `NETWORKS` with its weights, or "random_" and its name: the architecture with random weights.
+    """A network of `NETWORKS` with its weights, or `random_` before its name: the architecture with random weights.
 
     Random weights are He's, the same in every run. ClapleakError for an unknown name, and for a file that is absent or
     has another checksum; nothing of such a file is read.

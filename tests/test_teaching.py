@@ -1,0 +1,124 @@
+"""For lecturers: a plan that adds up, slides that follow the results, homework with its key; docstrings as pages."""
+
+import importlib.util
+import json
+import re
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import jupytext
+import nbformat
+import numpy as np
+import pytest
+import torch
+from browsing import ROOT
+from fake_results import write_project
+from IPython.core.interactiveshell import InteractiveShell
+from IPython.utils.capture import capture_output
+
+from clapleak import leakage
+from clapleak.models import contrastive_loss
+
+
+@pytest.fixture(scope="module")
+def place(tmp_path_factory) -> Path:
+    """A folder with results, in which pages and `make homework` can run."""
+    folder = write_project(tmp_path_factory.mktemp("teaching"))
+    shutil.copytree(ROOT / "notebooks", folder / "notebooks")
+    shutil.copy(ROOT / "_config.yml", folder)
+    return folder
+
+
+def test_the_lesson_adds_up_and_every_step_has_page_question_and_answer():
+    text = (ROOT / "book" / "teaching.md").read_text(encoding="utf-8").split("## One lesson of 90 minutes")[1]
+    rows = [line.strip("| ").split(" | ") for line in text.splitlines() if re.match(r"\| \d", line)]
+    assert len(rows) >= 6 and all(len(row) == 4 and all(row) for row in rows)
+    assert all(re.search(r"\]\([\w/-]+\.(ipynb|md)\)", row[1]) and "?" in row[2] for row in rows)
+    total = sum(int(row[0]) for row in rows)
+    assert f"| **{total}** |" in text and f"The steps take {total} minutes. The other {90 - total} are slack" in text
+    assert text.count("\nWhy: ") == text.count(":class: dropdown") > 0  # every solution says why
+
+
+def made(folder: Path, variant: int) -> tuple[nbformat.NotebookNode, nbformat.NotebookNode]:
+    """The student's notebook and the key of a variant, as `make homework` leaves them."""
+    command = ["make", "-f", ROOT / "Makefile", "-o", ".venv/book.stamp", f"BIN={Path(sys.executable).parent}"]
+    done = subprocess.run([*command, f"VARIANT={variant}", "homework"], cwd=folder, capture_output=True, text=True)
+    assert done.returncode == 0, done.stdout + done.stderr
+    return tuple(nbformat.read(folder / "build" / "homework" / f"{name}.ipynb", 4) for name in ("student", "key"))
+
+
+def answers(page: nbformat.NotebookNode) -> list[str]:
+    """What the cells of the key print."""
+    cells = [cell for cell in page.cells if "answer" in cell.metadata.get("tags", [])]
+    return ["".join(output.get("text", "") for output in cell.outputs) for cell in cells]
+
+
+def test_homework_has_a_computed_key_that_the_students_do_not_get(place, monkeypatch):
+    student, key = made(place, 3)
+    other = made(place, 4)[1]
+    assert len(answers(key)) == 5 and not answers(student)
+    assert not any("Points:" in cell.source for cell in student.cells)
+    assert all("Points:" in answer for answer in answers(key))
+    assert [one == two for one, two in zip(answers(key), answers(other), strict=True)][::2] == [False, False, True]
+    points = [int(n) for cell in key.cells for n in re.findall(r"^\*\*\d\. .*\((\d) points\)", cell.source, re.M)]
+    page = (ROOT / "book" / "homework.md").read_text(encoding="utf-8")
+    assert points == [int(n) for n in re.findall(r"^\| \d\. [^|]+\| (\d) \|", page, re.M)] and sum(points) == 20
+    shell = InteractiveShell()  # the student's copy runs without the cells that it lacks
+    monkeypatch.chdir(place)
+    with capture_output():
+        for cell in student.cells:
+            if cell.cell_type == "code":
+                shell.run_cell(cell.source).raise_error()
+    cosine = torch.tensor(shell.user_ns["cosine"])
+    identity, scale = torch.eye(3, dtype=torch.float64), torch.tensor(-np.log(shell.user_ns["tau"]))
+    assert f"(b) {contrastive_loss(cosine, identity, scale).item():.3f} " in answers(key)[0]
+
+
+def shown(folder: Path, monkeypatch) -> str:
+    """The words that the slides compute in a folder."""
+    texts: list[str] = []
+    monkeypatch.setattr("IPython.display.Markdown", texts.append)
+    monkeypatch.chdir(folder)
+    shell = InteractiveShell()
+    for cell in jupytext.read(ROOT / "notebooks" / "slides.py").cells:
+        if cell.cell_type == "code":
+            shell.run_cell(re.sub(r"^%.*", "", cell.source, flags=re.M)).raise_error()
+    return "\n".join(texts)
+
+
+def test_slides_say_the_reverse_of_reversed_results(place, tmp_path, monkeypatch):
+    """Accuracy with dirty and with clean captions changes places in every run of the synthetic sounds."""
+    reverse = shutil.copytree(place, tmp_path / "reverse")
+    for path in (reverse / "results" / "mini").glob("*-dirty/*/metrics.json"):
+        other = path.parents[2] / path.parts[-3].replace("-dirty", "-clean") / path.parts[-2] / path.name
+        if other.is_file():
+            one, two = (json.loads(file.read_text()) for file in (path, other))
+            one["accuracy"], two["accuracy"] = two["accuracy"], one["accuracy"]
+            path.write_text(json.dumps(one))
+            other.write_text(json.dumps(two))
+    line = re.compile(r"- synthetic sounds: \*\*([+-]?\d.*)\*\*, (\w+)")
+    before, after = (line.search(shown(folder, monkeypatch)).groups() for folder in (place, reverse))
+    assert before[1] == "more" and after[1] == "less"
+    assert float(before[0].split()[0]) == -float(after[0].split()[0]) > 0
+
+
+def test_docstrings_reach_numpydoc_with_parameters_and_errors():
+    docscrape = pytest.importorskip("numpydoc.docscrape", reason="no numpydoc: pip install -e '.[book]'")
+    spec = importlib.util.spec_from_file_location("docstrings", ROOT / "book" / "_ext" / "docstrings.py")
+    extension = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(extension)
+    from clapleak import corpora
+
+    def read(function) -> docscrape.NumpyDocString:
+        lines = docscrape.inspect.getdoc(function).splitlines()
+        extension._numpydoc(None, "function", "", function, None, lines)
+        return docscrape.NumpyDocString("\n".join(lines))
+
+    load, leaks = read(corpora.load), read(leakage.find_leaks)
+    assert [one.name for one in load["Parameters"]] == ["name", "root", "split"]
+    assert [one.type or one.name for one in load["Raises"]] == ["ClapleakError"]
+    assert "row that is listed twice" in " ".join(load["Raises"][0].desc)
+    assert [one.name for one in leaks["Parameters"]] == ["texts", "labels, rule"] and leaks["Parameters"][0].desc
+    assert leaks["Returns"][0].type == "DataFrame" and leaks["Examples"]
