@@ -74,7 +74,7 @@ figures.ladder(ladder.estimates(accuracy), chance=float(runs["chance"].mean()))
 # the paper.
 
 # %% tags=["hide-input"]
-tables.real_table(runs)
+tables.real_table(runs, tables.clouds_or_note(folder))
 
 # %% [markdown]
 # ## When every class is an answer

@@ -66,7 +66,7 @@ display(Markdown(f"**When leaks are removed from both trainings,** of the accura
 
 # %% tags=["hide-input"]
 display(HTML(tables.origin(network_folder, networks)))
-tables.real_table(networks)
+tables.real_table(networks, tables.clouds_or_note(network_folder))
 
 # %% tags=["hide-input"] mystnb={"figure": {"name": "table1-networks", "caption": "Paper Table 1 as a picture: accuracy of the six setups with real networks on real ESC-50, ten answers. The paper's values rest on fifty answers and are shown for their order."}, "image": {"alt": "Bars of zero-shot accuracy of the six setups with real networks, single runs as dots, the paper's values as diamonds. The numbers stand in the table above."}}
 figures.headline(networks, {"paper": printed}, title="Zero-shot accuracy, real networks on real sounds")

@@ -135,3 +135,15 @@ def test_verdicts_change_with_the_numbers():
     wide = tables.by_setup(runs({**SIX, "clean-dirty": 0.9}, spread=0.1), "accuracy")
     assert analysis.compared(wide, lambda m: analysis.claimed_differences("A", m))[0] == "undecided"
     assert analysis.compared(wide.iloc[:0], lambda m: [m["dirty-dirty"]])[0] == "undecided"
+
+
+def test_an_interval_over_recordings_is_wider_where_clips_share_them():
+    right = np.random.default_rng(0).random(400) < 0.7
+    alone, shared = (
+        statistics.over_recordings(np.repeat(right, 4), names) for names in (range(1600), np.repeat(range(400), 4))
+    )
+    binomial = 1.96 * (0.7 * 0.3 / 400) ** 0.5
+    assert alone.value == shared.value == pytest.approx(right.mean())
+    assert (shared.high - shared.low) / 2 == pytest.approx(
+        binomial, rel=0.1
+    ) and alone.high - alone.low < binomial * 1.2

@@ -61,6 +61,14 @@ def resampled(values: pd.DataFrame, draws: int = DRAWS, seed: int = 0) -> pd.Dat
     return pd.DataFrame(means.mean(axis=1), columns=values.columns)
 
 
+def over_recordings(right: np.ndarray, recordings: Sequence[str]) -> Estimate:
+    """Accuracy from the hits of one run, (N,) of bool, with an interval from drawing recordings again."""
+    of_each = pd.DataFrame({"right": right, "clips": 1}).groupby(np.asarray(recordings)).sum().to_numpy()
+    chosen = np.random.default_rng(0).integers(len(of_each), size=(DRAWS, len(of_each)))
+    hits, clips = of_each[chosen].sum(axis=1).T
+    return Estimate(float(np.mean(right)), *_ends(hits / clips, len(of_each)))
+
+
 def of(setup: str, less: str | None = None) -> Callable[[Any], Any]:
     """The effect of `estimate` that is the mean of one setup, or how much it lies above that of another."""
     return lambda means: means[setup] - (0 if less is None else means[less])
