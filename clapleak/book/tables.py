@@ -127,8 +127,8 @@ def beside_paper(ours: dict[str, pd.DataFrame], rows: Iterable[str]) -> pd.DataF
 def real_table(runs: pd.DataFrame, clouds: Sequence[Run]) -> pd.DataFrame:
     """Accuracy of the six setups among the target classes and among all classes, beside the paper's Table 1.
 
-    Every group is tested with the same clips among all classes, so that groups give no honest interval there: recordings
-    are drawn again, in the runs whose embeddings are kept (`clouds`).
+    Every group is tested with the same clips among all classes, so that groups give no honest interval there:
+    recordings are drawn again, in the runs whose embeddings are kept (`clouds`).
     """
     fifty = dict(zip(SLUGS, intervals(runs, "all_accuracy"), strict=True))
     for run in clouds:
