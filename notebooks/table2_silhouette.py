@@ -110,8 +110,8 @@ if maps["networks"]:
     display(figures.six_clouds(maps["networks"]))
 
 # %% [markdown]
-# Synthetic sounds and a small network. The colour and the shape of a point together stand for its class; the appendix
-# has [each panel larger and with names](setup_dirty-dirty.ipynb).
+# Synthetic sounds and a small network. The colour and the shape of a point together stand for its class, and the tightest
+# classes have their names; the appendix has [each panel larger and with all names](setup_dirty-dirty.ipynb).
 
 # %% tags=["hide-input"] mystnb={"figure": {"name": "fig2", "caption": "Paper Figure 2 on synthetic sounds: t-SNE of E_a. Left: dirty captions; right: clean captions. Top to bottom: dirty, clean, no pre-training."}, "image": {"alt": "Six t-SNE maps of audio embeddings. The silhouette of each stands in its title and in the table below."}}
 figures.six_clouds(maps["ours"])

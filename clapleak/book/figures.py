@@ -256,16 +256,18 @@ def _write_names(ax: Axes, anchors: np.ndarray, names: Sequence[str], colours: S
         )  # fmt: skip
 
 
-def _cloud(ax: Axes, points: np.ndarray, labels: np.ndarray, classes: Sequence[str], *, names: bool = True) -> None:
-    points, colours, anchors = points.astype(float), [], []
+def _cloud(ax: Axes, points: np.ndarray, labels: np.ndarray, classes: Sequence[str], *, named: int = 10**6) -> None:
+    """Dots of clips; of the classes that lie closest together, `named` have their names written by them."""
+    points, colours, anchors, spread = points.astype(float), [], [], []
     for number in range(len(classes)):
         chosen = points[labels == number]
         ax.scatter(chosen[:, 0], chosen[:, 1], s=10, alpha=0.75, linewidths=0, **_style(number))
         colours.append(0.62 * np.array(_style(number)["color"][:3]))  # darker: text needs contrast
         gaps = np.linalg.norm(chosen[:, None] - chosen, axis=2).sum(1)
         anchors.append(chosen[gaps.argmin()])  # medoid: a clip, so the name stands at one of its own
-    if names:
-        _write_names(ax, np.array(anchors), classes, colours, points)
+        spread.append(gaps.mean() / len(chosen))
+    shown = np.argsort(spread)[:named]
+    _write_names(ax, np.array(anchors)[shown], [classes[i] for i in shown], [colours[i] for i in shown], points)
 
 
 def cloud(points: np.ndarray, labels: np.ndarray, classes: Sequence[str], *, title: str) -> Figure:
@@ -288,7 +290,7 @@ def six_clouds(runs: Sequence[Run]) -> Figure:
     for run, _, ax in panels:  # names last: they need the final layout
         if run:
             labels, classes = run.embeddings["labels"].astype(int), [str(c) for c in run.embeddings["classes"]]
-            _cloud(ax, run.map["E_a"], labels, classes, names=len(classes) <= _MANY)
+            _cloud(ax, run.map["E_a"], labels, classes, named=_MANY if len(classes) <= _MANY else 7)
     return figure
 
 
@@ -296,8 +298,9 @@ def two_clouds(runs: dict[str, Run]) -> Figure:
     """x_a of backbones side by side, each under its title."""
     figure, axes = _new(4.6 * len(runs), 4.6, bare=True, ncols=len(runs))
     for ax, (title, run) in zip(axes, runs.items(), strict=True):
-        _cloud(ax, run.map["x_a"], run.embeddings["labels"].astype(int), run.embeddings["classes"], names=False)
         ax.set_title(f"{title}\nsilhouette {run.metrics['silhouette']['x_a']:.2f}", fontsize=9.5)
+    for ax, run in zip(axes, runs.values(), strict=True):  # names last, as above
+        _cloud(ax, run.map["x_a"], run.embeddings["labels"].astype(int), run.embeddings["classes"], named=7)
     return figure
 
 
