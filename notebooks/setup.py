@@ -11,13 +11,14 @@
 # ---
 
 # %% [markdown]
-# # Setup {{slug}}
+# # One setup
 #
-# **Question:** what does the model learn when pre-training is *{{pretraining}}* and training is *{{training}}*?
-#
-# This is panel {{figure}} of the paper's Figure 2. Pre-training "dirty" means that the audio network learnt labels that
-# include those of the test; "clean", that these were taken out; "none", that it starts from random weights. Training
-# "dirty" means that all captions are used; "clean", that no caption with a word of the test labels is left.
+# **Question:** what does a model learn from one choice of pre-training and training?
+
+# %% [markdown]
+# Pre-training "dirty" means that the audio network learnt labels that include those of the test; "clean", that these
+# were taken out; "none", that it starts from random weights. Training "dirty" means that all captions are used; "clean",
+# that no caption with a word of the test labels is left.
 
 # %% tags=["hide-input"]
 # %matplotlib inline
@@ -25,7 +26,7 @@ from html import escape
 
 import numpy as np
 import pandas as pd
-from IPython.display import HTML, display
+from IPython.display import HTML, Markdown, display
 from myst_nb import glue
 
 from clapleak import results, runs
@@ -44,6 +45,12 @@ allow_missing = False  # train without the clips that cannot be decoded
 train = False  # train again even where a finished run exists
 own = False  # show the runs of this machine, not the published ones
 
+# %% tags=["title", "remove-cell"]
+setup = Setup.parse(f"{pretraining}-{training}")
+question = f"what does the model learn when pre-training is *{pretraining}* and training is *{training}*?"
+panel = f"This is panel {setup.figure} of the paper's Figure 2." if setup.figure else "This setup is not in the paper."
+Markdown(f"# Setup {setup.slug}\n\n**Question:** {question}\n\n{panel}")
+
 # %% [markdown]
 # ## Training
 #
@@ -55,7 +62,7 @@ own = False  # show the runs of this machine, not the published ones
 # %% tags=["hide-input"]
 run = runs.obtain(
     load_profile(profile),
-    Setup(pretraining, training),
+    setup,
     seed=seed,
     group=None if group < 0 else group,
     own=own,
@@ -115,7 +122,7 @@ HTML(tables.html_table(pairs.value_counts().head(8).rename("clips").reset_index(
 #
 # E_a, flattened by t-SNE. Distances on such a map are not to be trusted; that clips of one class lie together is.
 
-# %% tags=["hide-input"] mystnb={"figure": {"caption": "t-SNE of the audio embeddings E_a of the test clips: paper Figure {{figure}}, ours.", "name": "map-{{slug}}"}, "image": {"alt": "t-SNE map of the audio embeddings of the test clips, coloured by class."}}
+# %% tags=["hide-input"] mystnb={"figure": {"caption": "t-SNE of the audio embeddings E_a of the test clips: ours, as the panels of the paper's Figure 2."}, "image": {"alt": "t-SNE map of the audio embeddings of the test clips, coloured by class."}}
 figures.cloud(run.map["E_a"], labels, classes, title=f"E_a, {run.slug}")
 
 # %% [markdown]
