@@ -1,8 +1,9 @@
 # make book   environment, the six setups of the mini profile, every page, the HTML, all below build/
 # make test   environment, lint, unit tests, the smoke workflow, the strict build of the book
-# make html   the published book from the committed pages alone
+# make html   the published book from the committed pages alone; installs no torch
 # make pdf    the published book as one PDF; needs Chromium
 # make homework VARIANT=0  a notebook for students and its key, in build/homework
+# make notebooks   every page as .ipynb in build/notebooks, for Jupyter and plain papermill
 # make live   copies of the pages in JupyterLab, the one with knobs first
 # make clean  everything that the others made, except your results in build/results
 PYTHON ?= python3
@@ -12,13 +13,13 @@ CORES ?= 2
 VARIANT ?= 0
 BIN := $(VENV)/bin
 
-.PHONY: book html pdf homework live test clean
+.PHONY: book html pdf homework notebooks live test clean
 .DELETE_ON_ERROR:
 
 book: $(VENV)/book.stamp
 	$(BIN)/clapleak reproduce --profile mini --seeds $(SEEDS) --cores $(CORES)
 
-html: $(VENV)/book.stamp
+html: $(VENV)/html.stamp
 	$(BIN)/clapleak book
 
 pdf: html
@@ -28,6 +29,9 @@ homework: $(VENV)/book.stamp
 	$(BIN)/clapleak page homework build/homework/key.ipynb -p variant $(VARIANT)
 	$(BIN)/jupyter nbconvert build/homework/key.ipynb --to notebook --output student.ipynb --log-level WARN \
 	  --TagRemovePreprocessor.enabled True --TagRemovePreprocessor.remove_cell_tags answer
+
+notebooks: $(VENV)/book.stamp
+	$(BIN)/python workflow/to_ipynb.py build/notebooks
 
 live: $(VENV)/book.stamp
 	mkdir -p build/live && cp book/pages/*.ipynb build/live/
@@ -48,10 +52,14 @@ $(BIN)/python:
 	  { echo "$(PYTHON) is absent or older than Python 3.11: install that and call make PYTHON=python3.11"; exit 2; }
 	$(PYTHON) -m venv $(VENV)
 
-$(VENV)/book.stamp: pyproject.toml requirements.txt | $(BIN)/python
-	$(BIN)/python -m pip install --editable ".[book,data,offline]" --constraint requirements.txt
+$(VENV)/html.stamp: pyproject.toml requirements.txt | $(BIN)/python
+	$(BIN)/python -m pip install --editable ".[book]" --constraint requirements.txt
 	touch $@
 
+$(VENV)/book.stamp: pyproject.toml requirements.txt | $(BIN)/python
+	$(BIN)/python -m pip install --editable ".[book,data,offline,train]" --constraint requirements.txt
+	touch $@ $(VENV)/html.stamp
+
 $(VENV)/test.stamp: pyproject.toml requirements.txt | $(BIN)/python
-	$(BIN)/python -m pip install --editable ".[book,data,offline,test]" --constraint requirements.txt
-	touch $@ $(VENV)/book.stamp
+	$(BIN)/python -m pip install --editable ".[book,offline,test]" --constraint requirements.txt
+	touch $@ $(VENV)/book.stamp $(VENV)/html.stamp

@@ -3,7 +3,11 @@ import shlex
 import sys
 from pathlib import Path
 
-from clapleak.results import run_name
+from clapleak import results
+from clapleak.files import find_root
+
+PACKAGE = Path(results.__file__).parent
+ROOT = find_root()  # of the files that it reads; what it makes lies below the working directory
 
 FILE = config["file"]  # the profile's path; config["profile"] is what the user gave
 BUILD = f"build/{config['name']}"
@@ -13,10 +17,10 @@ DATA = f"--data-root {shlex.quote(config['data_root'])}" if config["data_root"] 
 MISSING = "--allow-missing" if config["allow_missing"] else ""
 # what a finished run cannot depend on; whether its numbers are old is decided by its ids, not by the time of a file
 SHOWN = ("cli.py", "plan.py", "results.py", "texts.py")
-CODE = [str(p) for p in sorted(Path("clapleak").glob("*.py")) if p.name not in SHOWN]
-CODE += [str(p) for name in ("corpora", "foley", "models") for p in sorted(Path("clapleak", name).glob("*.[pc]*"))]
+CODE = [str(p) for p in sorted(PACKAGE.glob("*.py")) if p.name not in SHOWN]
+CODE += [str(p) for name in ("corpora", "foley", "models") for p in sorted((PACKAGE / name).glob("*.[pc]*"))]
 SEEDS, GROUPS = range(config["seeds"]), config["groups"]
-RUNS = {run_name(seed, group): ([seed], [group]) for group in GROUPS or [None] for seed in SEEDS}
+RUNS = {results.run_name(seed, group): ([seed], [group]) for group in GROUPS or [None] for seed in SEEDS}
 if config["together"]:  # trainings of seconds, each of which would wait longer for its process
     RUNS = {"all": (SEEDS, GROUPS)}
 PRETRAININGS = {kind: dict.fromkeys(slug.split("-")[0] for slug in config[kind]) for kind in ("setups", "controls")}
@@ -62,8 +66,8 @@ rule train:
 
 rule pages:
     input:
-        trained(), "_config.yml", [str(p) for p in sorted(Path("notebooks").glob("*.py"))],
-        [str(p) for p in sorted(Path("clapleak/book").glob("*.py"))], [str(p) for p in sorted(Path("reference").glob("*.csv"))],
+        trained(), str(ROOT / "_config.yml"), [str(p) for p in sorted((ROOT / "notebooks").glob("*.py"))],
+        [str(p) for p in sorted((PACKAGE / "book").glob("*.py"))], [str(p) for p in sorted((ROOT / "reference").glob("*.csv"))],
     output: touch(f"{BUILD}/pages.done")
     threads: workflow.cores
     localrule: True
@@ -73,7 +77,7 @@ rule pages:
 rule book:
     input:
         rules.pages.output,
-        [str(p) for p in sorted(Path("book").rglob("*")) if p.suffix in (".md", ".yml", ".bib", ".css", ".js", ".svg")],
+        [str(p) for p in sorted((ROOT / "book").rglob("*")) if p.suffix in (".md", ".yml", ".bib", ".css", ".js", ".svg")],
     output: touch("build/book.done")
     threads: workflow.cores
     localrule: True

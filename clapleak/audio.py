@@ -20,9 +20,8 @@ SHORTEST = 0.1  # seconds; anything shorter holds no sound event
 def import_torchaudio() -> ModuleType:
     """The torchaudio module, whole where possible and without its compiled extension elsewhere.
 
-    The package index ships torchaudio's wheel for CUDA only. Beside a CPU build of torch its extension fails with an
-    OSError, and then `transformers`, which imports torchaudio when it is installed, fails too. The parts that we use
-    (resampling, mel filters, masks) are plain Python, so a stub in the extension's place is enough.
+    The package index ships torchaudio's wheel for CUDA only. Beside a CPU build of torch its extension fails, and then
+    `transformers` does, which imports it. The parts that we use are plain Python, so a stub in its place is enough.
     """
     try:
         import torchaudio

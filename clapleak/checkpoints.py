@@ -13,7 +13,6 @@ import torch
 from safetensors import SafetensorError
 from torch import Tensor
 
-from clapleak.config import ClapleakError
 from clapleak.files import atomic_file, say
 from clapleak.parallel import rank_and_size
 
@@ -67,11 +66,9 @@ def _kept(path: Path, training_id: str, read: Callable[[], dict[str, Any]]) -> d
 
 
 def record(folder: Path, row: dict[str, Any]) -> None:
-    """One epoch of a history as TensorBoard events. ClapleakError where TensorBoard is not installed."""
-    try:
-        from torch.utils.tensorboard import SummaryWriter
-    except ImportError as error:
-        raise ClapleakError("compute.tensorboard is true but absent: pip install 'clapleak[cluster]'") from error
+    """One epoch of a history as TensorBoard events."""
+    from torch.utils.tensorboard import SummaryWriter
+
     with SummaryWriter(str(folder / "tensorboard")) as writer:
         for name in ("train_loss", "val_loss", "learning_rate"):
             writer.add_scalar(f"{row['phase']}/{name}", row[name], row["epoch"])

@@ -7,11 +7,14 @@ import functools
 import itertools
 import json
 import os
+import re
 import shutil
 import subprocess
 import sys
 import time
+from collections import Counter
 from collections.abc import Callable
+from importlib.metadata import requires
 from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -19,9 +22,8 @@ from typing import TYPE_CHECKING
 import click
 import yaml
 
-from clapleak import __version__
 from clapleak.config import ClapleakError, find_root, load_profile, profile_path
-from clapleak.files import absolute, atomic_file, locked
+from clapleak.files import absolute, atomic_file, locked, output_root
 from clapleak.setups import CONTROLS, NETWORK_SETUPS, PRETRAININGS, SETUPS, Setup, network_facts
 
 if TYPE_CHECKING:
@@ -41,9 +43,10 @@ OWN = OPTION("--own", is_flag=True, help="Of the results of this machine, in bui
 MISSING = OPTION("--allow-missing", is_flag=True, help="Train without clips that cannot be decoded; they are counted.")
 SETUP = "Pre-training first, training second, such as clean-dirty; may be repeated."
 WHERE = "Folder of the real data, such as ESC-50. Default: CLAPLEAK_DATA."
+ROOT = "Where build/ comes, with all that is made. Default: the clone that you are in, else the working directory."
 NOT_IN_PAPER = """Also setups that are not in the paper: matched (as many pairs as clean, with leaks), shares (of the
 leaks), surface (of the leaks in both trainings), cleaner (without any sound of a target class)."""
-DATA_ROOT = OPTION("--data-root", "--root", envvar="CLAPLEAK_DATA", type=absolute, metavar="DIR", help=WHERE)
+DATA_ROOT = OPTION("--data-root", envvar="CLAPLEAK_DATA", type=absolute, metavar="DIR", help=WHERE)
 
 
 def training_options(command: Callable) -> Callable:
@@ -75,9 +78,11 @@ class _OneLineErrors(click.Group):
         except ClapleakError as error:
             message = str(error)
         except ModuleNotFoundError as error:
-            if not error.name or error.name.startswith("clapleak"):
+            message = f"{error.name} is not installed: pip install 'clapleak[{_extra_of(error.name or '')}]'"
+            if error.name == "fcntl":
+                message = "training needs Linux or macOS; on Windows use its Subsystem for Linux"
+            elif "[]" in message:
                 raise
-            message = f"{error.name} is not installed: pip install {error.name}"
         except KeyboardInterrupt:
             message, code = "stopped; the same command goes on from there", 130
         except OSError as error:
@@ -90,13 +95,24 @@ class _OneLineErrors(click.Group):
         sys.exit(code)
 
 
+def _extra_of(module: str) -> str:
+    """The smallest extra that installs a module, by the metadata of the package; "" where none does."""
+    parts = [re.match(r"([\w.-]+).*?(?:extra == .(\w+).)?$", line).groups("") for line in requires("clapleak") or ()]
+    sizes, wanted = Counter(extra for _, extra in parts), module.partition(".")[0].lower()
+    having = [extra for name, extra in parts if extra and name.replace("-", "_").lower() == wanted]
+    return min(having, key=sizes.get, default="")
+
+
 @click.group(cls=_OneLineErrors)
-@click.version_option(__version__)
-def main() -> None:
+@click.version_option(package_name="clapleak")
+@OPTION("--root", envvar="CLAPLEAK_ROOT", type=absolute, metavar="DIR", help=ROOT)
+def main(root: Path | None) -> None:
     """How much of zero-shot audio-text accuracy is leakage: the reproduction of Tavares et al. (2024).
 
     Start with `clapleak reproduce`, which runs the six setups on synthetic sounds and builds the book.
     """
+    if root is not None:
+        os.environ["CLAPLEAK_ROOT"] = str(root)  # for the processes of the workflow as well
 
 
 @main.command()
@@ -114,10 +130,9 @@ def reproduce(
 ) -> None:  # fmt: skip
     """Run the six setups, make the pages and build the book of this run, all below build/.
 
-    Goes on where it was stopped: what is finished and unchanged is not run again. The published results stay as they
-    are; the book shows them beside those of this run.
+    Goes on where it was stopped. The published results stay; the book shows them beside those of this run.
     """
-    root, settings, path, groups, setups = find_root(), load_profile(profile), profile_path(profile), [None], SETUPS
+    root, settings, path, groups, setups = output_root(), load_profile(profile), profile_path(profile), [None], SETUPS
     if settings.networks is not None:
         known = settings.networks.by_pretraining()
         setups = [setup for setup in NETWORK_SETUPS if setup.pretraining in known]
@@ -134,6 +149,9 @@ def reproduce(
         controls=[setup.slug for name in controls for setup in CONTROLS[name]], together=settings.networks is not None,
         book=book and settings.name in BOOK_PROFILES,
     )  # fmt: skip
+    for module in ("torch", "snakemake"):  # of processes that it starts
+        if not find_spec(module):
+            raise ModuleNotFoundError(name=module)
     with locked(root / "build" / "reproduce.lock", wait=False):
         settings_file = root / "build" / settings.name / "workflow.json"
         with atomic_file(settings_file) as file:  # on the command line Snakemake would read "false" as a text
@@ -146,7 +164,7 @@ def reproduce(
 def _snakemake(root: Path, settings_file: Path, place: Path | None, cores: int | None, profile: str) -> None:
     """Run the workflow. ClapleakError where a job fails, with the logs of a cluster."""
     command = [Path(sys.executable).parent / "snakemake", "--rerun-incomplete", "--rerun-triggers", "mtime"]
-    command += ["--configfile", settings_file]
+    command += ["--snakefile", find_root() / "Snakefile", "--configfile", settings_file]
     if place is None:
         command += ["--cores", str(cores or os.cpu_count()), "--quiet", "rules"]
     else:  # not quiet about rules, since that would hide why a job on another machine failed
@@ -181,10 +199,7 @@ def _runnable(workflow_profile: Path) -> Path:
 @OPTION("--setup", "slugs", multiple=True, required=True, help=SETUP)
 @training_options
 def train(slugs: tuple[str, ...], seeds: tuple[int, ...], **where) -> None:
-    """Train setups, one after the other, and write their results.
-
-    A killed run goes on from its last epoch when the same command is given again.
-    """
+    """Train setups, one after the other, and write their results; a killed run goes on from its last epoch."""
     from clapleak import runs
 
     setups = [Setup.parse(slug) for slug in slugs]
@@ -227,10 +242,7 @@ def store(profile: str, cores: int, data_root: Path | None) -> None:
 @PROFILE
 @DATA_ROOT
 def plan(profile: str, data_root: Path | None) -> None:
-    """Print what a profile costs on this machine: steps, hours, disk and memory of each setup.
-
-    Takes a minute or two: a few training steps are measured.
-    """
+    """Measure for a minute what a profile costs on this machine: steps, hours, disk and memory of each setup."""
     from clapleak import plan as costs
 
     click.echo(costs.plan(load_profile(profile), data_root))
@@ -239,15 +251,11 @@ def plan(profile: str, data_root: Path | None) -> None:
 @main.command()
 @PROFILE
 def publish(profile: str) -> None:
-    """Put the results of this machine in the place of the published ones, in results/ and in the README.
-
-    Afterwards `clapleak pages` executes the pages of the published book again, and `clapleak book` builds it.
-    """
+    """Put the results of this machine in the place of the published ones, in results/."""
     from clapleak.book import publish as publishing
 
     folder = publishing.publish(load_profile(profile).name)
-    publishing.write_summary(find_root())
-    click.echo(f"{folder}: published; now `clapleak pages` and `clapleak book`")
+    click.echo(f"{folder}: published; now `clapleak pages`, `clapleak book` and `python workflow/readme.py`")
 
 
 @main.group()
@@ -382,9 +390,9 @@ def page(notebook: str, output: Path, parameters: tuple[tuple[str, str], ...]) -
     """Execute a notebook of notebooks/ into a page, for example `clapleak page sounds sounds.ipynb`."""
     from clapleak.book import execute
 
-    root = find_root()
     values = {name: yaml.safe_load(value) for name, value in parameters}
-    execute.execute_pages([(root / "notebooks" / f"{notebook}.py", output, values)], root)
+    job = find_root() / "notebooks" / f"{notebook}.py", output.absolute(), values
+    execute.execute_pages([job], find_root(), place=output_root())
 
 
 @main.command()
@@ -400,12 +408,12 @@ def pages(profile: str, own: bool, cores: int) -> None:
 
     root, name = find_root(), load_profile(profile).name
     if name in BOOK_PROFILES:
-        jobs = execute.jobs(root / ("build/pages" if own else "book/pages"), root, own=own)
+        jobs = execute.jobs(_places(own, "")[0], root, own=own)
     else:
-        setup, folder = root / "notebooks" / "setup.py", root / "build" / name / "pages"
+        setup, folder = root / "notebooks" / "setup.py", output_root() / "build" / name / "pages"
         values = {"profile": profile, "own": True}
         jobs = [(setup, folder / f"setup_{s.slug}.ipynb", {**values, **vars(s)}) for s in SETUPS]
-    execute.execute_pages(jobs, root, cores)
+    execute.execute_pages(jobs, root, cores, place=output_root())
 
 
 @main.command()
@@ -428,6 +436,5 @@ def pdf(own: bool) -> None:
 
 def _places(own: bool, product: str) -> tuple[Path, Path, Path]:
     """Executed pages of the book, where a product of them goes, and the root of the project."""
-    root = find_root()
-    pages, folder = ("build/pages", "build") if own else ("book/pages", "_build")
-    return root / pages, root / folder / product, root
+    pages = output_root() / "build" / "pages" if own else find_root() / "book" / "pages"
+    return pages, output_root() / ("build" if own else "_build") / product, find_root()

@@ -1,4 +1,4 @@
-"""User errors, the root of the project, files and folders that appear whole or not at all, locks, lines of progress."""
+"""User errors, the project's folders, files and folders that appear whole or not at all, locks, lines of progress."""
 
 import os
 import shutil
@@ -25,12 +25,26 @@ def nearest(word: str, known: Iterable[str]) -> str:
     return f" (did you mean '{close[0]}'?)" if close else ""
 
 
+_PLACES = (Path(__file__).with_name("project"), Path(__file__).parents[1])  # in a wheel, in a clone
+SUPPLIED = next(folder for folder in _PLACES if (folder / "profiles").is_dir())
+
+
+def _clone() -> Path | None:
+    places = map(absolute, filter(None, (os.environ.get("CLAPLEAK_ROOT"), Path.cwd(), *Path.cwd().parents)))
+    return next((folder for folder in places if (folder / "profiles").is_dir()), None)
+
+
 def find_root() -> Path:
-    """Nearest folder at or above the working directory that holds `profiles/`."""
-    for folder in (Path.cwd(), *Path.cwd().parents):
-        if (folder / "profiles").is_dir():
-            return folder
-    raise ClapleakError(f"{Path.cwd()}: no folder here or above holds profiles/; run inside a clone of the project")
+    """Folder of profiles, reference values, notebooks, book and published results: a clone's, else the package's own.
+
+    A clone is the nearest folder at or above the working directory that holds `profiles/`.
+    """
+    return _clone() or SUPPLIED
+
+
+def output_root() -> Path:
+    """Folder whose `build/` takes what the commands make: CLAPLEAK_ROOT, else the clone, else the working directory."""
+    return absolute(os.environ.get("CLAPLEAK_ROOT") or _clone() or Path.cwd())
 
 
 @contextmanager

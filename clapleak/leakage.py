@@ -141,8 +141,7 @@ def filtered(
     ----------
     corpus, targets, rule : the names of the test classes, and how a text gives them away, see `find_leaks`
     name, seed : one of `setups.FILTERS`, and the seed of what it draws
-    on : "text" judges every pair by its caption, for cross-modal training; "labels" a clip by all its labels, for
-        pre-training
+    on : "text" judges a pair by its caption, for cross-modal training; "labels" a clip by its labels, for pre-training
     """
     chosen, table = FILTERS[name], corpus.table
     if on == "text" and rule == "ontology":

@@ -155,8 +155,7 @@ class Training(ABC):
     ) -> tuple[float, tuple[int, float], bool]:
         """One epoch from step `done` on, whose losses before sum up to `total`; `path` is named when it fails.
 
-        Returns the mean loss, where to go on as (steps done, their sum), (0, 0.0) for the next epoch, and whether a
-        signal asked to stop.
+        Returns the mean loss, where to go on as (steps done, their sum), and whether a signal asked to stop.
         """
         place, rank = (self.seed, phase.name, epoch), rank_and_size()[0]
         batches = [batch for batch in self.batches(phase.name, epoch) if len(own_share(batch))]

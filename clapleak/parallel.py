@@ -24,10 +24,8 @@ def pick_device(compute: Compute) -> torch.device:
     gpu = torch.cuda.is_available() and compute.device != "cpu"
     torch.set_num_threads(compute.threads)
     if int(os.environ.get("WORLD_SIZE", "1")) > 1:
-        try:
-            from accelerate import PartialState
-        except ImportError as error:
-            raise ClapleakError("several processes need accelerate: pip install 'clapleak[cluster]'") from error
+        from accelerate import PartialState
+
         return PartialState(cpu=not gpu).device
     return torch.device("cuda" if gpu else "cpu")
 

@@ -2,6 +2,7 @@
 
 import math
 import resource
+import sys
 import time
 from collections.abc import Callable
 from contextlib import nullcontext
@@ -172,7 +173,7 @@ class Cost:
 
     def _step(self, training: Training, name: str, batch: int) -> float:
         """Seconds of a step at that batch size, after one that warms up; leaves the process's `memory` at that size."""
-        phase, unit = training.begin(name), 1024.0  # bytes in what the system counts
+        phase, unit = training.begin(name), 1.0 if sys.platform == "darwin" else 1024.0  # bytes
         used = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * unit
 
         def timed(size: int, steps: int = 1) -> float:

@@ -17,9 +17,8 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from clapleak import __version__
 from clapleak.config import ClapleakError, Profile, find_root
-from clapleak.files import atomic_file, atomic_folder
+from clapleak.files import atomic_file, atomic_folder, output_root
 from clapleak.setups import SETUPS, Setup
 
 SCHEMA = 2
@@ -84,7 +83,7 @@ def _again(path: Path) -> str:
 
 def own_folder(profile: str) -> Path:
     """Where a user's runs of a profile go."""
-    return find_root() / OWN / profile
+    return output_root() / OWN / profile
 
 
 def folder(profile: str, *, own: bool = False) -> Path:
@@ -98,11 +97,6 @@ def run_name(seed: int, group: int | None) -> str:
     return f"seed{seed}" if group is None else f"group{group}-seed{seed}"
 
 
-def own_run(profile: str, slug: str, seed: int, group: int | None) -> Path:
-    """Folder of one of a user's runs."""
-    return own_folder(profile) / slug / run_name(seed, group)
-
-
 def header(
     profile: Profile, pretraining: str, training: str | None, seed: int, group: int | None, counts: dict[str, int]
 ) -> dict[str, Any]:
@@ -113,7 +107,7 @@ def header(
 
 def provenance(device: str) -> dict[str, str]:
     """The versions and the kind of device that gave the numbers."""
-    return {"code": __version__, "torch": version("torch").split("+")[0], "device": device}
+    return {"code": version("clapleak"), "torch": version("torch").split("+")[0], "device": device}
 
 
 def finished(path: Path, measurement: str) -> bool:

@@ -8,7 +8,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from clapleak import results
-from clapleak.config import ClapleakError, Profile, find_root, load_profile
+from clapleak.config import ClapleakError, Profile, load_profile
+from clapleak.files import output_root
 from clapleak.setups import PRETRAININGS, Setup
 
 if TYPE_CHECKING:  # torch is slow to import, and who reads a finished run needs none of it
@@ -55,7 +56,7 @@ def open_study(
     """
     from clapleak import captions, clipstore, corpora, experiment, features, models, parallel
 
-    build, device = find_root() / "build" / profile.name, parallel.pick_device(profile.compute)
+    build, device = output_root() / "build" / profile.name, parallel.pick_device(profile.compute)
     sources = experiment.read_sources(profile, corpora.data_root(data_root))
     with parallel.first_process_first():
         stores = {}
@@ -65,7 +66,7 @@ def open_study(
                 stores[name] = clipstore.open_store(sources.corpora(), profile.audio, build / "store", cores=cores)
             else:
                 learns = profile.networks.unfrozen
-                place = find_root() / "build" / ("log_mel" if learns else "x_a") / name  # of all profiles
+                place = output_root() / "build" / ("log_mel" if learns else "x_a") / name  # of all profiles
                 parts = sources.corpora()
                 stores[name] = features.open_features(parts, name, profile.audio, place, learns=learns, cores=cores)
             if not allow_missing:
@@ -80,13 +81,13 @@ def run(study: Study, setup: Setup, *, seed: int = 0, group: int | None = None) 
     """Train one setup, embed the test set, measure, and write the user's own results.
 
     What is there already with the same ids (see `clapleak.identity`) is not made again. A training that was killed goes
-    on from its last epoch and ends with the same numbers. ClapleakError as `experiment.prepare`, and for a loss that is
-    not finite.
+    on from its last epoch to equal numbers. ClapleakError as `experiment.prepare`, and for a loss that is not finite.
     """
     from clapleak import embed, parallel, train
 
     profile, prepared = study.profile, study.experiment(setup, group, seed)
-    ids, path = prepared.ids(profile, seed), results.own_run(profile.name, setup.slug, seed, group)
+    ids = prepared.ids(profile, seed)
+    path = results.own_folder(profile.name) / setup.slug / results.run_name(seed, group)
     work = _work(profile, setup.slug, seed, group, ids["training"])
     with parallel.alone(work / "lock"):  # a second process waits, and then finds the run finished
         if parallel.agreed(results.finished(path, ids["measurement"])):
@@ -113,7 +114,8 @@ def run_backbone(
     from clapleak import embed, metrics, parallel, pretrain
 
     profile, ids, slug = study.profile, prepared.ids(study.profile, seed, backbone=True), f"backbone/{pretraining}"
-    work, path = _work(profile, slug, seed, group), results.own_run(profile.name, slug, seed, group)
+    path = results.own_folder(profile.name) / slug / results.run_name(seed, group)
+    work = _work(profile, slug, seed, group)
     kept = prepared.store.network is not None
     shown = pretraining != "none"
     if kept:  # a network of others is the same in every run, and so is what it knows before it goes on learning
@@ -141,7 +143,7 @@ def _work(profile: Profile, slug: str, seed: int, group: int | None, training_id
     name = f"{slug}/{results.run_name(seed, group)}"
     if profile.networks and training_id:
         name = f"trained/{slug.partition('-')[0]}/{training_id}"
-    return find_root() / "build" / profile.name / name
+    return output_root() / "build" / profile.name / name
 
 
 def _write(path: Path, profile: Profile, metrics: dict, ids: dict, history: DataFrame, clouds: dict) -> results.Run:

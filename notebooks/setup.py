@@ -11,12 +11,10 @@
 # ---
 
 # %% [markdown]
-# # Setup {{slug}}
+# # One setup
 #
-# **Question:** what does the model learn when pre-training is *{{pretraining}}* and training is *{{training}}*?
-#
-# This is one run, panel {{figure}} of the paper's Figure 2. What the two words mean, and how the setups compare, stands in
-# [the six setups side by side](setups.ipynb).
+# **Question:** what does a model learn from one choice of pre-training and training? What the two words mean, and how the
+# choices compare, stands in [the six setups side by side](setups.ipynb).
 
 # %% tags=["hide-input"]
 # %matplotlib inline
@@ -24,7 +22,7 @@ from html import escape
 
 import numpy as np
 import pandas as pd
-from IPython.display import HTML, display
+from IPython.display import HTML, Markdown, display
 from myst_nb import glue
 
 from clapleak import runs
@@ -43,6 +41,12 @@ allow_missing = False  # train without the clips that cannot be decoded
 train = False  # train again even where a finished run exists
 own = False  # show the runs of this machine, not the published ones
 
+# %% tags=["title", "remove-cell"]
+setup = Setup.parse(f"{pretraining}-{training}")
+question = f"what does the model learn when pre-training is *{pretraining}* and training is *{training}*?"
+panel = f"This is panel {setup.figure} of the paper's Figure 2." if setup.figure else "This setup is not in the paper."
+Markdown(f"# Setup {setup.slug}\n\n**Question:** {question}\n\n{panel}")
+
 # %% [markdown]
 # ## Training
 #
@@ -52,7 +56,7 @@ own = False  # show the runs of this machine, not the published ones
 # %% tags=["hide-input"]
 run = runs.obtain(
     load_profile(profile),
-    Setup(pretraining, training),
+    setup,
     seed=seed,
     group=None if group < 0 else group,
     own=own,
@@ -112,7 +116,7 @@ HTML(tables.html_table(pairs.value_counts().head(8).rename("clips").reset_index(
 #
 # E_a, flattened by t-SNE. Distances on such a map are not to be trusted; that clips of one class lie together is.
 
-# %% tags=["hide-input"] mystnb={"figure": {"caption": "t-SNE of the audio embeddings E_a of the test clips: paper Figure {{figure}}, ours.", "name": "map-{{slug}}"}, "image": {"alt": "t-SNE map of the audio embeddings of the test clips, coloured by class."}}
+# %% tags=["hide-input"] mystnb={"figure": {"caption": "t-SNE of the audio embeddings E_a of the test clips: ours, as the panels of the paper's Figure 2."}, "image": {"alt": "t-SNE map of the audio embeddings of the test clips, coloured by class."}}
 figures.cloud(run.map["E_a"], labels, classes, title=f"E_a, {run.slug}")
 
 # %% [markdown]

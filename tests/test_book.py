@@ -1,5 +1,6 @@
 """The book's pages: whole, as their notebooks are now, strictly built, and at home on Colab and Binder."""
 
+import importlib.util
 import os
 import re
 import shutil
@@ -45,9 +46,18 @@ def test_page_ran_without_error_and_is_that_of_the_present_notebook(name):
         assert "image/png" in data or not data.get("text/plain", "").startswith("<Figure")
         texts = [output.get("text", ""), *(data[mime] for mime in data if mime.startswith("text/"))]
         assert not [match[0] for text in texts for match in MACHINE.finditer(re.sub(r"base64,[\w+/=]+", "", text))]
-    draft = execute._draft(job[0], job[2], ROOT)  # with the cell for Colab, its words filled in
+    draft = execute.draft_of(job[0], job[2], ROOT)  # with the cell for Colab
     shown = [cell for cell in page.cells if "injected-parameters" not in cell.metadata.get("tags", [])]
+    for cell in code:
+        if "title" in cell.metadata.get("tags", []):
+            draft.cells[0].source = cell.outputs[0].data["text/markdown"]
     assert [cell.source for cell in shown] == [cell.source for cell in draft.cells], AGAIN
+
+
+def test_every_page_has_a_title_of_its_own():
+    titles = [nbformat.read(BOOK / "pages" / f"{name}.ipynb", 4).cells[0].source.splitlines()[0] for name in EXECUTED]
+    assert len(set(titles)) == len(titles) and all(re.match("# .", title) for title in titles)
+    assert "# Setup clean-dirty" in titles
 
 
 @pytest.mark.slow  # builds the book
@@ -71,7 +81,7 @@ def test_a_user_s_book_is_built_from_other_pages_and_leaves_the_sources_alone(tm
         (root / folder / "pages" / "intro.ipynb").write_text(text)
     (root / "book" / "_toc.yml").write_text("root: pages/intro\nparts: [{chapters: [{file: run}]}]")
     (root / "book" / "run.md").write_text("```{literalinclude} ../profiles/mini.yaml\n```\n[up](../LICENSE)")
-    made = site._assembled(root / "build" / "pages", root)
+    made = site._assembled(root / "build" / "pages", root, root / "build" / "book")
     assert (made / "pages" / "intro.ipynb").read_text() == "mine"
     assert (made / "run.md").read_text() == "```{literalinclude} ../../profiles/mini.yaml\n```\n[up](../LICENSE)"
     assert (root / "book" / "pages" / "intro.ipynb").read_text() == "published"
@@ -122,6 +132,19 @@ def test_binder_s_folder_is_accepted(tmp_path):
     done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, check=False)
     assert done.returncode == 0, (done.stdout + done.stderr)[-2000:]
     assert "binder/environment.yml" in done.stdout + done.stderr
+
+
+def test_the_readme_holds_what_the_results_say_and_its_figure_is_theirs(tmp_path):
+    spec = importlib.util.spec_from_file_location("readme", ROOT / "workflow" / "readme.py")
+    writer = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(writer)
+    text = (ROOT / "README.md").read_text(encoding="utf-8")
+    assert writer.filled(text) == text, "write it again with `python workflow/readme.py`"
+    assert all((ROOT / link).exists() for link in re.findall(r"\]\(([\w./]+)\)", text) if "//" not in link)
+    writer.draw(tmp_path / "finding.svg")
+    assert (tmp_path / "finding.svg").read_bytes() == (ROOT / writer.FIGURE).read_bytes()
+    with pytest.raises(ValueError, match="0 places for results"):
+        writer.filled(text.replace("<!-- results -->", ""))
 
 
 def test_workflows_and_scripts_call_what_exists():

@@ -57,7 +57,7 @@ def test_every_damaged_clip_is_counted_and_named_and_the_verdict_is_the_exit_cod
     }  # fmt: skip
     for line in ("FSD50K.dev_audio/10.wav: missing", "15.wav: wrong length (31.00 s)", "16.flac: unreadable"):
         assert line in str(report)
-    words, sentence = ["data", "check", "fsd50k", "--root", tmp_path], "%s --allow-missing, without 6 of 25 clips."
+    words, sentence = ["data", "check", "fsd50k", "--data-root", tmp_path], "%s --allow-missing, without 6 of 25 clips."
     for more, code, word in (["--output", tmp_path / "all.csv"], 2, "only with"), (["--allow-missing"], 0, "with"):
         done = call(*words, *more)
         assert done.exit_code == code and f"Training may start {sentence % word}" in done.output

@@ -3,13 +3,14 @@
 import os
 import re
 import shutil
+from importlib.metadata import version
 from pathlib import Path
 
 import pandas as pd
 import pytest
 from helpers import call, files, write_profile
 
-from clapleak import __version__, plan
+from clapleak import plan
 from clapleak.cli import main
 from clapleak.config import load_profile
 from clapleak.experiment import read_sources
@@ -25,7 +26,7 @@ def test_help_lists_every_command_and_each_explains_itself():
         for option in re.findall(r"^  (--[\w-]+)", shown.output, re.MULTILINE):
             explained = re.search(rf"{option}.*?(?:\n  -|\Z)", shown.output, re.DOTALL)[0]
             assert len(explained.split()) > 3 or option == "--help", f"{command} {option} says nothing"
-    assert call("--version").output.strip().endswith(__version__)
+    assert call("--version").output.strip().endswith(version("clapleak"))
 
 
 def test_several_setups_train_in_one_process_and_tell_their_accuracy(place):

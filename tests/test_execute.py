@@ -3,6 +3,8 @@
 import os
 import re
 import shutil
+import subprocess
+import sys
 from pathlib import Path
 
 import nbformat
@@ -60,14 +62,31 @@ def test_pages_run_side_by_side_and_the_one_that_fails_is_named_after_the_others
         execute.execute_pages([(jobs[1][0], tmp_path / "third.ipynb", {"m": 1})], tmp_path)
 
 
-def test_every_page_of_the_book_has_its_job_and_every_setup_its_title():
+def test_notebooks_run_in_plain_papermill_and_refuse_a_parameter_that_they_do_not_know(tmp_path):
+    folder = tmp_path / "notebooks"
+    subprocess.run([sys.executable, ROOT / "workflow" / "to_ipynb.py", folder], cwd=ROOT, check=True)
+    assert {path.stem for path in folder.iterdir()} == {path.stem for path in (ROOT / "notebooks").glob("*.py")}
+    command = [sys.executable, "-m", "papermill", "--no-progress-bar", "setup.ipynb", "out.ipynb"]
+    command += ["-p", "pretraining", "dirty", "-p", "training", "clean"]
+    done = subprocess.run(command, cwd=folder, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr[-2000:]
+    page = nbformat.read(folder / "out.ipynb", 4)
+    outputs = [output for cell in page.cells for output in cell.get("outputs", [])]
+    titles = [output.data["text/markdown"] for output in outputs if "text/markdown" in output.get("data", {})]
+    assert titles[0].startswith("# Setup dirty-clean\n") and "panel 2d" in titles[0]
+    done = subprocess.run([*command, "-p", "sead", "1"], cwd=folder, capture_output=True, text=True, check=False)
+    assert done.returncode != 0 and "unknown parameters: sead; known: profile, pretraining" in done.stderr
+    shown = [output for cell in nbformat.read(folder / "out.ipynb", 4).cells for output in cell.get("outputs", [])]
+    assert [line for output in shown for line in output.get("traceback", [])][-1].startswith("clapleak: unknown")
+
+
+def test_every_page_of_the_book_has_its_job():
     jobs = execute.jobs(ROOT / "build" / "pages", ROOT, own=True)
-    drafts = [execute._draft(notebook, parameters, ROOT) for notebook, _, parameters in jobs]  # knows every parameter
+    drafts = [execute.draft_of(notebook, parameters, ROOT) for notebook, _, parameters in jobs]  # knows every parameter
     assert [output.stem for _, output, _ in jobs] == site.page_names(ROOT)
     assert {notebook.name for notebook, _, _ in jobs} == {path.name for path in (ROOT / "notebooks").glob("*.py")}
     assert all(parameters["own"] for _, output, parameters in jobs if output.stem not in site.WITHOUT_RESULTS)
-    assert len({draft.cells[0].source.splitlines()[0] for draft in drafts}) == len(drafts)
-    assert "{{" not in "".join(cell.source + str(dict(cell.metadata)) for draft in drafts for cell in draft.cells)
+    assert all(re.match("# .", draft.cells[0].source) for draft in drafts)
 
 
 def test_the_page_of_a_finished_setup_imports_no_torch_and_escapes_what_comes_from_data(tmp_path, monkeypatch):

@@ -36,27 +36,27 @@ def jobs(pages: Path, root: Path, *, own: bool = False) -> list[Job]:
     return found
 
 
-def execute_pages(jobs: Sequence[Job], root: Path, cores: int = 1) -> None:
+def execute_pages(jobs: Sequence[Job], root: Path, cores: int = 1, *, place: Path | None = None) -> None:
     """Execute notebooks, several at a time, each in a kernel of its own, from this one process.
 
     A page is written only when all its cells ran, so that a failed run never replaces a good one. It is normalised:
-    equal runs give equal files. The words {{pretraining}}, {{training}}, {{slug}} and {{figure}} in the texts of a
-    setup page are filled in. After the title stands a cell that the book does not show: on Colab, and only there, it
+    equal runs give equal files. After the title stands a cell that the book does not show: on Colab, and only there, it
     installs the project from the address in _config.yml.
 
     Parameters
     ----------
     jobs : as the function gives them; the parameters are values for the cell tagged "parameters"
-    root, cores : the project, where the notebooks work; how many run at the same time
+    root, place, cores : the project, where the notebooks work (by default there), how many run at the same time
 
     ClapleakError for a parameter that a notebook lacks, or a cell that failed, after the other pages have ended.
     """
-    drafts = [_draft(notebook, parameters, root) for notebook, _, parameters in jobs]
+    place = place or root
+    drafts = [draft_of(notebook, parameters, root) for notebook, _, parameters in jobs]
     inherited = {"OMP_NUM_THREADS": "1", "CLAPLEAK_PAGE": "1", "PYTHONHASHSEED": "0"}  # one thread repeats its sums
-    with patch.dict(os.environ, inherited), chdir(root):
+    with patch.dict(os.environ, inherited), chdir(place):
         pool = ThreadPoolExecutor(cores)
         try:
-            started = [pool.submit(_execute, draft, job, root) for draft, job in zip(drafts, jobs, strict=True)]
+            started = [pool.submit(_execute, draft, job, place) for draft, job in zip(drafts, jobs, strict=True)]
             failures = [error for page in started if (error := page.exception())]
         finally:
             pool.shutdown(cancel_futures=True)
@@ -64,19 +64,12 @@ def execute_pages(jobs: Sequence[Job], root: Path, cores: int = 1) -> None:
         raise failures[0]
 
 
-def _draft(notebook: Path, parameters: dict[str, Any], root: Path) -> nbformat.NotebookNode:
+def draft_of(notebook: Path, parameters: dict[str, Any], root: Path) -> nbformat.NotebookNode:
     """The notebook before it runs."""
     if not notebook.is_file():
         raise ClapleakError(f"{notebook}: no such notebook; see notebooks/")
-    text = notebook.read_text(encoding="utf-8")
-    if {"pretraining", "training"} <= set(parameters):
-        setup = Setup(parameters["pretraining"], parameters["training"])
-        for word in ("slug", "figure", "pretraining", "training"):
-            text = text.replace("{{" + word + "}}", getattr(setup, word))
-    draft = jupytext.reads(text, "py:percent")
-    tagged = [cell.source for cell in draft.cells if "parameters" in cell.metadata.get("tags", [])]
-    values = [node for node in ast.parse("\n".join(tagged)).body if isinstance(node, ast.Assign)]
-    known = [target.id for value in values for target in value.targets if isinstance(target, ast.Name)]
+    draft = jupytext.read(notebook)
+    known = [name for cell in draft.cells if has_tag(cell, "parameters") for name in assigned(cell.source)]
     if unknown := sorted(set(parameters) - set(known)):
         raise ClapleakError(f"{notebook}: unknown parameters: {', '.join(unknown)}; known: {', '.join(known)}")
     draft.cells.insert(1, colab_cell(root))
@@ -84,15 +77,25 @@ def _draft(notebook: Path, parameters: dict[str, Any], root: Path) -> nbformat.N
     return draft
 
 
-def _execute(draft: nbformat.NotebookNode, job: Job, root: Path) -> None:
+def has_tag(cell: nbformat.NotebookNode, tag: str) -> bool:
+    return tag in cell.metadata.get("tags", [])
+
+
+def assigned(code: str) -> list[str]:
+    """Names that get a value."""
+    return [ast.unparse(node.targets[0]) for node in ast.parse(code).body if isinstance(node, ast.Assign)]
+
+
+def _execute(draft: nbformat.NotebookNode, job: Job, place: Path) -> None:
     notebook, output, parameters = job
     try:
         page = _run(draft, parameters)
     except papermill.PapermillExecutionError as error:
-        raise ClapleakError(
-            f"page {output.stem}: cell {error.exec_count} of {notebook} failed: {error.ename}: {error.evalue}"
-        ) from error
-    normalise(page, root)
+        if error.ename == "ModuleNotFoundError":
+            raise ModuleNotFoundError(name=error.evalue.split("'")[1]) from error
+        where = f"page {output.stem}: cell {error.exec_count} of {notebook}"
+        raise ClapleakError(f"{where} failed: {error.ename}: {error.evalue}") from error
+    normalise(page, place)
     if notebook.stem == "setup":
         page.metadata["accelerator"] = "GPU"  # Colab then offers one
     with atomic_file(output) as file:
@@ -112,26 +115,28 @@ def _run(draft: nbformat.NotebookNode, parameters: dict[str, Any], tries: int = 
         return _run(draft, parameters, tries - 1)
 
 
-def normalise(page: nbformat.NotebookNode, root: Path) -> None:
-    """Drop from a page what differs between equal runs: times, random ids, progress lines, the path of the project."""
+def normalise(page: nbformat.NotebookNode, place: Path) -> None:
+    """Drop from a page what differs between equal runs: times, random ids, progress lines, the path of the folder."""
     page.metadata = {k: page.metadata[k] for k in ("kernelspec", "language_info") if k in page.metadata}
     count = 0
     for number, cell in enumerate(page.cells):
         cell.id = f"cell-{number}"
         for key in ("papermill", "execution", "collapsed", "scrolled"):
             cell.metadata.pop(key, None)
-        if "injected-parameters" in cell.metadata.get("tags", []):
+        if has_tag(cell, "injected-parameters"):
             cell.metadata["tags"] = ["injected-parameters", "hide-input"]
         if cell.cell_type != "code":
             continue
         cell.outputs = [o for o in cell.outputs if not (o.output_type == "stream" and o.name == "stderr")]
+        if has_tag(cell, "title"):  # Jupyter Book takes titles from texts alone
+            page.cells[0].source = cell.outputs[0].data["text/markdown"]
         count += 1
         cell.execution_count = count
         for output in cell.outputs:
             if output.output_type == "execute_result":
                 output.execution_count = count
             if "text" in output:
-                output.text = output.text.replace(f"{root}/", "")
+                output.text = output.text.replace(f"{place}/", "")
             data = output.get("data", {})
             if "text/html" in data:  # the Styler of pandas draws a new table id in every run
                 data["text/html"] = re.sub(r"\bT_[0-9a-f]{5}(?=[\s\"_{])", f"T_{number}", data["text/html"])

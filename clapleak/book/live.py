@@ -13,7 +13,6 @@ import numpy as np
 import torch
 import traitlets
 from IPython.display import display
-from ipywidgets.widgets.trait_types import CByteMemoryView
 
 from clapleak import results
 from clapleak.audio import SHORTEST, import_torchaudio, segment_log_mel
@@ -83,7 +82,7 @@ class SoundInput(anywidget.AnyWidget, widgets.ValueWidget):
     """Records a sound or takes a file; the browser decodes it. `value` is a Sound, or None before the first."""
 
     _esm = Path(__file__).with_name("sound_input.js")
-    samples = CByteMemoryView(b"").tag(sync=True)
+    samples = traitlets.CBytes(b"").tag(sync=True)
     rate = traitlets.Int(1).tag(sync=True)
     name = traitlets.Unicode().tag(sync=True)
     seconds = traitlets.Float(2.5).tag(sync=True)  # length of a recording; of a file the same is kept

@@ -15,7 +15,7 @@ import nbformat
 import yaml
 
 from clapleak.config import ClapleakError
-from clapleak.files import atomic_file, atomic_folder, say
+from clapleak.files import atomic_file, atomic_folder, output_root, say
 
 WITHOUT_RESULTS = ("idea", "leaks", "published", "sounds", "audit")  # pages that show no run of anybody
 MEDIA_RATE, MEDIA_SECONDS = 16000, 2.5
@@ -29,7 +29,7 @@ _COLAB = """\
 import os, sys
 if "google.colab" in sys.modules:
     !test -d /content/project || git clone --quiet --depth 1 --branch {branch} {url} /content/project
-    !pip install --quiet --editable "/content/project[offline]" papermill jupytext myst-nb anywidget
+    !pip install --quiet --editable "/content/project[train,offline]" myst-nb anywidget
     os.chdir("/content/project"); sys.path.insert(0, "/content/project")"""
 
 
@@ -37,9 +37,7 @@ def chapters(root: Path) -> list[str]:
     """Pages of the book in the order of its table of contents: "pages/intro", "pages/idea", ..."""
     path = root / "book" / "_toc.yml"
     if not path.is_file():
-        raise ClapleakError(
-            f"{path}: no such file; `clapleak reproduce` and the book need a whole clone of the project"
-        )
+        raise ClapleakError(f"{path}: no such file; the book needs a whole clone of the project, or none")
     return re.findall(r"\b(?:root|file): ([\w/-]+)", path.read_text(encoding="utf-8"))
 
 
@@ -119,12 +117,12 @@ def build(pages: Path, output: Path, root: Path, *, builder: str = "html") -> Pa
     absent = [name for name in page_names(root) if not (pages / f"{name}.ipynb").is_file()]
     if absent:
         raise ClapleakError(f"{pages}: pages missing: {', '.join(absent)}; make them with `clapleak reproduce`")
-    source = root / "book" if pages == root / "book" / "pages" else _assembled(pages, root)
-    sounds = root / "build" / "sounds" / source.name
+    source = root / "book" if pages == root / "book" / "pages" else _assembled(pages, root, output.parent / "book")
+    sounds = output_root() / "build" / "sounds" / source.name  # kept for the next build
     with tempfile.TemporaryDirectory() as scratch, atomic_folder(output) as finished:
         command = [Path(sys.executable).parent / "jupyter-book", "build", source, "--builder", builder, "--all"]
         command += ["--config", root / "_config.yml", "--path-output", scratch, "-n", "-W", "--keep-going"]
-        with subprocess.Popen(command, cwd=root) as process:
+        with subprocess.Popen(command, cwd=scratch) as process:
             if builder == "html":  # beside the build, which takes its time
                 say(f"book: {write_media(pages, sounds)} sounds")
         if process.returncode:
@@ -136,13 +134,13 @@ def build(pages: Path, output: Path, root: Path, *, builder: str = "html") -> Pa
     return output / "index.html"
 
 
-def _assembled(pages: Path, root: Path) -> Path:
-    """A source folder of the book with other pages: build/book."""
-    folder = root / "build" / "book"
+def _assembled(pages: Path, root: Path, folder: Path) -> Path:
+    """A source folder of the book with other pages."""
+    above = Path(os.path.relpath(root, folder)).as_posix()
     with atomic_folder(folder) as made:
         shutil.copytree(root / "book", made, ignore=shutil.ignore_patterns("pages"), dirs_exist_ok=True)
         shutil.copytree(pages, made / "pages", ignore=lambda _, names: [n for n in names if not n.endswith(".ipynb")])
-        for text in made.glob("*.md"):  # files that they include lie two folders up from here
+        for text in made.glob("*.md"):  # files that they include stay in the project
             lines = text.read_text(encoding="utf-8")
-            text.write_text(re.sub(r"\.\./(?=profiles/|reference/)", "../../", lines), encoding="utf-8")
+            text.write_text(re.sub(r"\.\.(?=/profiles/|/reference/)", above, lines), encoding="utf-8")
     return folder

@@ -4,11 +4,9 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import pandas as pd
-import soundfile
-from joblib import Parallel, delayed
 from tqdm import tqdm
 
-from clapleak import audio, corpora
+from clapleak import corpora
 from clapleak.config import ClapleakError
 from clapleak.corpora import SOURCES
 
@@ -56,6 +54,8 @@ def check(name: str, root: Path | None, split: str | None = None, *, quick: bool
     name, root, split : as for `corpora.load`, and so are the errors that it raises for tables that cannot be read
     quick, cores : headers alone, else every clip is decoded to its end, as training would; threads that decode
     """
+    from joblib import Parallel, delayed  # of the extra train
+
     folder, source = corpora.find(name, root), SOURCES[name]
     table = corpora.read(name, folder, split).table
     paths = table.drop_duplicates("clip")["path"]
@@ -77,10 +77,12 @@ def check(name: str, root: Path | None, split: str | None = None, *, quick: bool
 
 def _look(folder: Path, path: str, seconds: list[float], quick: bool) -> tuple[str, str, str, str] | None:
     """The problem of a clip, as a row of `Check.problems`; None for a right one."""
+    from clapleak import audio  # of the extra train as well
+
     try:
         if not (folder / path).is_file():
             return path, "missing", "", "clip"
-        header = soundfile.info(folder / path)
+        header = audio.soundfile.info(folder / path)
         if not quick:
             audio.samples(folder / path)
         elif header.duration < audio.SHORTEST:

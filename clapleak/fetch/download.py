@@ -1,7 +1,6 @@
 """Fetch what is public of the corpora: shown first, resumed after a cut, verified, unpacked into the official layout.
 
-`downloads.csv` lists the files. In the data root, `downloads/` holds the archives, and `checksums.json` says what was
-verified and unpacked.
+`downloads.csv` lists the files. In the data root, `downloads/` holds the archives, and `checksums.json` their state.
 """
 
 import csv

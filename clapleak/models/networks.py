@@ -20,7 +20,8 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from clapleak.audio import import_torchaudio
-from clapleak.config import ClapleakError, find_root, nearest
+from clapleak.config import ClapleakError, nearest
+from clapleak.files import output_root
 from clapleak.setups import network_facts
 
 State = dict[str, Tensor]
@@ -286,7 +287,7 @@ def load_network(name: str) -> Network:
 
 def place(name: str) -> Path:
     """Where fetched weights of a network lie."""
-    return find_root() / "build" / "weights" / NETWORKS[name].file
+    return output_root() / "build" / "weights" / NETWORKS[name].file
 
 
 def weights_file(name: str) -> Path:

