@@ -6,7 +6,6 @@ from typing import Any, Self
 
 import numpy as np
 import pandas as pd
-from scipy import stats
 
 DRAWS = 5000
 
@@ -96,6 +95,8 @@ def _ends(drawn: np.ndarray, units: int) -> tuple[float, float]:
     Plain percentiles are too narrow for few units. These are expanded by Student's t and n / (n - 1): Hesterberg,
     "What teachers should know about the bootstrap" (2015).
     """
+    from scipy import stats  # slow to import
+
     level = stats.norm.cdf(np.sqrt(units / (units - 1)) * stats.t.ppf(0.025, units - 1)) if units > 1 else 0.025
     low, high = np.nanpercentile(drawn, [100 * level, 100 - 100 * level])
     return float(low), float(high)
