@@ -349,8 +349,8 @@ def test_killed_while_unpacking_it_leaves_no_half_folder_and_goes_on(site, root,
 def test_the_licence_must_be_accepted(site, root, monkeypatch, words, terminal, answer, code, fetched):
     site.publish("a.bin", BODY)
     monkeypatch.setattr(click.testing._NamedTextIOWrapper, "isatty", lambda _: terminal, raising=False)
-    command = ["data", "fetch", "x", "--data-root", str(root), *words]
-    done = click.testing.CliRunner().invoke(main, command, input=answer)
+    words = ["data", "fetch", "x", "--data-root", str(root), *words]
+    done = click.testing.CliRunner().invoke(main, words, input=answer)
     assert done.exit_code == code and "licence of x" in done.output and ("--yes" in done.output) == (code == 2)
     assert set(files(root)) == ({"checksums.json", "T/a.bin"} if fetched else set())
     assert "segment lists" in call("data", "fetch", "audioset", "--data-root", root).output  # a guide, no download
