@@ -1,14 +1,16 @@
-"""User errors, the root of the project, files and folders that appear whole or not at all, locks, lines of progress."""
+"""User errors, the root of the project, YAML, files and folders that appear whole or not at all, locks, progress."""
 
 import os
 import shutil
 import sys
 import tempfile
 from collections.abc import Iterable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from difflib import get_close_matches
 from pathlib import Path
-from typing import BinaryIO
+from typing import Any, BinaryIO
+
+import yaml
 
 
 class ClapleakError(ValueError):
@@ -33,23 +35,40 @@ def find_root() -> Path:
     raise ClapleakError(f"{Path.cwd()}: no folder here or above holds profiles/; run inside a clone of the project")
 
 
+class _Plain(yaml.SafeLoader):
+    """YAML without keys that stand twice, of which the last would win, and without merges, which can grow for ever."""
+
+    def flatten_mapping(self, node: yaml.MappingNode) -> None:
+        names = [key.value for key, _ in node.value]
+        if wrong := [name for i, name in enumerate(names) if name == "<<" or name in names[:i]]:
+            raise yaml.constructor.ConstructorError(None, None, f"key '{wrong[0]}' stands twice or is a merge")
+
+
+def read_yaml(source: Path | str, name: str = "") -> Any:
+    """Content of a YAML file in UTF-8, or of a text that messages call by `name`. ClapleakError for what is no YAML."""
+    try:
+        return yaml.load(source if isinstance(source, str) else source.read_text("utf-8"), _Plain)
+    except (yaml.YAMLError, ValueError, RecursionError) as error:
+        raise ClapleakError(f"{name or source}: not valid YAML: {' '.join(str(error).split())}; correct it") from error
+
+
 @contextmanager
 def atomic_file(path: Path) -> Iterator[BinaryIO]:
     """A binary file that appears under its name whole or not at all; an OSError names it."""
     path.parent.mkdir(parents=True, exist_ok=True)
-    handle, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
+    temporary = path.parent / f".{path.name}.{os.getpid()}"
     try:
-        with os.fdopen(handle, "wb") as file:
+        with temporary.open("wb") as file:
             yield file
             file.flush()
             os.fsync(file.fileno())
-        os.chmod(name, 0o644)
-        os.replace(name, path)
-    except BaseException as error:
-        Path(name).unlink(missing_ok=True)
-        if isinstance(error, OSError):
-            error.filename = error.filename or str(path)
+        os.replace(temporary, path)
+    except OSError as error:
+        error.filename = str(path) if error.filename in (None, temporary, str(temporary)) else error.filename
         raise
+    finally:
+        with suppress(OSError):  # gone where all went well
+            temporary.unlink()
 
 
 @contextmanager

@@ -20,6 +20,7 @@ from clapleak.config import ClapleakError
 from clapleak.files import atomic_file, say
 from clapleak.setups import Setup
 
+_ALSO = {float: (int,), int: (), str: (), bool: ()}  # types that pass for another
 Job = tuple[Path, Path, dict[str, Any]]  # notebook (jupytext py:percent), page, values for its parameters
 
 
@@ -70,15 +71,17 @@ def _draft(notebook: Path, parameters: dict[str, Any], root: Path) -> nbformat.N
         raise ClapleakError(f"{notebook}: no such notebook; see notebooks/")
     text = notebook.read_text(encoding="utf-8")
     if {"pretraining", "training"} <= set(parameters):
-        setup = Setup(parameters["pretraining"], parameters["training"])
+        setup = Setup.parse(f"{parameters['pretraining']}-{parameters['training']}")
         for word in ("slug", "figure", "pretraining", "training"):
             text = text.replace("{{" + word + "}}", getattr(setup, word))
     draft = jupytext.reads(text, "py:percent")
     tagged = [cell.source for cell in draft.cells if "parameters" in cell.metadata.get("tags", [])]
     values = [node for node in ast.parse("\n".join(tagged)).body if isinstance(node, ast.Assign)]
-    known = [target.id for value in values for target in value.targets if isinstance(target, ast.Name)]
+    known = {ast.unparse(value.targets[0]): type(ast.literal_eval(value.value)) for value in values}
     if unknown := sorted(set(parameters) - set(known)):
         raise ClapleakError(f"{notebook}: unknown parameters: {', '.join(unknown)}; known: {', '.join(known)}")
+    if wrong := [name for name, value in parameters.items() if type(value) not in (known[name], *_ALSO[known[name]])]:
+        raise ClapleakError(f"{notebook}: parameter {wrong[0]}: give a value of type {known[wrong[0]].__name__}")
     draft.cells.insert(1, colab_cell(root))
     draft.metadata["kernelspec"] = {"name": "python3", "display_name": "Python 3", "language": "python"}
     return draft
