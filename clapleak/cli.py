@@ -150,19 +150,20 @@ def reproduce(
         controls=[setup.slug for name in controls for setup in CONTROLS[name]], together=settings.networks is not None,
         book=book and settings.name in BOOK_PROFILES,
     )  # fmt: skip
-    with locked(root / "build" / "reproduce.lock", wait=False):
+    with locked(root / "build" / "reproduce.lock", wait=False) as lock:
         settings_file = root / "build" / settings.name / "workflow.json"
         with atomic_file(settings_file) as file:  # on the command line Snakemake would read "false" as a text
             file.write(json.dumps(config).encode())
-        _snakemake(root, settings_file, place, cores, profile)
+        _snakemake(root, settings_file, place, cores, profile, lock)
     if config["book"]:
         click.echo(f"The book of this run: {root / 'build' / 'html' / 'index.html'}")
 
 
-def _snakemake(root: Path, settings_file: Path, place: Path | None, cores: int | None, profile: str) -> None:
-    """Run the workflow. ClapleakError where a job fails, with the logs of a cluster."""
+def _snakemake(root: Path, settings: Path, place: Path | None, cores: int | None, profile: str, lock: int) -> None:
+    """Run the workflow, which holds the lock should this process be killed. ClapleakError where a job fails, with the
+    logs of a cluster."""
     command = [Path(sys.executable).parent / "snakemake", "--rerun-incomplete", "--rerun-triggers", "mtime"]
-    command += ["--configfile", settings_file]
+    command += ["--configfile", settings]
     if place is None:
         command += ["--cores", str(cores or os.cpu_count()), "--quiet", "rules"]
     else:  # not quiet about rules, since that would hide why a job on another machine failed
@@ -170,7 +171,7 @@ def _snakemake(root: Path, settings_file: Path, place: Path | None, cores: int |
     if any((root / ".snakemake" / "locks").glob("*")):  # left by a killed run, since no other one is at work
         subprocess.run([*command, "--unlock"], cwd=root, check=False, capture_output=True)
     started = time.time()
-    if subprocess.run(command, cwd=root, check=False).returncode:
+    if subprocess.run(command, cwd=root, check=False, pass_fds=[lock]).returncode:
         logs = sorted((root / ".snakemake" / "slurm_logs").rglob("*.log"), key=lambda log: log.stat().st_mtime)
         # Slurm's executor removes the log of a job that succeeds; of the others the last attempt counts
         failed = {log.parent: str(log.relative_to(root)) for log in logs if log.stat().st_mtime > started}

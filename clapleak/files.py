@@ -88,10 +88,11 @@ def atomic_folder(path: Path) -> Iterator[Path]:
 
 
 @contextmanager
-def locked(path: Path, *, wait: bool = True) -> Iterator[None]:
+def locked(path: Path, *, wait: bool = True) -> Iterator[int]:
     """Keep other processes out of the block; a lock ends with its process, whichever way that ends.
 
-    Where another process holds it, wait, or else raise a ClapleakError that names the process.
+    It lasts longer where a process inherits the file descriptor that this gives. Where another process holds the lock,
+    wait, or else raise a ClapleakError that names the process.
     """
     import fcntl  # not on Windows, where only training is impossible without it
 
@@ -101,13 +102,13 @@ def locked(path: Path, *, wait: bool = True) -> Iterator[None]:
             fcntl.flock(file, fcntl.LOCK_EX | (0 if wait else fcntl.LOCK_NB))
         except BlockingIOError as error:
             file.seek(0)
-            other = f"process {file.read().strip() or 'unknown'} is at work here"
+            other = f"process {file.read().strip() or 'unknown'}, or what it started, is at work here"
             remedy = "wait until it ends, or end it and give the same command again"
             raise ClapleakError(f"{path.parent}: {other}; {remedy}") from error
         file.truncate(0)
         file.write(str(os.getpid()))
         file.flush()
-        yield
+        yield file.fileno()
 
 
 def absolute(path: str | Path) -> Path:
