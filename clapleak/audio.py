@@ -2,6 +2,7 @@
 
 import sys
 import zlib
+from fractions import Fraction
 from functools import cache
 from pathlib import Path
 from types import ModuleType
@@ -15,6 +16,8 @@ from clapleak.config import Audio, ClapleakError
 from clapleak.corpora import synthesiser
 
 SHORTEST = 0.1  # seconds; anything shorter holds no sound event
+RATES = (1000, 1_000_000)  # hertz; below and above it is no sound for people
+_BLOCK = 1 << 20  # samples decoded at once: what a header says of the length may be wrong
 
 
 def import_torchaudio() -> ModuleType:
@@ -38,7 +41,9 @@ def import_torchaudio() -> ModuleType:
 def read(path: str | Path, sample_rate: int, offset: float = 0.0, duration: float | None = None) -> np.ndarray:
     """As `samples`, at `sample_rate` hertz."""
     mono, rate = samples(path, offset, duration)
-    return import_torchaudio().functional.resample(torch.from_numpy(mono), rate, sample_rate).numpy()
+    ratio = Fraction(rate, sample_rate).limit_denominator(1000)  # exact for the usual rates; 44101 Hz would take 12 GB
+    resample = import_torchaudio().functional.resample
+    return resample(torch.from_numpy(mono), ratio.numerator, ratio.denominator).numpy()
 
 
 def samples(path: str | Path, offset: float = 0.0, duration: float | None = None) -> tuple[np.ndarray, int]:
@@ -51,11 +56,17 @@ def samples(path: str | Path, offset: float = 0.0, duration: float | None = None
         raise ClapleakError("missing")
     try:
         with soundfile.SoundFile(path) as file:
-            rate = file.samplerate
+            rate, parts = file.samplerate, []
             file.seek(min(round(offset * rate), file.frames))
-            wave = file.read(-1 if duration is None else round(duration * rate), dtype="float32", always_2d=True)
-    except (soundfile.LibsndfileError, RuntimeError) as error:
+            left = file.frames if duration is None else round(duration * rate)
+            while left > 0 and len(part := file.read(min(left, _BLOCK), dtype="float32", always_2d=True)):
+                parts.append(part)
+                left -= len(part)
+            wave = np.concatenate(parts) if parts else np.empty((0, 1), np.float32)
+    except (soundfile.LibsndfileError, RuntimeError, TypeError) as error:  # the last for a name such as x.raw
         raise ClapleakError("unreadable") from error
+    if not RATES[0] <= rate <= RATES[1]:
+        raise ClapleakError(f"sample rate of {rate} Hz")
     if len(wave) == 0:
         raise ClapleakError("empty")
     if len(wave) < SHORTEST * rate:

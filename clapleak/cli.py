@@ -17,13 +17,12 @@ from collections.abc import Callable
 from importlib.metadata import requires
 from importlib.util import find_spec
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import click
-import yaml
 
 from clapleak.config import ClapleakError, find_root, load_profile, profile_path
-from clapleak.files import absolute, atomic_file, locked, output_root
+from clapleak.files import absolute, atomic_file, locked, output_root, read_yaml
 from clapleak.setups import CONTROLS, NETWORK_SETUPS, PRETRAININGS, SETUPS, Setup, network_facts
 
 if TYPE_CHECKING:
@@ -32,13 +31,13 @@ if TYPE_CHECKING:
     from clapleak.runs import Study
 
 BOOK_PROFILES = ("mini", "mini-long", "esc50", "networks", "networks-titles", "networks-unfrozen")  # shown in the book
-PATH, POSITIVE = click.Path(path_type=Path), click.IntRange(1)
+PATH, POSITIVE, SEEDS = click.Path(path_type=Path), click.IntRange(1, 1000), click.IntRange(0, 2**31 - 1)
 OPTION = functools.partial(click.option, show_default=True)
 CORES = functools.partial(OPTION, "--cores", type=POSITIVE, default=os.cpu_count())
 MANY = "may be repeated."
 PROFILE = OPTION("--profile", default="mini", help="Name in profiles/ or path of a YAML file.")
-SEED = OPTION("--seed", "seeds", default=(0,), multiple=True, type=click.IntRange(0), help=f"Seed of the run; {MANY}")
-GROUP = OPTION("--group", "groups", multiple=True, type=int, help=f"Class group, where the profile has some; {MANY}")
+SEED = OPTION("--seed", "seeds", default=(0,), multiple=True, type=SEEDS, help=f"Seed of the run; {MANY}")
+GROUP = OPTION("--group", "groups", multiple=True, type=SEEDS, help=f"Class group, where the profile has some; {MANY}")
 OWN = OPTION("--own", is_flag=True, help="Of the results of this machine, in build/, not of the published ones.")
 MISSING = OPTION("--allow-missing", is_flag=True, help="Train without clips that cannot be decoded; they are counted.")
 SETUP = "Pre-training first, training second, such as clean-dirty; may be repeated."
@@ -64,35 +63,48 @@ def _open_study(
     settings = load_profile(profile)
     for group in groups or (None,):
         settings.refuse_group(group)
-    study = runs.open_study(settings, pretrainings, data_root=data_root, allow_missing=allow_missing)
-    return study, groups or (None,)
+    groups = groups or (None,)
+    study = runs.open_study(settings, pretrainings, groups=groups, data_root=data_root, allow_missing=allow_missing)
+    return study, groups
 
 
 class _OneLineErrors(click.Group):
     """Report user errors as one line and exit with code 2; Ctrl-C with code 130."""
 
-    def invoke(self, context: click.Context) -> object:
-        code = 2
-        try:
-            return super().invoke(context)
-        except ClapleakError as error:
-            message = str(error)
-        except ModuleNotFoundError as error:
-            message = f"{error.name} is not installed: pip install 'clapleak[{_extra_of(error.name or '')}]'"
-            if error.name == "fcntl":
-                message = "training needs Linux or macOS; on Windows use its Subsystem for Linux"
-            elif "[]" in message:
-                raise
-        except KeyboardInterrupt:
-            message, code = "stopped; the same command goes on from there", 130
-        except OSError as error:
-            full = error.errno in (errno.ENOSPC, errno.EDQUOT)
-            if not (full or error.filename):  # a defect, or a pipe that was closed
-                raise
-            fault = "the disk is full; free some" if full else f"{error.strerror}; mend the path or its permissions"
-            message = f"{error.filename or 'a file'}: {fault} and give the same command again"
-        click.echo(f"clapleak: {' '.join(message.split())}", err=True)
-        sys.exit(code)
+    def parse_args(self, *given: Any) -> list[str]:
+        return _one_line(super().parse_args, *given)
+
+    def invoke(self, *given: Any) -> Any:
+        return _one_line(super().invoke, *given)
+
+
+def _one_line(work: Callable, *given: Any) -> Any:
+    code = 2
+    try:
+        return work(*given)
+    except ClapleakError as error:
+        message = str(error)
+    except click.exceptions.NoArgsIsHelpError:  # shows the help
+        raise
+    except click.UsageError as error:
+        where = error.ctx.command_path if error.ctx else "clapleak"
+        message = f"{error.format_message().rstrip('.')}; see {where} --help"
+    except ModuleNotFoundError as error:
+        message = f"{error.name} is not installed: pip install 'clapleak[{_extra_of(error.name or '')}]'"
+        if error.name == "fcntl":
+            message = "training needs Linux or macOS; on Windows use its Subsystem for Linux"
+        elif "[]" in message:
+            raise
+    except KeyboardInterrupt:
+        message, code = "stopped; the same command goes on from there", 130
+    except OSError as error:
+        full = error.errno in (errno.ENOSPC, errno.EDQUOT)
+        if not (full or error.filename):  # a defect, or a pipe that was closed
+            raise
+        fault = "the disk is full; free some" if full else f"{error.strerror}; mend the path or its permissions"
+        message = f"{error.filename or 'a file'}: {fault} and give the same command again"
+    click.echo(f"clapleak: {' '.join(message.split())}", err=True)
+    sys.exit(code)
 
 
 def _extra_of(module: str) -> str:
@@ -103,7 +115,7 @@ def _extra_of(module: str) -> str:
     return min(having, key=sizes.get, default="")
 
 
-@click.group(cls=_OneLineErrors)
+@click.group("clapleak", cls=_OneLineErrors)
 @click.version_option(package_name="clapleak")
 @OPTION("--root", envvar="CLAPLEAK_ROOT", type=absolute, metavar="DIR", help=ROOT)
 def main(root: Path | None) -> None:
@@ -133,10 +145,13 @@ def reproduce(
     Goes on where it was stopped. The published results stay; the book shows them beside those of this run.
     """
     root, settings, path, groups, setups = output_root(), load_profile(profile), profile_path(profile), [None], SETUPS
-    if settings.networks is not None:
-        known = settings.networks.by_pretraining()
-        setups = [setup for setup in NETWORK_SETUPS if setup.pretraining in known]
     place = workflow_profile and _runnable(workflow_profile)
+    if settings.networks is not None:
+        from clapleak.models.networks import refuse_absent  # imports torch
+
+        known = settings.networks.by_pretraining()
+        refuse_absent(known.values())
+        setups = [setup for setup in NETWORK_SETUPS if setup.pretraining in known]
     if settings.data.foley is None:
         from clapleak.experiment import read_sources  # slow to import
 
@@ -152,19 +167,20 @@ def reproduce(
     for module in ("torch", "snakemake"):  # of processes that it starts
         if not find_spec(module):
             raise ModuleNotFoundError(name=module)
-    with locked(root / "build" / "reproduce.lock", wait=False):
+    with locked(root / "build" / "reproduce.lock", wait=False) as lock:
         settings_file = root / "build" / settings.name / "workflow.json"
         with atomic_file(settings_file) as file:  # on the command line Snakemake would read "false" as a text
             file.write(json.dumps(config).encode())
-        _snakemake(root, settings_file, place, cores, profile)
+        _snakemake(root, settings_file, place, cores, profile, lock)
     if config["book"]:
         click.echo(f"The book of this run: {root / 'build' / 'html' / 'index.html'}")
 
 
-def _snakemake(root: Path, settings_file: Path, place: Path | None, cores: int | None, profile: str) -> None:
-    """Run the workflow. ClapleakError where a job fails, with the logs of a cluster."""
+def _snakemake(root: Path, settings: Path, place: Path | None, cores: int | None, profile: str, lock: int) -> None:
+    """Run the workflow, which holds the lock should this process be killed. ClapleakError where a job fails, with the
+    logs of a cluster."""
     command = [Path(sys.executable).parent / "snakemake", "--rerun-incomplete", "--rerun-triggers", "mtime"]
-    command += ["--snakefile", find_root() / "Snakefile", "--configfile", settings_file]
+    command += ["--snakefile", find_root() / "Snakefile", "--configfile", settings]
     if place is None:
         command += ["--cores", str(cores or os.cpu_count()), "--quiet", "rules"]
     else:  # not quiet about rules, since that would hide why a job on another machine failed
@@ -172,7 +188,7 @@ def _snakemake(root: Path, settings_file: Path, place: Path | None, cores: int |
     if any((root / ".snakemake" / "locks").glob("*")):  # left by a killed run, since no other one is at work
         subprocess.run([*command, "--unlock"], cwd=root, check=False, capture_output=True)
     started = time.time()
-    if subprocess.run(command, cwd=root, check=False).returncode:
+    if subprocess.run(command, cwd=root, check=False, pass_fds=[lock]).returncode:
         logs = sorted((root / ".snakemake" / "slurm_logs").rglob("*.log"), key=lambda log: log.stat().st_mtime)
         # Slurm's executor removes the log of a job that succeeds; of the others the last attempt counts
         failed = {log.parent: str(log.relative_to(root)) for log in logs if log.stat().st_mtime > started}
@@ -183,16 +199,16 @@ def _snakemake(root: Path, settings_file: Path, place: Path | None, cores: int |
 def _runnable(workflow_profile: Path) -> Path:
     """The absolute path of a Snakemake profile, once its settings and its executor are found."""
     path = workflow_profile / "config.yaml"
-    try:
-        executor = (yaml.safe_load(path.read_text()) or {}).get("executor", "local")
-    except (OSError, ValueError, AttributeError, yaml.YAMLError) as error:
-        raise ClapleakError(f"{path}: no settings for Snakemake, as workflow/slurm/config.yaml shows them") from error
+    settings = read_yaml(path) if path.is_file() else None
+    executor = settings.get("executor", "local") if isinstance(settings, dict) else None
+    if not isinstance(executor, str) or not re.fullmatch(r"[\w-]+", executor):
+        raise ClapleakError(f"{path}: no settings for Snakemake, as workflow/slurm/config.yaml shows them")
     if executor not in ("local", "dryrun") and not find_spec(f"snakemake_executor_plugin_{executor.replace('-', '_')}"):
         extra = "'clapleak[cluster]'" if executor == "slurm" else f"snakemake-executor-plugin-{executor}"
         raise ClapleakError(f"{path}: the executor {executor} is absent: pip install {extra}")
     if executor == "slurm" and shutil.which("sbatch") is None:
         raise ClapleakError(f"{path}: sbatch is not found: run this on a machine of the cluster that submits jobs")
-    return workflow_profile.resolve()
+    return absolute(workflow_profile)
 
 
 @main.command()
@@ -347,9 +363,9 @@ def count_leaks(
     table = texts.read_files(files, labels_only=rule == "ontology", column=column)
     leaks = texts.find_leaks(table["text"], texts.load_labels(labels, data_root), rule)
     leaking, rows = (len(part[["file", "row"]].drop_duplicates()) for part in (table[leaks["leaks"]], table))
-    click.echo(f"{texts.count(leaks)}\n\n{leaking} of {rows} rows hold a leak")
     joined = leaks.assign(words=leaks["words"].map("; ".join), classes=leaks["classes"].map("; ".join))
     _write_csv(table[[*(["file"] if len(files) > 1 else []), "row", "text"]].join(joined), output)
+    click.echo(f"{texts.count(leaks)}\n\n{leaking} of {rows} rows hold a leak")
 
 
 @main.command("audit")
@@ -365,7 +381,7 @@ def count_leaks(
 @OPTION("--fail-on", default="labels", help="What fails the gate, of labels, recordings, unknown; commas part them.")
 @OPTION("--max-leak", default=0.05, help="Accuracy, or share of clips, that a leak may be worth.")
 @OPTION("--alpha", default=0.01, type=click.FloatRange(1e-4, 0.2), help="Level of the tests.")
-@OPTION("--seed", default=0, type=click.IntRange(0), help="Seed of what is drawn.")
+@OPTION("--seed", default=0, type=SEEDS, help="Seed of what is drawn.")
 @OPTION("--allow-missing", is_flag=True, help="Leave out sounds that cannot be read; they are counted.")
 @OPTION("--output", "-o", type=PATH, default=Path("audit"), help="Folder of report.html, audit.json, clouds.npz.")
 def audit_model(**options) -> None:
@@ -390,7 +406,7 @@ def page(notebook: str, output: Path, parameters: tuple[tuple[str, str], ...]) -
     """Execute a notebook of notebooks/ into a page, for example `clapleak page sounds sounds.ipynb`."""
     from clapleak.book import execute
 
-    values = {name: yaml.safe_load(value) for name, value in parameters}
+    values = {name: read_yaml(value, f"-p {name}") for name, value in parameters}
     job = find_root() / "notebooks" / f"{notebook}.py", output.absolute(), values
     execute.execute_pages([job], find_root(), place=output_root())
 

@@ -148,6 +148,7 @@ def _fill(arrays: ArrayStore, clips: pd.DataFrame, keys: list[bytes], audio: Aud
 def _length(clip: str, path: str, offset: float, duration: float, root: Path | None) -> float:
     """Seconds of a clip by the table or else by its file's header; 0 for a file that cannot be read."""
     try:
-        return max(soundfile.info(root / path).duration - offset, 0.0) if pd.isna(duration) else duration
+        told = min(soundfile.info(root / path).duration, 3600.0)  # a header may say anything
+        return max(told - offset, 0.0) if pd.isna(duration) else duration
     except (soundfile.LibsndfileError, RuntimeError):
         return 0.0

@@ -1,121 +1,106 @@
 """Profiles: every number of a run, validated before anything starts."""
 
-from collections.abc import Iterable
 from pathlib import Path
-from typing import Literal
+from typing import Annotated, Literal, Self
 
 import pydantic
-import yaml
-from pydantic import BaseModel, ConfigDict, Field, NonNegativeInt, PositiveFloat, PositiveInt, ValidationError
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
-from clapleak.files import ClapleakError, find_root, nearest
+from clapleak.files import ClapleakError, absolute, find_root, nearest, read_yaml
+
+Few = Annotated[int, Field(ge=0, le=1000)]
+Several = Annotated[int, Field(gt=0, le=1000)]
+Many = Annotated[int, Field(gt=0, le=100_000)]
+Source = Annotated[str, Field(pattern=r"^[a-z0-9_]+(:\w+)?$")]  # a corpus, or one split of it
 
 
 class _Section(BaseModel):
-    model_config = ConfigDict(extra="forbid", frozen=True, strict=True)
+    model_config = ConfigDict(extra="forbid", frozen=True, strict=True, allow_inf_nan=False)
 
 
 class Foley(_Section):
     seed: int
-    pretrain_clips: PositiveInt  # clips a class
-    pair_clips: PositiveInt
-    test_clips: PositiveInt
-    scenes: NonNegativeInt  # clips with two events, in each of the two training parts
-    limit_classes: int | None
+    pretrain_clips: Several  # clips a class
+    pair_clips: Several
+    test_clips: Several
+    scenes: int = Field(ge=0, le=100_000)  # clips with two events, in each of the two training parts
+    limit_classes: int | None = Field(ge=6)  # half of them are targets, of which topological similarity needs three
 
 
 class ClassGroups(_Section):
     """Split of the test classes into groups, each the target of its own experiment (Xie and Virtanen, 2019)."""
 
     size: int = Field(gt=2)  # topological similarity needs three labels
-    test_folds: list[int]
+    test_folds: list[Annotated[int, Field(ge=1, le=5)]] = Field(min_length=1)
     captions: Literal["templates", "titles"] = "templates"  # of the label, or what the recordist wrote on Freesound
-    captions_per_clip: PositiveInt
+    captions_per_clip: Several
     all_classes: bool = False  # the test asks among all classes as well, so that no clip of its folds is learnt from
 
 
 class Data(_Section):
     """Which corpora feed the two stages and the test; a name is "corpus" or "corpus:split"."""
 
-    pretrain: list[str] = Field(min_length=1)
-    pairs: list[str] = Field(min_length=1)
-    test: str
-    tagging_test: str | None  # labelled clips for the mean average precision of pre-training
+    pretrain: list[Source] = Field(min_length=1)
+    pairs: list[Source] = Field(min_length=1)
+    test: Source
+    tagging_test: Source | None  # labelled clips for the mean average precision of pre-training
     label_rule: Literal["word", "ontology"]  # which labels leak; captions always go by the paper's words
     prompt: str = Field(pattern=r"^[^{}]*\{\}[^{}]*$")  # with {} for the label
     foley: Foley | None  # size of the synthetic data set
     class_groups: ClassGroups | None
 
-    @pydantic.field_validator("test")
-    @classmethod
-    def _without_split(cls, value: str) -> str:
-        if value.startswith("foley:"):
-            raise ValueError("the synthetic sounds have no splits; write foley")
-        return value
-
-    def prompts(self, labels: Iterable[str]) -> list[str]:
-        """The text that the model reads for each label at test time."""
-        return [self.prompt.format(label) for label in labels]
-
 
 class Audio(_Section):
-    sample_rate: PositiveInt  # hertz
-    segment: PositiveFloat = Field(allow_inf_nan=False)  # seconds
-    window: PositiveInt  # samples, also the FFT length
-    hop: PositiveInt  # samples
-    mel_bins: PositiveInt
-    f_min: float  # hertz
+    sample_rate: int = Field(ge=1000, le=200_000)  # hertz
+    segment: float = Field(gt=0, le=600)  # seconds
+    window: int = Field(ge=16, le=65_536)  # samples, also the FFT length
+    hop: Many  # samples
+    mel_bins: Several
+    f_min: float = Field(ge=0)  # hertz
     f_max: float
     keep_checkpoint_frontend: bool  # mel filters of PANNs' checkpoint, made for 32 kHz, at any sample rate
 
-    @pydantic.field_validator("f_max")
-    @classmethod
-    def _above_f_min(cls, value: float, info: pydantic.ValidationInfo) -> float:
-        if value <= info.data.get("f_min", value - 1):
-            raise ValueError("must be above f_min")
-        return value
-
 
 class SpecAugment(_Section):
-    time_stripes: int
-    time_width: int  # frames
-    mel_stripes: int
-    mel_width: int  # bins
+    time_stripes: Few
+    time_width: Few  # frames
+    mel_stripes: Few
+    mel_width: Few  # bins
 
 
 class AudioEncoder(_Section):
-    width: PositiveInt  # channels of the first block
-    blocks: PositiveInt  # each but the last halves the time and the mel axis, and the next has twice the channels
-    stem_stride: PositiveInt
+    width: int = Field(gt=0, le=512)  # channels of the first block
+    blocks: int = Field(gt=0, le=8)  # each but the last halves both axes, and the next has twice the channels
+    stem_stride: int = Field(gt=0, le=8)
     dropout: float = Field(ge=0, lt=1)  # after each block; twice and more of it follows in the paper's head
     head_dropout: float = Field(ge=0, lt=1)
     spec_augment: SpecAugment
 
 
 class TextEncoder(_Section):
-    model: str  # "minilm" (verified offline weights or the hub), "tiny" (random), a hub name or a folder
+    model: str = Field(min_length=1)  # "minilm" (verified weights or the hub), "tiny" (random), a hub name or a folder
     pooling: Literal["cls", "mean"]
-    max_tokens: PositiveInt
-    trainable_layers: int | Literal["all"]
+    max_tokens: int = Field(gt=2, le=512)  # with the two that frame a text; BERT has places for 512
+    trainable_layers: Few | Literal["all"]
 
 
 class Projection(_Section):
-    dim: PositiveInt
+    dim: Many
     dropout: float = Field(ge=0, lt=1)
 
 
 class Loss(_Section):
-    logit_scale: float  # s at the start; logits are exp(s) times the cosine
-    max_logit: PositiveFloat
+    logit_scale: float = Field(ge=-50, le=50)  # s at the start; logits are exp(s) times the cosine
+    max_logit: float = Field(gt=0)
 
 
 class Pretrain(_Section):
-    checkpoint: str | None  # PANNs' Cnn14 file, in place of dirty pre-training
+    checkpoint: str | None = Field(min_length=1)  # PANNs' Cnn14 file, in place of dirty pre-training
     loss: Literal["bce", "softmax"]  # softmax learns faster where nearly every clip holds one event
     sampling: Literal["shuffled", "balanced"]  # balanced: every class equally often, with replacement
-    epochs: PositiveInt
-    batch_size: int = Field(gt=1)
-    learning_rate: PositiveFloat
+    epochs: Many
+    batch_size: int = Field(gt=1, le=100_000)
+    learning_rate: float = Field(gt=0)
     mixup: float = Field(ge=0)  # alpha of the Beta distribution; 0 switches it off
 
 
@@ -134,17 +119,17 @@ class Networks(_Section):
 
 
 class Recipe(_Section):
-    batch_size: int = Field(gt=1)
+    batch_size: int = Field(gt=1, le=100_000)
     validation_share: float = Field(gt=0, lt=1)
     split_by: Literal["pair", "clip"]
-    frozen_epochs: NonNegativeInt
-    frozen_learning_rate: PositiveFloat
-    learning_rate: PositiveFloat
-    max_epochs: PositiveInt  # of the unfrozen phase
-    stop_patience: PositiveInt  # epochs without a lower validation loss
-    max_gradient: PositiveFloat
+    frozen_epochs: Few
+    frozen_learning_rate: float = Field(gt=0)
+    learning_rate: float = Field(gt=0)
+    max_epochs: Many  # of the unfrozen phase
+    stop_patience: Many  # epochs without a lower validation loss
+    max_gradient: float = Field(gt=0)
     plateau_factor: float = Field(gt=0, lt=1)
-    plateau_patience: NonNegativeInt
+    plateau_patience: Few
 
     def held_out(self, number: int) -> int:
         """How many of some pairs or clips validate."""
@@ -152,16 +137,16 @@ class Recipe(_Section):
 
 
 class Measures(_Section):
-    k_max: PositiveInt | None  # range of k in S; None: the square root of the number of labels
+    k_max: Many | None  # range of k in S; None: the square root of the number of labels
     include_self: bool
-    perplexity: PositiveFloat  # of t-SNE
+    perplexity: float = Field(gt=0)  # of t-SNE
 
 
 class Compute(_Section):
     device: Literal["auto", "cpu", "cuda"]
     precision: Literal["bf16", "fp32"]
-    threads: PositiveInt
-    workers: NonNegativeInt  # processes that read batches ahead; 0: the training process itself
+    threads: Several
+    workers: Few  # processes that read batches ahead; 0: the training process itself
     compile: bool  # torch.compile of the audio backbone
     tensorboard: bool  # history also as event files below build/; needs the extra [cluster]
 
@@ -169,8 +154,8 @@ class Compute(_Section):
 class Profile(_Section):
     """All numbers of one size of the reproduction; see `profiles/*.yaml` for the source of each."""
 
-    name: str
-    seeds: PositiveInt
+    name: str = Field(pattern=r"^\w[\w .-]*$")  # of files and folders
+    seeds: Several
     data: Data
     audio: Audio  # the front end
     audio_encoder: AudioEncoder
@@ -182,6 +167,24 @@ class Profile(_Section):
     measures: Measures
     compute: Compute
     networks: Networks | None = None  # then pretrain and audio_encoder are not used, and of audio the segment alone
+
+    @pydantic.model_validator(mode="after")
+    def _fits(self) -> Self:
+        data, audio, samples = self.data, self.audio, self.audio.segment * self.audio.sample_rate
+        sources = (*data.pretrain, *data.pairs, data.test, data.tagging_test or "")
+        smallest = min(audio.mel_bins, samples / audio.hop) / self.audio_encoder.stem_stride  # map of the first block
+        faults = {
+            "data.foley: give its sizes": data.foley is None and "foley" in sources,
+            "data: foley has no splits; write foley": any(source.startswith("foley:") for source in sources),
+            "data.class_groups: need test: esc50": data.class_groups is not None and data.test != "esc50",
+            "audio.f_max: not above f_min": audio.f_max <= audio.f_min,
+            "audio.f_max: above half the sample_rate": audio.f_max > audio.sample_rate / 2,
+            "audio.window: shorter than hop, or longer than a segment": not audio.hop <= audio.window <= samples,
+            "audio_encoder.blocks: too many for mel_bins and segment": smallest < 2 ** (self.audio_encoder.blocks - 1),
+        }
+        if found := [fault for fault, wrong in faults.items() if wrong]:
+            raise ValueError(found[0])
+        return self
 
     def network(self, pretraining: str) -> str | None:
         """The network that stands for a pre-training; None where the profile trains its own."""
@@ -203,28 +206,25 @@ class Profile(_Section):
 
 def profile_path(name: str) -> Path:
     """File of a profile: `profiles/<name>.yaml`, or the path itself where a YAML file is named."""
-    return Path(name).resolve() if name.endswith((".yaml", ".yml")) else find_root() / "profiles" / f"{name}.yaml"
+    return absolute(name) if name.endswith((".yaml", ".yml")) else find_root() / "profiles" / f"{name}.yaml"
 
 
 def load_profile(name: str) -> Profile:
-    """Read a profile by its name in `profiles/` or by the path of a YAML file.
+    """Read a profile by its name in `profiles/` or by the path of a YAML file; ClapleakError for what is wrong in it.
 
-    ClapleakError for an unknown name, a key that is unknown, missing or of a wrong type, and a name inside that is not
-    the file's (results are kept under that name, so a renamed copy must not pass for the original).
+    The name inside must be the file's: results are kept under it, and a renamed copy must not pass for the original.
     """
     path = profile_path(name)
     if not path.is_file():
-        known = sorted(p.stem for p in path.parent.glob("*.yaml"))
-        listed = f"{nearest(name, known)}: {path} does not exist; known: {', '.join(known) or 'none'}"
-        raise ClapleakError(f"unknown profile '{name}'{listed}")
+        known = sorted(p.stem for p in path.parent.glob("*.yaml")) or ["none"]
+        raise ClapleakError(f"unknown profile '{name}'{nearest(name, known)}: no {path}; known: {', '.join(known)}")
     try:
-        profile = Profile.model_validate(yaml.safe_load(path.read_text(encoding="utf-8")))
-    except yaml.YAMLError as error:
-        raise ClapleakError(f"{path}: not valid YAML: {' '.join(str(error).split())}") from error
+        profile = Profile.model_validate(read_yaml(path))
     except ValidationError as error:
         first = error.errors()[0]
-        key = ".".join(map(str, first["loc"])) or "(top level)"
-        raise ClapleakError(f"{path}: key '{key}': {first['msg']}; compare with profiles/mini.yaml") from error
+        place, message = ".".join(map(str, first["loc"])), first["msg"].removeprefix("Value error, ")
+        key, fault = (place or "(top level)", message) if place or ": " not in message else message.split(": ", 1)
+        raise ClapleakError(f"{path}: key '{key}': {fault}; compare with profiles/mini.yaml") from error
     if profile.name != path.stem:
         raise ClapleakError(f"{path}: key 'name': is '{profile.name}' and must be the file's name, '{path.stem}'")
     return profile

@@ -53,7 +53,7 @@ def backbone_clouds(
         clouds = {"recordings": test["recording"].to_numpy(dtype=str), "targets": np.array(len(experiment.targets))}
     return clouds | {
         "x_a": audio_embeddings(audio, experiment.store, experiment.store.index(test["clip"]), profile).cpu().numpy(),
-        "x_t": text(profile.data.prompts(classes)).cpu().numpy(),
+        "x_t": text([profile.data.prompt.format(name) for name in classes]).cpu().numpy(),
         "labels": test["text"].map(classes.index).to_numpy().astype(np.int16),
         "clips": test["clip"].to_numpy(dtype=str),
         "classes": np.array(classes, dtype=str),

@@ -41,6 +41,11 @@ class Sources:
         """Group numbers to run; [None] without groups."""
         return [None] if self.groups is None else list(range(len(self.groups)))
 
+    def refuse_group(self, group: int | None) -> None:
+        """ClapleakError for a group that is not there."""
+        if group not in (known := self.group_numbers()):
+            raise ClapleakError(f"--group: there are class groups 0 to {known[-1]}; group is {group}")
+
 
 @dataclass(frozen=True)
 class Experiment:
@@ -129,8 +134,7 @@ def prepare(
     """
     profile.refuse_group(group)
     others: list[str] = []
-    if group not in (known := sources.group_numbers()):
-        raise ClapleakError(f"profile {profile.name} has class groups 0 to {known[-1]}; group is {group}")
+    sources.refuse_group(group)
     pretrain, pairs, test, tagging_test = (
         None if corpus is None else corpus.keep(corpus.table["clip"].isin(store.rows.keys()))
         for corpus in (sources.pretrain, sources.pairs, sources.test, sources.tagging_test)
@@ -148,8 +152,9 @@ def prepare(
             held_out &= test.table["text"].isin(targets)
         test = test.keep(held_out)
         pretrain, pairs = (c.keep(~c.table["clip"].isin(test.table["clip"])) for c in (pretrain, pairs))
-    if len(targets) < 3:  # fewer labels have no topology
-        raise ClapleakError(f"{len(targets)} classes are left to test on, at least 3 are needed; add data to data.test")
+    if len(targets) < (needed := max(3, 1 + (profile.measures.k_max or 0))):  # fewer labels have no topology
+        few = f"{len(targets)} classes are left to test on, at least {needed} are needed"
+        raise ClapleakError(f"{few}; add data to data.test, or lower measures.k_max")
     kept_pairs, kept_pretrain = filtered(pairs, names, setup.training, on="text", seed=seed), None
     if setup.pretraining != "none" and store.network is None:
         rule = profile.data.label_rule

@@ -16,7 +16,7 @@ from clapleak.clipstore import ClipStore, clip_table, source_state
 from clapleak.config import Audio, ClapleakError
 from clapleak.corpora import Corpus
 from clapleak.files import locked
-from clapleak.models.networks import NETWORKS, Network, load_network, weights_file
+from clapleak.models.networks import NETWORKS, Network, load_network, refuse_absent
 
 FORMAT = 1  # raise by hand when a front end or an architecture gives other numbers
 _ROUND = 64  # clips a core between two writes
@@ -66,8 +66,8 @@ def open_features(
     arrays = ArrayStore(folder, np.float32)
     with locked(folder.with_suffix(".lock")):
         lacking = [i for i, note in enumerate(arrays.notes(keys)) if note is None]
-        if lacking and not name.startswith("random_"):
-            weights_file(name)  # refuses before any process starts
+        if lacking:
+            refuse_absent([name])  # before any process starts
         pool = Parallel(n_jobs=cores)
         for start in tqdm(
             range(0, len(lacking), _ROUND * cores), name, unit=f"x{_ROUND * cores} clips", disable=not lacking

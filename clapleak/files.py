@@ -1,14 +1,16 @@
-"""User errors, the project's folders, files and folders that appear whole or not at all, locks, lines of progress."""
+"""User errors, the project's folders, YAML, files and folders that appear whole or not at all, locks, progress."""
 
 import os
 import shutil
 import sys
 import tempfile
 from collections.abc import Iterable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from difflib import get_close_matches
 from pathlib import Path
-from typing import BinaryIO
+from typing import Any, BinaryIO
+
+import yaml
 
 
 class ClapleakError(ValueError):
@@ -47,23 +49,40 @@ def output_root() -> Path:
     return absolute(os.environ.get("CLAPLEAK_ROOT") or _clone() or Path.cwd())
 
 
+class _Plain(yaml.SafeLoader):
+    """YAML without keys that stand twice, of which the last would win, and without merges, which can grow for ever."""
+
+    def flatten_mapping(self, node: yaml.MappingNode) -> None:
+        names = [key.value for key, _ in node.value]
+        if wrong := [name for i, name in enumerate(names) if name == "<<" or name in names[:i]]:
+            raise yaml.constructor.ConstructorError(None, None, f"key '{wrong[0]}' stands twice or is a merge")
+
+
+def read_yaml(source: Path | str, name: str = "") -> Any:
+    """Content of a YAML file in UTF-8, or of a text that messages call by `name`. ClapleakError for what is no YAML."""
+    try:
+        return yaml.load(source if isinstance(source, str) else source.read_text("utf-8"), _Plain)
+    except (yaml.YAMLError, ValueError, RecursionError) as error:
+        raise ClapleakError(f"{name or source}: not valid YAML: {' '.join(str(error).split())}; correct it") from error
+
+
 @contextmanager
 def atomic_file(path: Path) -> Iterator[BinaryIO]:
     """A binary file that appears under its name whole or not at all; an OSError names it."""
     path.parent.mkdir(parents=True, exist_ok=True)
-    handle, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
+    temporary = path.parent / f".{path.name}.{os.getpid()}"
     try:
-        with os.fdopen(handle, "wb") as file:
+        with temporary.open("wb") as file:
             yield file
             file.flush()
             os.fsync(file.fileno())
-        os.chmod(name, 0o644)
-        os.replace(name, path)
-    except BaseException as error:
-        Path(name).unlink(missing_ok=True)
-        if isinstance(error, OSError):
-            error.filename = error.filename or str(path)
+        os.replace(temporary, path)
+    except OSError as error:
+        error.filename = str(path) if error.filename in (None, temporary, str(temporary)) else error.filename
         raise
+    finally:
+        with suppress(OSError):  # gone where all went well
+            temporary.unlink()
 
 
 @contextmanager
@@ -83,10 +102,11 @@ def atomic_folder(path: Path) -> Iterator[Path]:
 
 
 @contextmanager
-def locked(path: Path, *, wait: bool = True) -> Iterator[None]:
+def locked(path: Path, *, wait: bool = True) -> Iterator[int]:
     """Keep other processes out of the block; a lock ends with its process, whichever way that ends.
 
-    Where another process holds it, wait, or else raise a ClapleakError that names the process.
+    It lasts longer where a process inherits the file descriptor that this gives. Where another process holds the lock,
+    wait, or else raise a ClapleakError that names the process.
     """
     import fcntl  # not on Windows, where only training is impossible without it
 
@@ -96,13 +116,13 @@ def locked(path: Path, *, wait: bool = True) -> Iterator[None]:
             fcntl.flock(file, fcntl.LOCK_EX | (0 if wait else fcntl.LOCK_NB))
         except BlockingIOError as error:
             file.seek(0)
-            other = f"process {file.read().strip() or 'unknown'} is at work here"
+            other = f"process {file.read().strip() or 'unknown'}, or what it started, is at work here"
             remedy = "wait until it ends, or end it and give the same command again"
             raise ClapleakError(f"{path.parent}: {other}; {remedy}") from error
         file.truncate(0)
         file.write(str(os.getpid()))
         file.flush()
-        yield
+        yield file.fileno()
 
 
 def absolute(path: str | Path) -> Path:

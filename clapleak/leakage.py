@@ -171,7 +171,8 @@ def load_labels(name_or_file: str | Path) -> list[str]:
         return [row["name"] for row in package_table("esc50_classes.csv")]
     path = Path(name_or_file)
     lines = path.read_text("utf-8-sig", "replace").splitlines() if path.is_file() else None
-    if not (labels := [line.strip() for line in lines or () if line.strip()]):
-        fault = "no such file" if lines is None else "no label"
+    labels = [line.strip() for line in lines or () if line.strip()]
+    if not labels or (empty := [label for label in labels if not _words(label)]):
+        fault = "no such file" if lines is None else f"'{empty[0]}' holds no word" if labels else "no label"
         raise ClapleakError(f"{path}: {fault}; write one class name a line, or use esc50")
     return labels

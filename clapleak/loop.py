@@ -197,5 +197,6 @@ def kept_or_trained(model: nn.Module, folder: Path, training_id: str, start: Cal
     history = training.fit(checkpoint, training_id)
     save_weights(weights, training.state(), history, training_id)
     if rank_and_size()[0] == 0:
-        checkpoint.unlink(missing_ok=True)
+        for path in (checkpoint, *folder.glob(".*.pt.*")):  # the latter left by kills
+            path.unlink(missing_ok=True)
     return history

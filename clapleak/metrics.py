@@ -66,6 +66,8 @@ def centroid_accuracy(emb: ArrayLike, labels: ArrayLike, recordings: ArrayLike |
 def centroid_cosines(emb: ArrayLike, labels: ArrayLike, recordings: ArrayLike | None = None) -> np.ndarray:
     """Cosines (N, C) to the class-centroid labels of `centroid_accuracy`; -2 to its own where it has no other clip."""
     points, y = labelled(emb, labels)
+    if recordings is not None and len(recordings) != len(y):
+        raise ClapleakError(f"recordings must be {len(y)} names, one a point; got {len(recordings)}")
     _, source = np.unique(np.arange(len(y)) if recordings is None else recordings, return_inverse=True)
     _, own = np.unique(source * (y.max() + 1) + y, return_inverse=True)  # clips of one recording and class
     points = unit(points)

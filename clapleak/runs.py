@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 from clapleak import results
 from clapleak.config import ClapleakError, Profile, load_profile
 from clapleak.files import output_root
-from clapleak.setups import PRETRAININGS, Setup
+from clapleak.setups import OTHER_NETWORKS, PRETRAININGS, Setup
 
 if TYPE_CHECKING:  # torch is slow to import, and who reads a finished run needs none of it
     from pandas import DataFrame
@@ -45,23 +45,33 @@ class Study:
 
 
 def open_study(
-    profile: Profile, pretrainings: Iterable[str] | None = None, *, data_root: str | Path | None = None,
-    allow_missing: bool = False, cores: int = 1,
+    profile: Profile, pretrainings: Iterable[str] | None = None, *, groups: Iterable[int | None] = (),
+    data_root: str | Path | None = None, allow_missing: bool = False, cores: int = 1,
 ) -> Study:  # fmt: skip
     """Read the corpora of a profile; decode their clips and embed their captions where that is not done yet.
 
     The real data lie below `data_root`, or CLAPLEAK_DATA; `cores` processes decode. Of a profile with `networks`, the
-    clips pass those that stand for `pretrainings`, or all. ClapleakError for clips that cannot be decoded, unless
-    `allow_missing` lets the runs count them instead.
+    clips pass those that stand for `pretrainings`, or all. ClapleakError for groups and weights that are not there
+    before anything is decoded, and for clips that cannot be decoded, unless `allow_missing` lets the runs count them.
     """
     from clapleak import captions, clipstore, corpora, experiment, features, models, parallel
+    from clapleak.models.networks import refuse_absent
 
     build, device = output_root() / "build" / profile.name, parallel.pick_device(profile.compute)
     sources = experiment.read_sources(profile, corpora.data_root(data_root))
+    for group in groups:
+        sources.refuse_group(group)
+    wanted = list(pretrainings or (profile.networks.by_pretraining() if profile.networks else PRETRAININGS))
+    if not profile.networks and (others := sorted({*OTHER_NETWORKS}.intersection(wanted))):
+        raise ClapleakError(f"profile {profile.name}: no network {others[0]}; use --profile networks")
+    names = dict.fromkeys(map(profile.network, wanted))
+    refuse_absent(name for name in names if name)
+    if "dirty" in wanted and profile.pretrain.checkpoint:
+        models.load_panns(Path(profile.pretrain.checkpoint), profile)
     with parallel.first_process_first():
+        text = models.load_text_encoder(profile.text_encoder).to(device)
         stores = {}
-        wanted = profile.networks.by_pretraining() if profile.networks else PRETRAININGS
-        for name in dict.fromkeys(map(profile.network, pretrainings or wanted)):
+        for name in names:
             if name is None:
                 stores[name] = clipstore.open_store(sources.corpora(), profile.audio, build / "store", cores=cores)
             else:
@@ -71,7 +81,6 @@ def open_study(
                 stores[name] = features.open_features(parts, name, profile.audio, place, learns=learns, cores=cores)
             if not allow_missing:
                 experiment.refuse_unusable(stores[name])
-        text = models.load_text_encoder(profile.text_encoder).to(device)
         texts = list(sources.pairs.table["text"])  # of all pairs, so that every setup shares them
         embedded = captions.open_captions(texts, text, profile.compute, build / "captions")
     return Study(profile, sources, stores, text, embedded)
@@ -164,8 +173,7 @@ def _drawn(run: results.Run, profile: Profile, *, always: bool = False) -> resul
     from clapleak import embed, parallel
 
     if parallel.rank_and_size()[0] == 0:
-        spaces = ("x_a", "x_t") if run.training is None else ("E_a", "E_t")
-        maps = {space: embed.tsne(run.embeddings[space], profile.measures.perplexity, run.seed) for space in spaces}
+        maps = {space: embed.tsne(run.embeddings[space], profile.measures.perplexity, run.seed) for space in run.spaces}
         results.write_map(run, maps)
     return run
 

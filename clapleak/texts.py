@@ -114,7 +114,10 @@ def read_texts(path: str | Path, *, labels_only: bool = False, column: str | Non
     for number, row in enumerate(rows, start=1):
         if "" in row:
             raise ClapleakError(f"{path}: row {number} has more fields than the header; quote texts that hold commas")
-        parts = [part for name in chosen for part in _cell(row.get(header[name]), split=name == "labels")]
+        cells = [(row.get(header[name]), name == "labels") for name in chosen]
+        if wrong := [cell for cell, _ in cells if not _is_text(cell)]:
+            raise ClapleakError(f"{path}: row {number} holds {str(wrong[0])[:40]!r}, which is no text; correct it")
+        parts = [part for cell in cells for part in _cell(*cell)]
         texts += [(number, part.strip()) for part in parts if part.strip()]
     if not texts:
         raise ClapleakError(f"{path}: column {', '.join(chosen)} holds no text")
@@ -149,13 +152,18 @@ def load_labels(name_or_file: str | Path, root: Path | None = None) -> list[str]
     return labels
 
 
+def _is_text(cell: object) -> bool:
+    several = cell if isinstance(cell, (list, tuple, np.ndarray)) else [cell]
+    return all(isinstance(part, str) and "\0" not in part or part is None or part != part for part in several)
+
+
 def _cell(value: object, split: bool) -> list[str]:
     """The texts of a cell: itself, the parts of a list, or what commas part where the cell holds labels."""
     if isinstance(value, (list, tuple, np.ndarray)):
-        return [str(part).replace("_", " ") if split else str(part) for part in value]
-    if value is None or value != value:  # NaN differs from itself
+        return [part.replace("_", " ") if split else part for part in value if isinstance(part, str)]
+    if not isinstance(value, str):  # empty
         return []
-    return str(value).replace("_", " ").split(",") if split else [str(value)]
+    return value.replace("_", " ").split(",") if split else [value]
 
 
 def _read_table(path: Path) -> tuple[dict[str, str], list[dict]]:
@@ -174,8 +182,11 @@ def _read_table(path: Path) -> tuple[dict[str, str], list[dict]]:
     except UnicodeDecodeError:
         content = path.read_text("iso-8859-1")  # Clotho's metadata
     try:
-        reader = csv.DictReader(io.StringIO(content, newline=""), restkey="")
+        reader = csv.DictReader(io.StringIO(content, newline=""), restkey="", strict=True)
         rows = list(reader)
     except csv.Error as error:
-        raise ClapleakError(f"{path}: not a readable CSV ({error})") from error
-    return {name.strip().lower(): name for name in reader.fieldnames or []}, rows
+        raise ClapleakError(f"{path}: not a readable CSV ({error}); look for a quote that is not closed") from error
+    names = [name.strip().lower() for name in reader.fieldnames or []]
+    if twice := [name for i, name in enumerate(names) if name and name in names[:i]]:
+        raise ClapleakError(f"{path}: column '{twice[0]}' stands twice; rename one")
+    return dict(zip(names, reader.fieldnames or [], strict=True)), rows

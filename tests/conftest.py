@@ -11,6 +11,7 @@ from types import ModuleType
 
 import official_layouts as layouts
 import pytest
+from helpers import copy_project
 from hypothesis import settings
 
 from clapleak.config import find_root, load_profile
@@ -82,12 +83,7 @@ def panns():
 @pytest.fixture
 def project(tmp_path) -> Path:
     """A copy of what a run reads, without results or anything built."""
-    root, folder = find_root(), tmp_path / "project"
-    for name in ("profiles", "notebooks", "reference", "clapleak", "workflow"):
-        shutil.copytree(root / name, folder / name, ignore=shutil.ignore_patterns("__pycache__"))
-    for name in ("Snakefile", "_config.yml"):
-        shutil.copy(root / name, folder)
-    return folder
+    return copy_project(tmp_path / "project")
 
 
 @pytest.fixture(scope="session")

@@ -1,5 +1,6 @@
 """What many tests make: corpora of a few rows, changed profiles, calls of the command line."""
 
+import shutil
 from pathlib import Path
 
 import numpy as np
@@ -52,6 +53,15 @@ def write_profile(path: Path, base: str = "smoke", **sections: object) -> Path:
 def call(*words: object) -> Result:
     """`clapleak` with some words."""
     return CliRunner().invoke(main, [str(word) for word in words])
+
+
+def copy_project(folder: Path) -> Path:
+    """A copy of what a run reads, without results or anything built."""
+    for name in ("profiles", "notebooks", "reference", "clapleak", "workflow"):
+        shutil.copytree(find_root() / name, folder / name, ignore=shutil.ignore_patterns("__pycache__"))
+    for name in ("Snakefile", "_config.yml"):
+        shutil.copy(find_root() / name, folder)
+    return folder
 
 
 def files(folder: Path) -> dict[str, bytes]:

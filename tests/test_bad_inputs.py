@@ -1,120 +1,120 @@
-"""Bad inputs: one line on stderr that names file or key and the remedy, exit code 2, nothing written."""
+"""Bad inputs: one line on stderr that names file or key and the remedy, exit code 2, nothing written, within 20 s."""
 
+import ctypes
 import importlib.util
+import inspect
+import json
+import os
 import shutil
+import struct
+import subprocess
+import sys
+import time
 from pathlib import Path
 
+import bad_inputs as bad
+import numpy as np
+import official_layouts as layouts
 import pytest
+import soundfile
+import torch
 import yaml
+from fake_results import make_run
 from helpers import call, files, write_profile
 
+from clapleak import audio, metrics, results
 from clapleak.config import ClapleakError, find_root, load_profile
-from clapleak.models import text
+from clapleak.files import atomic_file
+from clapleak.models import networks, text
+from clapleak.setups import SETUPS
 
-TRAIN, REPRODUCE, LEAKS = ("train", "--setup", "dirty-dirty", "--profile"), ("reproduce", "--profile"), ("leaks",)
-SMOKE_RUN = "build/results/smoke/dirty-dirty/seed0/metrics.json"
-SLURM = "sbatch" if importlib.util.find_spec("snakemake_executor_plugin_slurm") else "'clapleak[cluster]'"
-FILES = {
-    "broken.yaml": b"name: [", "list.yaml": b"- 1\n", "empty.csv": b"", "columns.csv": b"a,b\n1,2\n",
-    "header.csv": b"caption\n", "more.csv": b"caption\na dog, a cat\n", "captions.csv": b"caption\nrain\n",
-    "huge.csv": b'caption\n"' + b"a" * 200_000 + b'"\n', "labels.csv": b"labels\nRain\n", "no.txt": b"\n",
-    "mine.txt": b"dog\nfoghorn\n", "sign.txt": b"dog\n--\n", "none/config.yaml": b"- executor\n",
-    "cloud/config.yaml": b"executor: cloud-of-mine\n", "slurm/config.yaml": b"executor: slurm\n", "other/x": b"",
-    "esc50/meta/esc50.csv": b"filename,fold\na.wav,1\n", SMOKE_RUN: b'{"schema": 1}',
-}  # fmt: skip
-CALLS = [  # words of the command line, then what its one line must name
-    ((*TRAIN, "smok"), "unknown profile 'smok' (did you mean 'smoke'?)", "mini-long"),
-    ((*REPRODUCE, "esc5"), "(did you mean 'esc50'?)"),
-    (("pretrain", "--pretraining", "dirty", "--profile", "gone.yaml"), "gone.yaml does not exist"),
-    ((*TRAIN, "broken.yaml"), "broken.yaml: not valid YAML"),
-    ((*TRAIN, "renamed.yaml"), "renamed.yaml: key 'name'", "must be the file's name, 'renamed'"),
-    ((*TRAIN, "list.yaml"), "list.yaml: key '(top level)'"),
-    (("train", "--profile", "smoke", "--setup", "dirty-claen"), "'dirty-claen' (did you mean 'dirty-clean'?)"),
-    (("train", "--profile", "smoke", "--setup", "clean-none"), "unknown setup 'clean-none'", "dirty-dirty"),
-    ((*TRAIN, "smoke", "--group", 1), "profile smoke has no class groups", "--group"),
-    (("pretrain", "--pretraining", "clean", "--profile", "mini", "--group", 0), "no class groups", "--group"),
-    ((*TRAIN, "esc50"), "profile esc50 has class groups", "--group"),
-    ((*TRAIN, "esc50", "--group", 0), "corpus esc50", "--data-root DIR or set CLAPLEAK_DATA"),
-    ((*REPRODUCE, "esc50"), "--data-root DIR or set CLAPLEAK_DATA"),
-    ((*REPRODUCE, "esc50", "--data-root", "other"), "other: no meta/esc50.csv", "give the root of the official layout"),
-    ((*REPRODUCE, "esc50", "--data-root", "esc50"), "esc50.csv: columns missing: category, src_file"),
-    ((*REPRODUCE, "smoke", "--workflow-profile", "gone"), "gone/config.yaml: no settings for Snakemake", "slurm"),
-    ((*REPRODUCE, "smoke", "--workflow-profile", "none"), "none/config.yaml: no settings for Snakemake"),
-    ((*REPRODUCE, "smoke", "--workflow-profile", "cloud"), "pip install snakemake-executor-plugin-cloud-of-mine"),
-    ((*REPRODUCE, "smoke", "--workflow-profile", "slurm"), "slurm/config.yaml", SLURM),
-    ((*LEAKS, "gone.csv"), "gone.csv: no such file"),
-    ((*LEAKS, "empty.csv"), "empty.csv: no column of texts; found nothing"),
-    ((*LEAKS, "columns.csv"), "columns.csv: no column of texts; found a, b", "caption"),
-    ((*LEAKS, "header.csv"), "header.csv", "holds no text"),
-    ((*LEAKS, "more.csv"), "more.csv: row 1 has more fields", "quote"),
-    ((*LEAKS, "huge.csv"), "huge.csv: not a readable CSV"),
-    ((*LEAKS, "captions.csv", "--rule", "fuzzy"), "unknown rule 'fuzzy'", "word, lemma, phrase, ontology or meaning"),
-    ((*LEAKS, "captions.csv", "--rule", "ontology"), "captions.csv: no column of labels; found caption"),
-    ((*LEAKS, "captions.csv", "--labels", "esc51"), "esc51: no such file", "use esc50"),
-    ((*LEAKS, "captions.csv", "--labels", "no.txt"), "no.txt: no label", "use esc50"),
-    ((*LEAKS, "captions.csv", "--labels", "sign.txt"), "'--' holds no word"),
-    ((*LEAKS, "labels.csv", "--rule", "ontology", "--labels", "mine.txt"), "'foghorn' is no class of ESC-50"),
-    (("publish", "--profile", "smoke"), f"{SMOKE_RUN}: fields missing", "clapleak reproduce --profile smoke"),
-    (("publish", "--profile", "mini"), "results/mini: no such results", "clapleak reproduce --profile mini"),
-    (("page", "nothing", "out.ipynb"), "nothing.py: no such notebook", "notebooks/"),
-    (("book",), "pages missing: intro", "clapleak reproduce"),
-]  # fmt: skip
+LONGEST = 20.0  # seconds
+
+
+@pytest.fixture(scope="module")
+def wrong(tmp_path_factory) -> Path:
+    """A project with profiles and notebooks alone, and beside them what is wrong."""
+    folder = tmp_path_factory.mktemp("wrong") / "here"
+    for name in ("profiles", "notebooks"):
+        shutil.copytree(find_root() / name, folder / name)
+    (folder / "book").mkdir()
+    shutil.copy(find_root() / "book" / "_toc.yml", folder / "book")
+    bad.write(folder)
+    return folder
 
 
 @pytest.fixture
-def here(tmp_path, monkeypatch) -> Path:
-    """A project with profiles alone as the working directory, and files beside them that are wrong."""
-    shutil.copytree(find_root() / "profiles", tmp_path / "here" / "profiles")
-    (tmp_path / "here" / "book").mkdir()
-    shutil.copy(find_root() / "book" / "_toc.yml", tmp_path / "here" / "book")
-    monkeypatch.chdir(tmp_path / "here")
+def here(wrong, monkeypatch) -> Path:
+    """That project as the working directory: no test changes it, which `refused` looks after."""
+    monkeypatch.chdir(wrong)
     monkeypatch.delenv("CLAPLEAK_DATA", raising=False)
     monkeypatch.setenv("PATH", "/nowhere")
-    for name, content in FILES.items():
-        Path(name).parent.mkdir(parents=True, exist_ok=True)
-        Path(name).write_bytes(content)
-    write_profile(Path("renamed.yaml"), name="mini")
-    return Path()
+    return wrong
 
 
 def refused(words: tuple, *parts: str) -> None:
-    before = files(Path())
+    before, started = files(Path()), time.monotonic()
     done = call(*words)
-    assert done.exit_code == 2 and done.stdout == "" and done.stderr.startswith("clapleak: "), done.output
-    assert len(done.stderr.strip().splitlines()) == 1 and all(part in done.stderr for part in parts), done.stderr
-    assert files(Path()) == before
+    one_line(done.exit_code, done.stdout, done.stderr, *parts)
+    assert files(Path()) == before and time.monotonic() - started < LONGEST
 
 
-@pytest.mark.parametrize("case", CALLS, ids=lambda case: " ".join(map(str, case[0])))
+def one_line(code: int, stdout: str, stderr: str, *parts: str) -> None:
+    assert code == 2 and stdout == "" and stderr.startswith("clapleak: "), stdout + stderr
+    assert len(stderr.strip().splitlines()) == 1 and all(part in stderr for part in parts), stderr
+
+
+def with_file(name: str, content: bytes, words: tuple, *parts: str) -> None:
+    """`refused`, with a file that is there for this call alone; the line names it."""
+    try:
+        Path(name).write_bytes(content)
+        refused(words, *parts)
+    finally:
+        Path(name).unlink(missing_ok=True)
+
+
+def test_the_tables_are_as_long_as_they_shall_be():
+    tables = (bad.CALLS, bad.PROFILES, bad.KEYS, bad.TEXTS, bad.LABELS, bad.METRICS, bad.HISTORIES, bad.CLOUDS)
+    assert sum(map(len, (*tables, bad.MAPS, bad.ARRAYS, SOUNDS))) >= 400
+
+
+@pytest.mark.parametrize("case", bad.CALLS, ids=lambda case: " ".join(map(str, case[0]))[:90])
 def test_a_bad_call_is_one_line_and_changes_nothing(here, case):
     refused(*case)
 
 
-def test_outside_a_clone_it_says_where_to_run(tmp_path, monkeypatch):
-    monkeypatch.chdir(tmp_path)
-    for words in (("book",), (*TRAIN, "mini"), ("publish",)):
-        refused(words, "no folder here or above holds profiles/; run inside a clone")
+@pytest.mark.parametrize("name", bad.PROFILES, ids=repr)
+def test_a_damaged_profile_is_named(here, name):
+    (content, *parts), file = bad.PROFILES[name], f"{name}.yaml"
+    with_file(file, content, ("publish", "--profile", f"./{file}"), f"{' '.join(file.split())}: ", *parts)
 
 
-KEYS = [  # section, key, value that is refused; None takes the key away
-    ("recipe", "momentum", 0.9), ("recipe", "batch_size", "128"), ("recipe", "batch_size", None), ("seeds", None, 0),
-    ("recipe", "validation_share", 1.5), ("recipe", "validation_share", float("nan")), ("extra", None, 1),
-    ("audio", "segment", -1.0), ("text_encoder", "pooling", "max"), ("compute", "device", "tpu"),
-    ("data", "prompt", "a sound"), ("data", "prompt", "{a}"), ("data", "prompt", "{} {}"), ("data", "pretrain", []),
-    ("audio", "segment", float("inf")), ("audio", "f_max", 10.0), ("loss", "max_logit", -1.0),
-    ("measures", "k_max", 0), ("data", "test", "foley:9"),
-]  # fmt: skip
-
-
-@pytest.mark.parametrize(("section", "key", "value"), KEYS, ids=str)
-def test_a_wrong_profile_names_file_and_key(here, section, key, value):
-    path = write_profile(here / "wrong.yaml", **{section: value if key is None else {key: value}})
+@pytest.mark.parametrize(("section", "key", "value"), bad.KEYS, ids=str)
+def test_a_wrong_profile_names_file_and_key(here, tmp_path, section, key, value):
+    path = write_profile(tmp_path / "wrong.yaml", **{section: value if key is None else {key: value}})
     if key is not None and value is None:
         content = yaml.safe_load(path.read_text())
         del content[section][key]
         path.write_text(yaml.safe_dump(content))
-    with pytest.raises(ClapleakError, match=f"wrong.yaml: key '{section}{f'.{key}' if key else ''}[^\n]+$"):
-        load_profile(str(path))
+    refused(("publish", "--profile", str(path)), f"wrong.yaml: key '{section}")
+
+
+@pytest.mark.parametrize("name", bad.TEXTS)
+def test_texts_that_cannot_be_read_are_named(here, name):
+    content, *parts = bad.TEXTS[name]
+    with_file(name, content, ("leaks", name), f"{name}: ", *parts)
+
+
+@pytest.mark.parametrize("name", bad.LABELS)
+def test_labels_that_cannot_be_used_are_named(here, name):
+    content, *parts = bad.LABELS[name]
+    with_file(name, content, ("leaks", "good.csv", "--labels", name), *parts)
+
+
+def test_outside_a_clone_it_says_where_to_run(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    for words in (("book",), (*bad.TRAIN, "mini"), ("publish",)):
+        refused(words, "no folder here or above holds profiles/; run inside a clone")
 
 
 @pytest.mark.parametrize("path", sorted((find_root() / "profiles").glob("*.yaml")), ids=lambda path: path.stem)
@@ -125,12 +125,272 @@ def test_every_profile_loads_and_every_number_has_its_source(path):
         assert "#" in value or not (key.startswith("  ") and value.strip()[:1].isdigit()), line
 
 
-@pytest.mark.parametrize("model", ["minilm", "no/where"])
+# --- folders of results
+
+
+@pytest.fixture(scope="module")
+def template(tmp_path_factory) -> Path:
+    """A project in which the six setups of `smoke` are finished."""
+    folder = tmp_path_factory.mktemp("template") / "project"
+    shutil.copytree(find_root() / "profiles", folder / "profiles")
+    for setup in SETUPS:
+        make_run(folder / "build" / "results" / "smoke", setup, number=4)
+    return folder
+
+
+@pytest.fixture
+def run(template, tmp_path, monkeypatch) -> results.Run:
+    """One of its runs, in a copy that is the working directory."""
+    monkeypatch.chdir(shutil.copytree(template, tmp_path / "project"))
+    return results.read_run(results.own_run("smoke", "dirty-dirty", 0, None))
+
+
+def test_what_is_right_is_published(run, monkeypatch):
+    """So that the cases below fail for what they name."""
+    monkeypatch.setattr("clapleak.book.publish.write_summary", lambda root: None)
+    shutil.copytree(run.path, run.path.with_name(".seed0.k1ll3d"))  # left by a kill
+    (run.path.with_name(".seed0.k1ll3d") / "metrics.json").write_text("{")
+    assert call("publish", "--profile", "smoke").exit_code == 0 and Path("results/smoke/dirty-dirty/seed0").is_dir()
+    assert not list(Path("results").rglob(".*"))
+    assert run.embeddings and run.map and len(run.history)
+
+
+@pytest.mark.parametrize("name", bad.METRICS)
+def test_a_run_that_is_damaged_or_of_another_place_is_named(run, name):
+    content, *parts = bad.METRICS[name]
+    if isinstance(content, dict):
+        content = json.dumps(run.metrics | content).encode()
+    (run.path / "metrics.json").unlink()
+    if content is not None:
+        (run.path / "metrics.json").write_bytes(content)
+    refused(("publish", "--profile", "smoke"), "smoke", *parts, "clapleak reproduce --profile")
+    assert not results.finished(run.path, "smoke") or name == "family"
+
+
+@pytest.mark.parametrize("file", ["metrics.json", "history.csv", "embeddings.npz", "map.npz"])
+@pytest.mark.parametrize("kind", ["folder", "circle"])
+def test_a_folder_or_a_circle_in_the_place_of_a_file_of_a_run_is_named(run, file, kind):
+    (run.path / file).unlink()
+    (run.path / file).mkdir() if kind == "folder" else (run.path / file).symlink_to(file)
+    unreadable(run, file)
+
+
+def unreadable(run: results.Run, file: str) -> None:
+    """It is named with the remedy at the Python border, and made again by a run."""
+    with pytest.raises(ClapleakError, match=f"{file}: not readable .*; run `clapleak reproduce --profile smoke` again"):
+        again = results.read_run(run.path)
+        _ = again.history, again.embeddings, again.map
+    assert results.finished(run.path, "smoke") == (file == "map.npz")  # a map is drawn again
+
+
+@pytest.mark.parametrize("name", bad.HISTORIES)
+def test_a_damaged_history_is_named(run, name):
+    (run.path / "history.csv").unlink()
+    if bad.HISTORIES[name] is not None:
+        (run.path / "history.csv").write_bytes(bad.HISTORIES[name])
+    unreadable(run, "history.csv")
+
+
+@pytest.mark.parametrize("name", bad.CLOUDS)
+def test_damaged_embeddings_are_named(run, name):
+    content, held = bad.CLOUDS[name], run.embeddings
+    (run.path / "embeddings.npz").unlink()
+    if isinstance(content, dict):
+        content = bad.npz(**{key: value for key, value in (held | content).items() if value is not None})
+    if content is not None:
+        (run.path / "embeddings.npz").write_bytes(content)
+    unreadable(run, "embeddings.npz")
+
+
+@pytest.mark.parametrize("name", bad.MAPS)
+def test_a_damaged_map_is_named(run, name):
+    (run.path / "map.npz").write_bytes(bad.MAPS[name])
+    unreadable(run, "map.npz")
+
+
+@pytest.mark.parametrize(("function", "given", "part"), bad.ARRAYS, ids=lambda value: str(value)[:20].replace("\n", ""))
+def test_arrays_that_are_no_clouds_or_do_not_match_are_refused(function, given, part):
+    assert inspect.isfunction(getattr(metrics, function))
+    with pytest.raises(ClapleakError) as caught:
+        getattr(metrics, function)(*given)
+    assert part in str(caught.value) and "\n" not in str(caught.value)
+
+
+# --- sounds
+
+
+def header(path: Path, place: int, kind: str, value: int) -> None:
+    """Change a number in the header of a file."""
+    content = bytearray(path.read_bytes())
+    struct.pack_into(kind, content, place, value)
+    path.write_bytes(content)
+
+
+SOUNDS = {  # what is done to one second of noise at 8 kHz, and why the clip cannot be used; "" where it can
+    "empty.wav": (lambda path: path.write_bytes(b""), "unreadable"),
+    "text.wav": (lambda path: path.write_text("hello"), "unreadable"),
+    "bytes.wav": (lambda path: path.write_bytes(bad.BINARY * 20), "unreadable"),
+    "half.wav": (lambda path: path.write_bytes(path.read_bytes()[:30]), "unreadable"),
+    "cut.flac": (lambda path: path.write_bytes(path.read_bytes()[:3000]), "unreadable"),
+    "nothing.wav": (lambda path: path.write_bytes(path.read_bytes()[:44]), "empty"),
+    "rate.wav": (lambda path: header(path, 24, "<I", 0), "unreadable"),
+    "fast.wav": (lambda path: header(path, 24, "<I", 2**31 - 1), "sample rate of 2147483647 Hz"),
+    "slow.wav": (lambda path: header(path, 24, "<I", 1), "sample rate of 1 Hz"),
+    "channels.wav": (lambda path: header(path, 22, "<H", 0), "unreadable"),
+    "many.wav": (lambda path: header(path, 22, "<H", 1000), "shorter than 0.1 s"),
+    "long.wav": (lambda path: header(path, 40, "<I", 2**32 - 1), ""),
+    "unknown.flac": (lambda path: header(path, 18, ">Q", flac_head(path)), "unreadable"),  # of unknown length
+    "endless.flac": (lambda path: header(path, 18, ">Q", flac_head(path) | (1 << 36) - 1), "unreadable"),
+    "huge.flac": (lambda path: header(path, 18, ">Q", flac_head(path) | 1 << 35), "unreadable"),
+    "odd.wav": (lambda path: soundfile.write(path, np.ones(44101) / 9, 44101), ""),  # once 80 s and 12 GB
+    "prime.wav": (lambda path: soundfile.write(path, np.ones(96001) / 9, 96001), ""),
+    "short.wav": (lambda path: soundfile.write(path, np.ones(700) / 9, 8000), "shorter than 0.1 s"),
+    "nan.wav": (lambda path: soundfile.write(path, np.full(8000, np.nan), 8000, "FLOAT"), "non-finite samples"),
+    "infinite.wav": (lambda path: soundfile.write(path, np.full(8000, np.inf), 8000, "FLOAT"), "non-finite samples"),
+    "flac.wav": (lambda path: soundfile.write(path, np.ones(8000) / 9, 8000, format="FLAC"), ""),  # another ending
+    "raw.raw": (lambda path: path.write_bytes(b"raw"), "unreadable"),
+    "absent.wav": (Path.unlink, "missing"), "folder.wav": (lambda path: (path.unlink(), path.mkdir()), "missing"),
+    "circle.wav": (lambda path: (path.unlink(), path.symlink_to(path.name)), "missing"),
+    "zero.wav": (lambda path: (path.unlink(), path.symlink_to("/dev/zero")), "missing"),
+}  # fmt: skip
+
+
+def flac_head(path: Path) -> int:
+    """Rate, channels and bits of a FLAC file without its number of samples."""
+    return struct.unpack_from(">Q", path.read_bytes(), 18)[0] >> 36 << 36
+
+
+@pytest.mark.parametrize("name", SOUNDS)
+def test_a_sound_is_read_or_the_reason_is_given_in_seconds_and_little_memory(tmp_path, name):
+    path, (change, reason) = tmp_path / name, SOUNDS[name]
+    suffix = path.suffix if path.suffix != ".raw" else ".wav"
+    soundfile.write(path.with_suffix(suffix), np.random.default_rng(0).normal(0, 0.1, 8000), 8000)
+    path.with_suffix(suffix).rename(path)
+    change(path)
+    started = time.monotonic()
+    if reason:
+        with pytest.raises(ClapleakError, match=f"^{reason}$"):
+            audio.read(path, 16000)
+    else:
+        assert len(audio.read(path, 16000)) == pytest.approx(16000, abs=50)
+    assert time.monotonic() - started < LONGEST
+
+
+def test_broken_sounds_are_listed_before_training_and_counted_where_they_may_be_missing(place):
+    """The same files in ESC-50's layout, through the command line, and a table of which half the clips are absent."""
+    targets = [target for target in (0, 30, 10, 3, 45, 16) for _ in range(40)]
+    root = layouts.esc50(place, targets=targets, seconds=(0.1, 0.1), rate=8000)
+    table = (root / "meta" / "esc50.csv").read_text().splitlines()[1:]
+    broken = [name for name, (_, reason) in SOUNDS.items() if reason and name != "raw.raw"]
+    for line, name in zip(table, broken, strict=False):
+        path = root / "audio" / line.split(",")[0]
+        soundfile.write(path, np.random.default_rng(0).normal(0, 0.1, 8000), 8000, format=Path(name).suffix[1:].upper())
+        SOUNDS[name][0](path)
+    for line in table[120:]:
+        (root / "audio" / line.split(",")[0]).unlink()
+    groups = {"size": 3, "test_folds": [4, 5], "captions_per_clip": 2}
+    real = {"pretrain": ["esc50"], "pairs": ["esc50"], "test": "esc50", "foley": None, "class_groups": groups}
+    profile = write_profile(place / "real.yaml", data=real)
+    before = files(place / "build" / "results")
+    words = ("train", "--profile", profile, "--setup", "none-clean", "--data-root", root)
+    done = call(*words, "--group", 9)
+    assert done.exit_code == 2 and "--group: there are class groups 0 to 1; group is 9" in done.stderr
+    assert not (place / "build" / "real" / "store").exists()  # before anything is decoded
+    done = call(*words, "--group", 0)
+    line = done.stderr.splitlines()[-1]
+    assert done.exit_code == 2 and f"{120 + len(broken)} clips cannot be used (" in line and "--allow-missing" in line
+    absent = sum(SOUNDS[name][1] == "missing" for name in broken)
+    assert f"{120 + absent} missing" in line and "1 sample rate of 1 Hz" in line
+    assert files(place / "build" / "results") == before
+    done = call("store", "--profile", profile, "--data-root", root)
+    assert f"{120 - len(broken)} clips, {120 + len(broken)} unusable" in done.stdout
+
+
+# --- weights
+
+
+@pytest.mark.parametrize("model", ["minilm", "no/where", "empty", "pickled", "bare"])
 def test_text_weights_that_are_wrong_or_nowhere_are_refused(place, monkeypatch, model):
     if model == "minilm" and importlib.util.find_spec(text.MINILM_PACKAGE) is None:
         pytest.skip("the offline weights are not installed")
-    monkeypatch.setattr(text, "MINILM_SHA256", "0" * 64)
+    monkeypatch.setattr(text, "MINILM_SHA256", dict.fromkeys(text.MINILM_SHA256, "0" * 64))
+    for name, content in {"empty/x": b"", "pickled/pytorch_model.bin": b"x", "bare/config.json": b"{}"}.items():
+        (place / name).parent.mkdir()
+        (place / name).write_bytes(content)
     done = call("store", "--profile", write_profile(place / "changed.yaml", text_encoder={"model": model}))
     line = done.stderr.splitlines()[-1]  # lines of progress stand before
-    assert done.exit_code == 2 and line.startswith("clapleak: ")
-    assert ("model.safetensors: SHA-256" if model == "minilm" else f"text_encoder.model {model}") in line
+    assert (
+        done.exit_code == 2 and line.startswith("clapleak: ") and not (place / "build" / "changed" / "store").exists()
+    )
+    assert ("SHA-256" if model == "minilm" else f"text_encoder.model {model}") in line
+
+
+@pytest.mark.parametrize("content", [b"", b"x", bad.pickle.dumps({"model": 1}), "list", "keys", None], ids=repr)
+def test_a_checkpoint_that_is_none_is_refused_before_anything_is_decoded(place, content):
+    if isinstance(content, str):
+        torch.save([1] if content == "list" else {"model": {"a": torch.ones(1)}}, place / "panns.pth")
+    elif content is not None:
+        (place / "panns.pth").write_bytes(content)
+    profile = write_profile(place / "mine.yaml", pretrain={"checkpoint": "panns.pth"})
+    refused(("train", "--profile", profile, "--setup", "dirty-clean"), "panns.pth")
+
+
+@pytest.mark.parametrize(("names", "parts"), [
+    (("byola", "soundnet"), ("data fetch byola`", "data fetch soundnet`")), (("yamnett",), ("did you mean 'yamnet'?",)),
+    (("random_vggish", "byola"), ("unknown network 'random_vggish'", "data fetch byola`")),
+], ids=str)  # fmt: skip
+def test_all_weights_that_are_absent_are_named_in_one_line(here, names, parts):
+    with pytest.raises(ClapleakError) as caught:
+        networks.refuse_absent(names)
+    assert all(part in str(caught.value) for part in parts) and "\n" not in str(caught.value)
+
+
+# --- through real processes
+
+
+def process(*words: str, cwd: Path, **options: object) -> subprocess.CompletedProcess:
+    command = [sys.executable, "-m", "clapleak", *words]
+    environment = os.environ | {"PYTHONPATH": str(Path(__file__).parents[1]), "PYTHONDONTWRITEBYTECODE": "1"}
+    return subprocess.run(command, cwd=cwd, env=environment, capture_output=True, text=True, check=False, **options)
+
+
+@pytest.mark.parametrize("words", [
+    ("train", "--setup", "dirty-claen"), ("tarin",), ("leaks", "gone.csv"), ("--foo",), ("plan", "--profile", "smok"),
+], ids=str)  # fmt: skip
+def test_a_process_answers_alike(here, words):
+    done = process(*words, cwd=here)
+    one_line(done.returncode, done.stdout, done.stderr)
+
+
+def without_privileges() -> None:
+    """Permissions of files hold for the superuser too (Linux: CAP_DAC_OVERRIDE and CAP_DAC_READ_SEARCH are dropped)."""
+    for capability in (1, 2):
+        ctypes.CDLL(None).prctl(24, capability)
+
+
+@pytest.mark.skipif(not sys.platform.startswith("linux"), reason="permissions are taken away as Linux does it")
+@pytest.mark.parametrize(("locked", "words"), [
+    ("build", ("store", "--profile", "smoke")), ("profiles/smoke.yaml", ("store", "--profile", "smoke")),
+    ("out", ("leaks", "good.csv", "--output", "out/x.csv")), ("good.csv", ("leaks", "good.csv")),
+    ("build", ("reproduce", "--profile", "smoke")),
+], ids=str)  # fmt: skip
+def test_what_may_not_be_read_or_written_is_named(tmp_path, locked, words):
+    shutil.copytree(find_root() / "profiles", tmp_path / "profiles")
+    (tmp_path / "out").mkdir()
+    (tmp_path / "build").mkdir()
+    (tmp_path / "good.csv").write_bytes(bad.FILES["good.csv"])
+    before = files(tmp_path)
+    (tmp_path / locked).chmod(0o000 if "." in locked else 0o555)
+    done = process(*words, cwd=tmp_path, preexec_fn=without_privileges)
+    (tmp_path / locked).chmod(0o755)
+    fault = "is not readable" if locked == "good.csv" else "Permission denied; mend"
+    one_line(done.returncode, done.stdout, done.stderr.splitlines()[-1], Path(locked).name, fault)
+    assert files(tmp_path) == before
+
+
+def test_a_full_disk_is_named_and_leaves_nothing(tmp_path):
+    """/dev/full answers as a disk without room."""
+    with pytest.raises(OSError, match="results.csv") as caught, atomic_file(tmp_path / "results.csv"):
+        with open("/dev/full", "wb", buffering=0) as full:
+            full.write(b"x")
+    assert caught.value.errno == 28 and not list(tmp_path.iterdir())

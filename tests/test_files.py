@@ -52,7 +52,7 @@ def test_a_lock_keeps_others_out_names_its_process_and_ends_with_it(tmp_path):
     holder = subprocess.Popen([sys.executable, "-uc", code, tmp_path / "lock"], stdin=subprocess.PIPE,
                               stdout=subprocess.PIPE)  # fmt: skip
     holder.stdout.readline()
-    with pytest.raises(ClapleakError, match=f"{tmp_path}: process {holder.pid} is at work here"):
+    with pytest.raises(ClapleakError, match=f"{tmp_path}: process {holder.pid}, or what it started, is at work here"):
         with locked(tmp_path / "lock", wait=False):
             pass
     holder.kill()

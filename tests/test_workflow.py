@@ -1,5 +1,6 @@
 """The smoke workflow, repeated, killed and in two processes: same numbers, and nothing outside build/."""
 
+import io
 import json
 import os
 import random
@@ -11,9 +12,10 @@ import time
 from importlib.util import find_spec
 from pathlib import Path
 
+import pandas as pd
 import pytest
 import torch
-from helpers import files, write_profile
+from helpers import copy_project, files, write_profile
 
 from clapleak.config import find_root
 from clapleak.setups import CLEANER, SETUPS
@@ -27,9 +29,9 @@ def metrics(project: Path, slug: str = "clean-clean") -> str:
     return (project / "build" / "results" / "smoke" / slug / "seed0" / "metrics.json").read_text()
 
 
-def start(command: list[str], project: Path) -> subprocess.Popen:
+def start(command: list[str], project: Path, **options: object) -> subprocess.Popen:
     environment = {**os.environ, "PYTHONPATH": str(project), "PYTHONDONTWRITEBYTECODE": "1"}
-    return subprocess.Popen(command, cwd=project, env=environment, stderr=subprocess.PIPE, text=True)
+    return subprocess.Popen(command, cwd=project, env=environment, text=True, **{"stderr": subprocess.PIPE} | options)
 
 
 def finish(command: list[str], project: Path) -> str:
@@ -98,6 +100,57 @@ def test_a_run_killed_three_times_ends_with_the_same_numbers(project):
         done = first + len(seen)
     finish(TRAIN, project)
     assert metrics(project) == expected
+
+
+# What appears when a stage begins, how many of it, and the seconds within which the kill then comes
+STAGES = {
+    "store": ("smoke/store/data.mdb", 1, 2.0), "pre-training": ("smoke/backbone/*/seed0/checkpoint.pt", 1, 2.0),
+    "training": ("smoke/*-*/seed0/checkpoint.pt", 1, 3.0), "writing of results": ("results/smoke/*-*", 1, 0.2),
+    "pages": ("smoke/trained/setups-*.done", 3, 15.0),
+}  # fmt: skip
+REPRODUCE = [CLI, "reproduce", "--profile", "smoke", "--cores", "2"]
+KILLS = range(*map(int, os.environ.get("CLAPLEAK_KILLS", "2").split("-")))  # "20" for all, "5-10" for some of them
+
+
+def outcome(project: Path) -> dict[str, bytes]:
+    """Results and pages of the smoke profile, without the seconds that an epoch took."""
+    found = files(project / "build" / "results") | files(project / "build" / "smoke" / "pages")
+    for name in found:
+        if name.endswith("history.csv"):
+            table = pd.read_csv(io.BytesIO(found[name]))
+            found[name] = table.drop(columns="seconds").to_csv().encode()
+    return found
+
+
+@pytest.fixture(scope="module")
+def undisturbed(tmp_path_factory) -> dict[str, bytes]:
+    folder = tmp_path_factory.mktemp("undisturbed")
+    copy_project(folder)
+    finish(REPRODUCE, folder)
+    found = outcome(folder)
+    assert len(found) == 6 * 4 + 2 * 4 + 6  # six setups, two backbones, six pages
+    return found
+
+
+@pytest.mark.parametrize("number", KILLS)
+def test_a_reproduction_killed_at_any_moment_ends_alike_by_the_same_command(project, undisturbed, number):
+    """Everything is killed at once, or the command alone: then it is refused until what it started has ended."""
+    draw = random.Random(number)
+    stage = list(STAGES)[number % len(STAGES)]
+    pattern, many, longest = STAGES[stage]
+    delay, alone = draw.uniform(0, longest), draw.random() < 0.25
+    process = start(REPRODUCE, project, start_new_session=True, stderr=subprocess.DEVNULL)
+    while len(list((project / "build").glob(pattern))) < many:
+        assert process.poll() is None, f"{stage} never began"
+        time.sleep(0.005)
+    time.sleep(delay)
+    (os.kill if alone else os.killpg)(process.pid, signal.SIGKILL)
+    assert process.wait() == -signal.SIGKILL
+    print(f"killed {delay:.2f} s after {stage} began, {'alone' if alone else 'with all'}")
+    while (again := start(REPRODUCE, project)).communicate()[1] and again.returncode == 2 and alone:
+        time.sleep(1)
+    assert again.returncode == 0
+    assert outcome(project) == undisturbed
 
 
 def test_a_folder_with_a_blank_and_a_sign_in_its_name_is_no_command(project):

@@ -20,6 +20,7 @@ from clapleak.config import ClapleakError
 from clapleak.files import atomic_file, say
 from clapleak.setups import Setup
 
+_ALSO = {float: (int,), int: (), str: (), bool: ()}  # types that pass for another
 Job = tuple[Path, Path, dict[str, Any]]  # notebook (jupytext py:percent), page, values for its parameters
 
 
@@ -69,9 +70,13 @@ def draft_of(notebook: Path, parameters: dict[str, Any], root: Path) -> nbformat
     if not notebook.is_file():
         raise ClapleakError(f"{notebook}: no such notebook; see notebooks/")
     draft = jupytext.read(notebook)
-    known = [name for cell in draft.cells if has_tag(cell, "parameters") for name in assigned(cell.source)]
+    tagged = "\n".join(cell.source for cell in draft.cells if has_tag(cell, "parameters"))
+    values = [node for node in ast.parse(tagged).body if isinstance(node, ast.Assign)]
+    known = {ast.unparse(value.targets[0]): type(ast.literal_eval(value.value)) for value in values}
     if unknown := sorted(set(parameters) - set(known)):
         raise ClapleakError(f"{notebook}: unknown parameters: {', '.join(unknown)}; known: {', '.join(known)}")
+    if wrong := [name for name, value in parameters.items() if type(value) not in (known[name], *_ALSO[known[name]])]:
+        raise ClapleakError(f"{notebook}: parameter {wrong[0]}: give a value of type {known[wrong[0]].__name__}")
     draft.cells.insert(1, colab_cell(root))
     draft.metadata["kernelspec"] = {"name": "python3", "display_name": "Python 3", "language": "python"}
     return draft

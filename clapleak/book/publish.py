@@ -22,7 +22,8 @@ def publish(profile: str) -> Path:
     results.table(source, every if profile in PARTIAL else SETUPS)  # all, of one family, or nothing is published
     if not (find_root() / "README.md").is_file():
         raise ClapleakError(f"{find_root()}: no README.md; publish inside a clone of the project, whose results change")
-    runs = [results.read_run(path.parent) for path in sorted(source.rglob("metrics.json"))]
+    places = [path.parent for path in sorted(source.rglob("metrics.json")) if not path.parent.name.startswith(".")]
+    runs = [results.read_run(path) for path in places]  # what a kill left has a name with a dot
     many = not all(run.has_clouds for run in runs)
     with atomic_folder(target) as temporary:
         if many:

@@ -71,6 +71,7 @@ def plan(name: str, root: Path) -> str:
     and for the archives unpacked, taken to be as large again.
     """
     todo = [item for job in jobs(name) if not _done(job, root) for item in job]
+    check_room(root, 0, "")  # before any server is asked
     fetched = room = unknown = 0
     for item in todo:
         here = _size(item.path(root))

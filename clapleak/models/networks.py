@@ -8,7 +8,7 @@ import hashlib
 import io
 import zipfile
 from abc import ABC, abstractmethod
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from importlib.util import find_spec
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -263,10 +263,7 @@ def load_network(name: str) -> Network:
     has another checksum; nothing of such a file is read.
     """
     architecture, random = name.removeprefix("random_"), name.startswith("random_")
-    if architecture not in NETWORKS:
-        raise ClapleakError(
-            f"unknown network '{name}'{nearest(architecture, NETWORKS)}: known are {', '.join(NETWORKS)}"
-        )
+    refuse_absent([name])
     source = NETWORKS[architecture]
     network = source.build().eval()
     if random:
@@ -277,12 +274,35 @@ def load_network(name: str) -> Network:
                 if module.bias is not None:
                     nn.init.zeros_(module.bias)
         return network
-    path = weights_file(name)
-    contents = path.read_bytes()
-    if (found := hashlib.sha256(contents).hexdigest()) != source.sha256:
-        raise ClapleakError(f"{path}: SHA-256 is {found}, not {source.sha256}: delete it and fetch {name} again")
-    network.load_state_dict(source.read(io.BytesIO(contents)))
+    network.load_state_dict(source.read(io.BytesIO(_contents(name))))
     return network
+
+
+def _contents(name: str) -> bytes:
+    """The bytes of a network's file. ClapleakError where it is absent or another one."""
+    contents = (path := weights_file(name)).read_bytes()
+    if (found := hashlib.sha256(contents).hexdigest()) != (wanted := NETWORKS[name].sha256):
+        raise ClapleakError(f"{path}: SHA-256 is {found}, not {wanted}: delete it and fetch {name} again")
+    return contents
+
+
+def refuse_absent(names: Iterable[str]) -> None:
+    """One ClapleakError for all networks, of some, that are unknown or whose weights are absent or other ones."""
+    faults: list[str] = []
+    for name in names:
+        try:
+            if (known := name.removeprefix("random_")) not in NETWORKS:
+                raise ClapleakError(
+                    f"unknown network '{name}'{nearest(known, NETWORKS)}: known are {', '.join(NETWORKS)}"
+                )
+            if known == name:
+                _contents(name)
+            if name == "yamnet" and find_spec("onnx") is None:
+                raise ClapleakError("yamnet needs onnx: pip install 'clapleak[networks]'")
+        except ClapleakError as error:
+            faults.append(str(error))
+    if faults:
+        raise ClapleakError("; ".join(faults))
 
 
 def place(name: str) -> Path:

