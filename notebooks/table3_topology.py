@@ -67,6 +67,33 @@ clouds = {"x_a and E_a": (means["x_a"], means["E_a"]), "x_t and E_t": (cloud["x_
 figures.overlap({**clouds, "E_a and E_t": (means["E_a"], cloud["E_t"])})
 
 # %% [markdown]
+# ## Every neighbourhood size
+#
+# Move the slider from the nearest class to all of them: the share of neighbours that sound (E_a) and text (E_t) have in
+# common in clean-clean, beside what unrelated clouds share.
+
+# %% tags=["remove-input"]
+from clapleak.book import site
+
+
+def each_k(name, p, q):
+    """What the slider says of two clouds, a line a k: S_k, chance, and the range of 95 % of unrelated clouds."""
+    S, (low, _, high) = metrics.neighborhood_overlap(p, q), metrics.permutation_band(p, q)
+    words = np.select([S > high, S < low], ["more than chance gives", "less than chance gives"], "chance can give that")
+    line = "<p><strong>{}: S_k = {:.2f}</strong>. Chance {:.2f}, unrelated clouds {:.2f} to {:.2f}: {}.</p>"
+    return [line.format(name, *found) for found in zip(S, np.arange(1, len(S) + 1) / len(S), low, high, words, strict=True)]
+
+
+# %% tags=["remove-input"]
+kept = {"Real networks": tables.clouds_or_note(network_folder), "Synthetic sounds": tables.clouds_or_note(folder)}
+chosen = {name: next(r.embeddings for r in runs if r.slug == "clean-clean") for name, runs in kept.items() if runs}
+pairs = {name: (metrics.class_means(c["E_a"], c["labels"].astype(int)), c["E_t"]) for name, c in chosen.items()}
+lines = zip(*(each_k(name, *pair) for name, pair in pairs.items()), strict=True)
+frames = {f"k = {k}": "".join(said) for k, said in enumerate(lines, 1)}
+alt = "Curves of neighbourhood overlap of E_a and E_t over k, with the range of unrelated clouds. The numbers stand below."
+HTML(site.slider("Size of the neighbourhood", frames, 6, (figures.overlap(pairs), alt), range(1, len(frames) + 1)))
+
+# %% [markdown]
 # ## Ours beside the paper's
 #
 # Means with intervals of 95 % over seeds, and the mean of the values corrected for chance. Since the paper's convention
