@@ -16,10 +16,11 @@
 # **Question:** the paper calls a training set clean when no caption holds a word of a class name. Can a class still be
 # heard in it, and how much of the "clean" accuracy comes from that?
 
-# %% tags=["hide-input"]
+# %% tags=["remove-input"]
 # %matplotlib inline
 import pandas as pd
 from IPython.display import HTML, Markdown
+from myst_nb import glue
 
 from clapleak import results
 from clapleak.book import degrees, figures, tables
@@ -31,7 +32,7 @@ from clapleak.setups import CLEANER, PRETRAININGS, SETUPS, SURFACE
 profile = "mini"  # synthetic sounds, of which the synthesiser knows what sounds in each
 own = False  # show the runs of this machine, not the published ones
 
-# %% tags=["hide-input"]
+# %% tags=["remove-input"]
 folder = results.folder(profile, own=own)
 runs = tables.table_or_note(folder, [*SETUPS, *CLEANER])
 slugs = [setup.slug for setup in (*SETUPS, *CLEANER)]
@@ -41,7 +42,7 @@ accuracy = tables.by_setup(runs, "accuracy", slugs) if len(runs) else pd.DataFra
 display(Markdown(degrees.answer(accuracy)))
 
 # %% [markdown]
-# ## What the word rule leaves
+# ## The word rule leaves a target's sound in {glue:text}`left` pairs
 #
 # *Dirty* keeps every pair. *Word-clean* is the paper's rule: no pair whose caption holds a word of a target's name.
 # *Truly clean* leaves out every pair in whose sound a target class can be heard, whatever its caption says, which only a
@@ -50,14 +51,18 @@ display(Markdown(degrees.answer(accuracy)))
 # only what goes by pair is trained.
 
 # %% tags=["hide-input"]
-degrees.what_is_left(load_profile(profile))
+left = degrees.what_is_left(load_profile(profile))
+glue("left", "{with a target's sound} of {pairs}".format(**left.loc["word-clean, by pair"]), display=False)
+left
 
 # %% [markdown]
-# ## What it is worth
+# ## Without those sounds accuracy {glue:text}`worth`
 
 # %% tags=["hide-input"]
 if len(runs):
     display(HTML(tables.origin(folder, runs)), degrees.by_rule(accuracy))
+lost = estimate(accuracy, lambda m: sum(m[f"{p}-clean"] - m[f"{p}-truly_clean"] for p in PRETRAININGS))
+glue("worth", lost.words("is lower", "is higher", "is not shown to be lower"), display=False)
 
 # %% [markdown]
 # The difference of two rules holds two things, leaks and plain loss of pairs. [Matched training

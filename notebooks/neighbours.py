@@ -16,7 +16,7 @@
 # **Question:** the paper reads from its maps that some classes overlap. Do they, when one counts in all dimensions
 # instead of looking at two?
 
-# %% tags=["hide-input"]
+# %% tags=["remove-input"]
 # %matplotlib inline
 import numpy as np
 import pandas as pd
@@ -36,7 +36,7 @@ close = 0.05  # a pair counts as close when it is among this share of all pairs
 shown = "clean-clean"  # setup of the heat maps
 own = False  # show the runs of this machine, not the published ones
 
-# %% tags=["hide-input"]
+# %% tags=["remove-input"]
 KEYS = ["space", "setup", "one", "other"]
 
 
@@ -54,7 +54,7 @@ def class_pairs(runs):
     return table.assign(rank=table.groupby(["space", "setup"])["mean"].rank(ascending=False))
 
 
-# %% tags=["hide-input"]
+# %% tags=["remove-input"]
 def with_backbones(folder):
     """Runs whose embeddings are kept, and those of their backbones."""
     runs = tables.clouds_or_note(folder)
@@ -68,7 +68,7 @@ pairs = {title: class_pairs(several) for title, several in runs.items()}
 counts = {title: np.bincount(several[0].embeddings["labels"]) for title, several in runs.items() if several}
 chance = {title: sizes.mean() / (sizes.sum() - 1) for title, sizes in counts.items()}
 
-# %% tags=["hide-input"]
+# %% tags=["remove-input"]
 seen = [
     ("4a", "x_a", "dirty", "airplane", "wind"), ("2a", "E_a", "dirty-dirty", "airplane", "wind"),
     ("2d", "E_a", "dirty-clean", "airplane", "wind"), ("4b", "x_a", "clean", "cow", "sheep"),
@@ -112,14 +112,16 @@ display(Markdown("\n".join(map(verdict, chance)) or "There are no results yet.")
 
 # %% tags=["remove-input"]
 kept = {title: len({(run.group, run.seed) for run in several}) for title, several in runs.items()}
+near = [(here[title]["rank"] <= limit[title]).sum() for title in chance]
+glue("real_close", f"{near[0]} of {len(claims)}" if near else "None", display=False)
 glue("kept", ", ".join(f"{number} of {title}" for title, number in kept.items()), display=False)
 
 # %% [markdown]
-# ## The paper's pairs
+# ## {glue:text}`real_close` of the paper's pairs are close on real sounds
 #
 # One line for each place where the paper points at a pair: its figure, the space, and the setup (a backbone, before any
 # training with captions, has one word). Of each data set: the rank, marked with a dot where the pair is close, and the
-# share of mixed neighbours as a multiple of chance (of texts the cosine).
+# closeness: of sounds the share of mixed neighbours as a multiple of chance, of texts the cosine.
 
 # %% tags=["hide-input"]
 def ranks(column, limit=0):
@@ -127,13 +129,14 @@ def ranks(column, limit=0):
     return ["–" if np.isnan(rank) else f"{rank:g}" + "\u00a0•" * (rank <= limit) for rank in column]
 
 
-table = claims[["paper's figure", "space", "setup"]].set_axis(claims["one"] + " / " + claims["other"])
-table.columns = pd.MultiIndex.from_product([["paper"], table.columns])
+pair = claims["one"] + " / " + claims["other"]
+place = claims["paper's figure"] + ": " + claims["space"] + " of " + claims["setup"].str.replace("-", "\u2011")  # one word
+table = pd.DataFrame({"pair": pair, "the paper's figure": place})
 for title, rows in here.items():
-    table[title, "rank"] = ranks(rows["rank"], limit[title])
-    times = (rows["mean"] / chance.get(title, np.nan)).map("{:.1f} × chance".format)
-    table[title, "closeness"] = times.where(sound, rows["mean"].map("cosine {:.2f}".format)).where(rows["mean"].notna(), "–").tolist()
-table
+    table[f"{title}: rank"] = ranks(rows["rank"], limit[title])
+    times = (rows["mean"] / chance.get(title, np.nan)).map("{:.1f} ×".format)
+    table[f"{title}: closeness"] = times.where(sound, rows["mean"].map("{:.2f}".format)).where(rows["mean"].notna(), "–")
+HTML(tables.html_table(table))
 
 # %% [markdown]
 # The same pairs in every setup, those of sounds by their rank in E_a and those of texts by their rank in E_t:
@@ -141,8 +144,9 @@ table
 # %% tags=["hide-input"]
 named = claims.assign(space=np.where(sound, "E_a", "E_t"))[["space", "one", "other"]].drop_duplicates()
 for title, every in pairs.items():
-    wide = every["rank"].unstack("setup").reindex(columns=tables.SLUGS).reindex(pd.MultiIndex.from_frame(named))
-    display(HTML(f"<p>{title.capitalize()}</p>"), wide.apply(ranks, limit=limit[title]))
+    by_setup = every["rank"].unstack("setup").reindex(columns=tables.SLUGS).reindex(pd.MultiIndex.from_frame(named))
+    by_setup.index = named["one"] + " / " + named["other"] + ", " + named["space"]
+    display(HTML(f"<p>{title.capitalize()}</p>"), by_setup.apply(ranks, limit=limit[title]).T)
 
 # %% [markdown]
 # ## The pairs that mix most
@@ -150,17 +154,18 @@ for title, every in pairs.items():
 # Share of mixed neighbours in E_a, for every pair that is among the first three of a setup; a dot marks where it is.
 
 # %% tags=["hide-input"]
-def top(every, space="E_a", count=3):
+def top(title, every, space="E_a", count=3):
     """Pairs that are among the closest of some setup, with their closeness in all; a dot marks where they are."""
     chosen = every[every.index.get_level_values("space") == space].droplevel("space")
     best = chosen["rank"].unstack("setup").reindex(columns=tables.SLUGS) <= count
     means = chosen["mean"].unstack("setup").reindex(columns=tables.SLUGS).loc[best.any(axis=1)]
-    means = means.loc[means.mean(axis=1).sort_values(ascending=False).index]
-    return means.map("{:.2f}".format) + best.loc[means.index].replace({True: "\u00a0•", False: ""})
+    means = means.loc[means.mean(axis=1).sort_values(ascending=False).index].rename_axis(columns=None)
+    marked = means.map("{:.2f}".format) + best.loc[means.index].replace({True: "\u00a0•", False: ""})
+    marked.insert(0, "pair", [" / ".join(pair) for pair in means.index])
+    return HTML(f"<p>{title.capitalize()}</p>" + tables.html_table(marked))
 
 
-for title, every in pairs.items():
-    display(HTML(f"<p>{title.capitalize()}</p>"), top(every))
+display(*(top(title, every) for title, every in pairs.items()))
 
 # %% [markdown]
 # ## Every pair at once
@@ -216,12 +221,13 @@ glue("heat_synthetic", heat("synthetic sounds"), display=False)
 # ````
 # `````
 #
-# ## Do confusions come from the backbone?
+# ## Confusions {glue:text}`follow`
 #
 # Spearman's correlation over all pairs: whether the pairs that mix in E_a are those that mixed in the backbone before it
-# met a caption, and those that are close in text. "None" is random weights; the small network's were not kept.
+# met a caption, and those that are close in text. "None" is random weights; the small network's were not kept. The last
+# column: whether the pairs that mix in E_a of the real networks are those that mix on synthetic sounds.
 
-# %% tags=["hide-input"]
+# %% tags=["remove-input"]
 wide = {title: every["mean"].unstack(["space", "setup"]) for title, every in pairs.items()}
 
 
@@ -235,27 +241,22 @@ def inherited(title):
     return pd.DataFrame(rows).T
 
 
-links = {title: inherited(title) for title in pairs}
-pd.concat(links, axis=1).map("{:.2f}".format).replace("nan", "–")
-
-# %% [markdown]
-# And whether the classes that mix in the real networks are those that mix in our synthetic sounds:
-
 # %% tags=["hide-input"]
+links = {title: inherited(title) for title in pairs}
 real, ours = (wide[title].get("E_a", pd.DataFrame()) for title in names)
 agree = pd.Series({slug: real[slug].corr(ours[slug], "spearman") for slug in tables.SLUGS if slug in real and slug in ours}, dtype=float)
-agree.reindex(tables.SLUGS).round(2).to_frame("agreement over pairs (Spearman)")
+table = pd.concat(links, axis=1)
+table["real and synthetic", "E_a"] = agree
+table.map("{:.2f}".format).replace("nan", "–")
 
 # %% tags=["remove-input"]
-def said(title):
-    """One line: what mixing in E_a correlates with more, mean over the setups that have both."""
-    means = links[title].dropna().mean()
-    backbone, text = means
-    more = "the backbone more than the text" if backbone > text else "the text more than the backbone"
-    return f"- {title.capitalize()}: mixing follows {more} ({backbone:.2f} and {text:.2f}, means over setups)."
-
-
-display(Markdown("\n".join(said(title) for title in chance)))
+means = {title: links[title].dropna().mean() for title in chance}
+more = {True: "follow the backbone more than the text", False: "follow the text more than the backbone"}
+follows = {title: more[bool(mean.iloc[0] > mean.iloc[1])] for title, mean in means.items()}
+lines = [f"- {title.capitalize()}: they {follows[title]} ({a:.2f} and {b:.2f}, means over setups)." for title, (a, b) in means.items()]
+display(Markdown("\n".join(lines)))
+said = set(follows.values())
+glue("follow", said.pop() if len(said) == 1 else "follow other things in other data", display=False)
 glue("agree", float(agree.mean()), display=False)
 
 # %% [markdown]

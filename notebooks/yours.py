@@ -18,7 +18,7 @@
 # Equal settings do not give equal numbers everywhere: another processor adds up in another order, and training carries
 # such differences on. So the question is whether your numbers lie where the published seeds lie.
 
-# %% tags=["hide-input"]
+# %% tags=["remove-input"]
 import pandas as pd
 from IPython.display import HTML
 from myst_nb import glue
@@ -34,7 +34,7 @@ titles_profile = "networks-titles"  # the same with captions that people wrote
 long_profile = "mini-long"  # synthetic sounds, trained to the end
 own = False  # show the runs of this machine, not the published ones
 
-# %% tags=["hide-input"]
+# %% tags=["remove-input"]
 yours, absent = {}, []
 for name in (network_profile, titles_profile, profile, long_profile, real_profile):
     folder, published = results.folder(name, own=own), results.folder(name)

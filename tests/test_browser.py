@@ -178,6 +178,23 @@ def test_explorer_singles_out_a_class_and_treats_words_as_words(explorer, axe):
     assert explorer.evaluate(OVERFLOW) == [0, []] and explorer.evaluate(FAULTS) == []
 
 
+def test_labels_that_the_paper_points_at_are_named_apart_and_others_when_pointed_at(explorer):
+    def named():
+        return explorer.locator(".explorer-text text.lit")
+
+    assert {"airplane", "wind", "cow", "sheep", "clock tick"} <= set(named().all_text_contents())
+    boxes = [name.bounding_box() for name in named().all()]
+    for i, one in enumerate(boxes):
+        for other in boxes[i + 1 :]:
+            beside = one["x"] + one["width"] <= other["x"] or other["x"] + other["width"] <= one["x"]
+            assert beside or one["y"] + one["height"] <= other["y"] or other["y"] + other["height"] <= one["y"]
+    assert "dog" not in named().all_text_contents()
+    data = explorer.evaluate("JSON.parse(document.getElementById('explorer-data').textContent)")
+    dog = data[0]["classes"].index("dog")
+    explorer.locator(".explorer-text circle").nth(dog).hover(force=True)
+    assert "dog" in named().all_text_contents()
+
+
 @pytest.mark.parametrize("name", ["controls", "networks", "table3_topology"])
 def test_a_slider_shows_other_numbers_when_it_is_moved_by_key(name, visit):
     page = visit(f"pages/{name}")
