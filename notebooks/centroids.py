@@ -14,7 +14,7 @@
 # # Which embedding does a leak move?
 #
 # **Question:** zero-shot accuracy needs good clusters of sound *and* labels in the right places. When a leak raises it,
-# which of the two has become better? The last column answers: where accuracy with the text labels gains more than
+# which of the two has become better? The third column answers: where accuracy with the text labels gains more than
 # accuracy with the centroids of the sounds as labels, it is the labels that have come to lie better. Means with intervals
 # of 95 %.
 
@@ -57,13 +57,14 @@ def moved(title, path):
     """What leaks through a path add with the text labels and with class-centroid labels, and which of them more."""
     both = pd.DataFrame({new: gains[title, new].filter(regex=f"^{path}, ").mean(axis=1) for new in COLUMNS.values()})
     better = estimate(both, of(*both)).words("the places of the labels", "the clusters of the sounds", "undecided")
-    return [*tables.with_intervals(both), better]
+    return [better, *tables.with_intervals(both)]
 
 
-rows = {(f"leaks in the {path}", title): moved(title, path) for path in ("captions", "pre-training") for title in data}
-said = {rows["leaks in the captions", title][-1] for title, runs in data.items() if len(runs)}
+rows = [[path, title, *moved(title, path)] for path in ("captions", "pre-training") for title in data]
+names = ["leaks in the", "data", "what gains more", *(f"{name}: gain" for name in COLUMNS.values())]
+said = {row[2] for row in rows if row[0] == "captions" and len(data[row[1]])}
 glue("captions", said.pop() if len(said) == 1 else "one or the other, by data set", display=False)
-pd.DataFrame(rows, index=[f"{name} gains" for name in COLUMNS.values()] + ["what gains more"]).T
+HTML(tables.html_table(pd.DataFrame(rows, columns=names)))
 
 # %% [markdown]
 # ## How it is counted
@@ -103,8 +104,9 @@ figures.centroids(data)
 # Run by run (same seed, same group), leaks through one path are put back and everything else stays.
 
 # %% tags=["hide-input"]
-added = next(iter(gains.values())).columns
-pd.DataFrame({key: tables.with_intervals(table) for key, table in gains.items()}, index=added)
+changes = {": ".join(key): tables.with_intervals(table) for key, table in gains.items()}
+changes = pd.DataFrame(changes, index=next(iter(gains.values())).columns).T.rename_axis("accuracy with").reset_index()
+HTML(tables.html_table(changes))
 
 # %% tags=["remove-input"]
 first, runs = next(((title, runs) for title, runs in data.items() if len(runs)), ("no results", data["real networks"]))

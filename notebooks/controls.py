@@ -172,11 +172,11 @@ def longer():
     return table.assign(epochs=tables.setup_means(paired, "epochs_long").map("{:.0f}".format))
 
 
-# %% tags=["hide-input"]
+# %% tags=["remove-input"]
 if len(paired):
     display(HTML(tables.origin(long_folder, long)), longer())
 
-# %% tags=["hide-input"] mystnb={"figure": {"name": "controls-long", "caption": "Accuracy of the six setups when training ends by the validation loss: synthetic sounds, profile mini-long. Not in the paper."}, "image": {"alt": "Bars of zero-shot accuracy of the six setups after the long training. The numbers stand in the table above."}}
+# %% tags=["remove-input"] mystnb={"figure": {"name": "controls-long", "caption": "Accuracy of the six setups when training ends by the validation loss: synthetic sounds, profile mini-long. Not in the paper."}, "image": {"alt": "Bars of zero-shot accuracy of the six setups after the long training. The numbers stand in the table above."}}
 if len(long):
     display(figures.headline(long, title="Trained to the end, synthetic sounds"))
 
@@ -213,7 +213,7 @@ if len(paired):
 means = accuracy.mean()
 gain = (means - means["clean-clean"]) / (means["clean-dirty"] - means["clean-clean"])
 half = gain["clean-leak50"]
-why = "the first examples of a name teach most of it" if half > 0.5 else "later examples of a name teach as much as the first"
+why = "the first examples of a name teach most of it" if half > 0.5 else "the later examples of a name teach at least as much"
 print(f"Half of the leaks give {half:.0%} of the gain: {why}.")
 gain.round(2).to_frame("share of the gain")
 

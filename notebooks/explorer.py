@@ -75,7 +75,7 @@ figures.six_clouds(shown.get(titles[profile], []))
 #
 # Clips that only dirty-dirty, the setup with both kinds of leaks, names rightly, and with the widest margin over the next label:
 
-# %% tags=["hide-input"]
+# %% tags=["remove-input"]
 def margin(run):
     """Cosine to the right label minus that to the closest other one, (N,); above 0 the answer is right."""
     E_a, E_t = (metrics.unit(run.embeddings[name].astype(float)) for name in ("E_a", "E_t"))
@@ -89,7 +89,7 @@ runs = shown.get(titles[profile], [])
 clips = runs[0].embeddings["clips"] if runs else []
 margins = pd.DataFrame({run.slug: margin(run) for run in runs}, index=clips).reindex(columns=tables.SLUGS)
 
-# %% tags=["hide-input"]
+# %% tags=["remove-input"]
 won = margins.gt(0)
 only = margins[won["dirty-dirty"] & (won.sum(axis=1) == 1)].nlargest(6, "dirty-dirty").index
 players = [f"<figure><figcaption>{escape(clip.split('/', 1)[1])}</figcaption>{site.player(clip, title=clip)}</figure>" for clip in only]
