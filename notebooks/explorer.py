@@ -19,7 +19,7 @@
 # The six maps of E_a are [Figure 2](table2_silhouette.ipynb#figure-2-of-the-paper-what-the-clusters-look-like) again, side by side: point at a clip, and the same clip is
 # ringed in all six. Below each map stand the labels nearest to it. A click plays the sound.
 
-# %% tags=["hide-input"]
+# %% tags=["remove-input"]
 # %matplotlib inline
 from html import escape
 
@@ -33,12 +33,14 @@ from clapleak.book import explorer, figures, site, tables
 
 # %% tags=["parameters", "hide-input"]
 profile = "mini"  # synthetic sounds
-real_profile = "esc50"  # real sounds
+network_profile = "networks"  # real sounds, networks of others
+real_profile = "esc50"  # real sounds, a small network
 seed = 0  # run that is shown
 own = False  # show the runs of this machine, not the published ones
 
-# %% tags=["hide-input"]
-titles = {profile: "synthetic sounds", real_profile: "real ESC-50, group {}"}
+# %% tags=["remove-input"]
+titles = {profile: "synthetic sounds", network_profile: "real networks, ESC-50"}
+titles[real_profile] = "small network, ESC-50, group {}"
 shown = {}
 for name, title in titles.items():
     runs = [run for run in tables.clouds_or_note(results.folder(name, own=own)) if run.seed == seed]
@@ -49,7 +51,7 @@ data_sets = [explorer.data_set(runs, title) for title, runs in shown.items()]
 # %% [markdown]
 # ## Six maps, one clip
 
-# %% tags=["hide-input"]
+# %% tags=["remove-input"]
 HTML(explorer.element(data_sets))
 
 # %% tags=["remove-input"] mystnb={"figure": {"name": "explorer-still", "caption": "The six maps as a picture: t-SNE of E_a on synthetic sounds; left dirty training, right clean training."}, "image": {"alt": "Six t-SNE maps of the audio embeddings of all test clips; Figure 2 describes them."}}
@@ -62,9 +64,10 @@ figures.six_clouds(shown.get(titles[profile], []))
 # - **Keys:** tab to a map, move from clip to clip with the arrow keys, hear one with Enter, let go with Escape. With a
 #   class singled out the arrow keys stay within it.
 # - **Nearest labels:** the closest labels of E_t by cosine. A tick marks the right one; when it comes first, the setup
-#   is right.
+#   is right. The map of labels first names those that the paper points at, then those nearest to your clip.
+# - **Sounds:** choose the real networks to see what others trained; all fifty classes are answers there.
 # - **Colours** return after ten classes. Single out a class, or search for one, to see it alone.
-# - **Sounds:** <span class="synthetic">synthetic</span> ones are made by the build of this book. Recordings of
+# - **To hear:** <span class="synthetic">synthetic</span> ones are made by the build of this book. Recordings of
 #   <span class="real">ESC-50</span> are not part of it: their names lead to Freesound.
 # ```
 #
@@ -72,7 +75,7 @@ figures.six_clouds(shown.get(titles[profile], []))
 #
 # Clips that only dirty-dirty, the setup with both kinds of leaks, names rightly, and with the widest margin over the next label:
 
-# %% tags=["hide-input"]
+# %% tags=["remove-input"]
 def margin(run):
     """Cosine to the right label minus that to the closest other one, (N,); above 0 the answer is right."""
     E_a, E_t = (metrics.unit(run.embeddings[name].astype(float)) for name in ("E_a", "E_t"))
@@ -86,7 +89,7 @@ runs = shown.get(titles[profile], [])
 clips = runs[0].embeddings["clips"] if runs else []
 margins = pd.DataFrame({run.slug: margin(run) for run in runs}, index=clips).reindex(columns=tables.SLUGS)
 
-# %% tags=["hide-input"]
+# %% tags=["remove-input"]
 won = margins.gt(0)
 only = margins[won["dirty-dirty"] & (won.sum(axis=1) == 1)].nlargest(6, "dirty-dirty").index
 players = [f"<figure><figcaption>{escape(clip.split('/', 1)[1])}</figcaption>{site.player(clip, title=clip)}</figure>" for clip in only]
@@ -105,8 +108,8 @@ glue("only_clean", int((won["clean-clean"] & ~won["dirty-dirty"]).sum()), displa
 # - Of {glue:text}`clips` clips, {glue:text}`all_right` are named rightly by all six setups and {glue:text}`none_right`
 #   by none. Listen to some of the latter: would you have known?
 # - {glue:text}`only_dirty` clips are named rightly by dirty-dirty alone.
-# - {glue:text}`only_clean` clips go the other way: clean-clean names them, dirty-dirty does not. A leak helps on average
-#   and not clip by clip.
+# - {glue:text}`only_clean` clips go the other way: clean-clean names them, dirty-dirty does not. What helps on average
+#   need not help with each clip.
 # - A clip inside its cluster can still carry the wrong name: the cluster is made by the sounds, the name by the labels
 #   beside it.
 #

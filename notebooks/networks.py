@@ -67,6 +67,33 @@ ladder.zero_shot(probes, runs)
 figures.ladder(ladder.estimates(accuracy), chance=float(runs["chance"].mean()))
 
 # %% [markdown]
+# Move the slider from network to network: what it reaches, and what its architecture reaches with random weights.
+
+# %% tags=["remove-input"]
+def one_network(step):
+    """What the slider says of a network; its control has the same architecture."""
+    dirty, clean, control = f"{step}-dirty", f"{step}-clean", f"{controls.get(names[step], step)}-clean"
+    values = tables.by_setup(runs, "accuracy", list({dirty, clean, control}))
+    table = tables.bars("captions", ["dirty", "clean"], values[[dirty, clean]])
+    more = estimate(values, lambda m: m[clean] - (chance if control == clean else m[control]))
+    other = "guessing" if control == clean else "the same architecture with random weights"
+    says = f"<p>With clean captions, beside {other}: {more:+}, {more.words('better', 'worse', 'undecided')}.</p>"
+    return f"<p>Learnt from: {escape(probes['learnt from'][step])}.</p>{table}{says}"
+
+
+# %% tags=["remove-input"]
+from html import escape
+
+from clapleak.book import site
+from clapleak.config import load_profile
+
+chance, names = float(runs["chance"].mean()), {step: load_profile("networks").network(step) for step in probes.index}
+controls = {name.removeprefix("random_"): step for step, name in names.items() if name.startswith("random_")}
+frames = {title: one_network(step) for step, title in probes["network"].items()}
+if frames:
+    display(HTML(site.slider("Network", frames, 0)))
+
+# %% [markdown]
 # ## The six setups beside the paper's Table 1
 #
 # Left: accuracy among the ten target classes. Right: all fifty classes are answers. With dirty captions that is the
@@ -85,6 +112,33 @@ tables.real_table(runs, tables.clouds_or_note(folder))
 # %% tags=["hide-input"]
 clean = runs[runs["training"] == "clean"].groupby("setup")[["unseen", "seen", "harmonic"]].mean()
 clean.rename(columns={"unseen": "unseen classes", "seen": "seen classes", "harmonic": "harmonic mean"}).reindex(ladder.slugs("clean")).dropna().round(3)
+
+# %% [markdown]
+# Move the slider from the ten unseen classes as the only answers to all fifty. The others join in random order: accuracy
+# is the mean over all orders, its interval is drawn over the ten classes of one run (one class group, one seed).
+
+# %% tags=["remove-input"]
+from clapleak.book import analysis, site
+from clapleak.book.statistics import of
+
+growing = {run.slug: analysis.more_answers(run.embeddings) for run in tables.clouds_or_note(folder)}
+
+
+def with_answers(count):
+    """What the slider says of so many answers."""
+    values = pd.DataFrame({slug: table[count] for slug, table in growing.items()})
+    networks = [f"{ladder.title(step)}, {captions}" for step, captions in (slug.split("-") for slug in values)]
+    ahead = estimate(values, of("dirty-clean", "clean-clean"))
+    word = ahead.words("is ahead of", "is behind", "is not told apart from")
+    says = f"<p>Guessing gives {1 / count:.2f}. With clean captions YAMNet {word} BYOL-A: {ahead:+}.</p>"
+    return tables.bars("network, captions", networks, values) + says
+
+
+# %% tags=["remove-input"]
+counts = next(iter(growing.values())).columns if growing else []
+frames = {f"{count} answers": with_answers(count) for count in counts}
+if frames:
+    display(HTML(site.slider("Answers on offer", frames, 0)))
 
 # %% tags=["remove-input"]
 best = clean["unseen"].max()

@@ -24,7 +24,7 @@ from myst_nb import glue
 from scipy.stats import pearsonr
 
 from clapleak import metrics, results
-from clapleak.book import analysis, figures, tables
+from clapleak.book import analysis, figures, site, tables
 
 # %% tags=["parameters", "remove-input"]
 profile = "mini"  # synthetic sounds
@@ -78,7 +78,32 @@ pd.Series({"S_1": S[0], "S_2": S[1], "S_n": S[-1], "maximum": S.max()}).round(2)
 # of the number of classes, a usual size of a neighbourhood. The chance level of $S_k$ for unrelated clouds is then
 # $k / (n - 1)$, so a wide range of $k$ would reward large $k$ for nothing. Beside each value stands the corrected one:
 # $(S_k - c_k) / (1 - c_k)$ with $c_k$ the chance level at the same $k$. It is 0 for unrelated clouds.
+
+# %% [markdown]
+# ## Every neighbourhood size
 #
+# Move the slider from the nearest class to all of them: the share of neighbours that sound (E_a) and text (E_t) have in
+# common in clean-clean, beside what unrelated clouds share.
+
+# %% tags=["remove-input"]
+def each_k(name, p, q):
+    """What the slider says of two clouds, a line a k: S_k, chance, and the range of 95 % of unrelated clouds."""
+    S, (low, _, high) = metrics.neighborhood_overlap(p, q), metrics.permutation_band(p, q)
+    words = np.select([S > high, S < low], ["more than chance gives", "less than chance gives"], "chance can give that")
+    line = "<p><strong>{}: S_k = {:.2f}</strong>. Chance {:.2f}, unrelated clouds {:.2f} to {:.2f}: {}.</p>"
+    return [line.format(name, *found) for found in zip(S, np.arange(1, len(S) + 1) / len(S), low, high, words, strict=True)]
+
+
+# %% tags=["remove-input"]
+kept = {"Real networks": tables.clouds_or_note(network_folder), "Synthetic sounds": tables.clouds_or_note(folder)}
+chosen = {name: next(r.embeddings for r in runs if r.slug == "clean-clean") for name, runs in kept.items() if runs}
+spaces = {name: (metrics.class_means(c["E_a"], c["labels"].astype(int)), c["E_t"]) for name, c in chosen.items()}
+lines = zip(*(each_k(name, *pair) for name, pair in spaces.items()), strict=True)
+frames = {f"k = {k}": "".join(said) for k, said in enumerate(lines, 1)}
+alt = "Curves of neighbourhood overlap of E_a and E_t over k, with the range of unrelated clouds. The numbers stand below."
+HTML(site.slider("Size of the neighbourhood", frames, 6, (figures.overlap(spaces), alt), range(1, len(frames) + 1)))
+
+# %% [markdown]
 # ## Table 3 of the paper beside ours
 #
 # Means with intervals of 95 %. Since the paper's convention is not known, the columns compare by their order and not by

@@ -18,7 +18,7 @@
 # Equal settings do not give equal numbers everywhere: another processor adds up in another order, and training carries
 # such differences on. So the question is whether your numbers lie where the published seeds lie.
 
-# %% tags=["hide-input"]
+# %% tags=["remove-input"]
 import pandas as pd
 from IPython.display import HTML
 from myst_nb import glue
@@ -34,9 +34,9 @@ titles_profile = "networks-titles"  # the same with captions that people wrote
 long_profile = "mini-long"  # synthetic sounds, trained to the end
 own = False  # show the runs of this machine, not the published ones
 
-# %% tags=["hide-input"]
+# %% tags=["remove-input"]
 yours, absent = {}, []
-for name in (profile, real_profile, network_profile, titles_profile, long_profile):
+for name in (network_profile, titles_profile, profile, long_profile, real_profile):
     folder, published = results.folder(name, own=own), results.folder(name)
     if tables.is_own(folder):
         yours[name] = tables.beside_published(tables.table_or_note(folder), tables.table_or_note(published))
@@ -46,8 +46,8 @@ for name in (profile, real_profile, network_profile, titles_profile, long_profil
 # %% [markdown]
 # ## Setup by setup
 #
-# Mean ± standard deviation over seeds (of the means over groups, where there are groups), the difference of the means,
-# and the range of the published seeds. Your mean is *within* when it lies in that range.
+# Means with intervals of 95 % over seeds (and groups of classes, where there are any), the difference of the means, and
+# the range of the published seeds. Your mean is *within* when it lies in that range.
 
 # %% tags=["hide-input"]
 for name, table in yours.items():

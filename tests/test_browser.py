@@ -7,7 +7,7 @@ import subprocess
 from collections.abc import Iterator
 
 import pytest
-from browsing import CHROMIUM, FLAGS, PAGES, ROOT, html_folder, needs_chromium, served
+from browsing import CHROMIUM, EXECUTED, FLAGS, PAGES, ROOT, html_folder, needs_chromium, served
 from pypdf import PdfReader
 
 from clapleak.book import site
@@ -176,6 +176,54 @@ def test_explorer_singles_out_a_class_and_treats_words_as_words(explorer, axe):
     explorer.evaluate(axe)
     look(explorer, 390, dark=True)
     assert explorer.evaluate(OVERFLOW) == [0, []] and explorer.evaluate(FAULTS) == []
+
+
+def test_labels_that_the_paper_points_at_are_named_apart_and_others_when_pointed_at(explorer):
+    def named():
+        return explorer.locator(".explorer-text text.lit")
+
+    assert {"airplane", "wind", "cow", "sheep", "clock tick"} <= set(named().all_text_contents())
+    boxes = [name.bounding_box() for name in named().all()]
+    for i, one in enumerate(boxes):
+        for other in boxes[i + 1 :]:
+            beside = one["x"] + one["width"] <= other["x"] or other["x"] + other["width"] <= one["x"]
+            assert beside or one["y"] + one["height"] <= other["y"] or other["y"] + other["height"] <= one["y"]
+    assert "dog" not in named().all_text_contents()
+    data = explorer.evaluate("JSON.parse(document.getElementById('explorer-data').textContent)")
+    dog = data[0]["classes"].index("dog")
+    explorer.locator(".explorer-text circle").nth(dog).hover(force=True)
+    assert "dog" in named().all_text_contents()
+
+
+@pytest.mark.parametrize("name", ["controls", "networks", "table3_topology"])
+def test_a_slider_shows_other_numbers_when_it_is_moved_by_key(name, visit):
+    page = visit(f"pages/{name}")
+    sliders = page.locator(".slider")
+    assert sliders.count() == (2 if name == "networks" else 1)
+    for slider in sliders.all():
+        frames, knob = slider.locator("[data-name]"), slider.locator("input")
+
+        def said(slider=slider):
+            return slider.locator("output").inner_text(), slider.locator("[data-name]:visible").all_inner_texts()
+
+        first = said()
+        last = frames.count() - 1
+        knob.focus()
+        page.keyboard.press("ArrowRight" if int(knob.input_value()) < last else "ArrowLeft")
+        second = said()
+        page.keyboard.press("End")
+        third = said()
+        assert len({first[0], second[0], third[0]}) == 3 and len(third[1]) == 1
+        assert first[1] != second[1] != third[1]
+        assert third[0] == frames.nth(last).get_attribute("data-name") == knob.get_attribute("aria-valuetext")
+        panels = slider.locator(f'.stage [data-at="{last}"]').count()
+        assert slider.locator(".stage i:visible").count() == panels
+
+
+def test_sliders_weigh_little():
+    shown = "".join((html_folder() / "pages" / f"{name}.html").read_text(encoding="utf-8") for name in EXECUTED)
+    sizes = [len(part) for part in re.findall(r'<div class="slider">.*?</div></div>\n', shown, re.S)]
+    assert len(sizes) == 4 and sum(sizes) < 1_000_000
 
 
 def test_the_cheat_sheet_fits_one_sheet(visit):

@@ -12,7 +12,7 @@ from helpers import legible
 from matplotlib.text import Annotation, Text
 
 from clapleak import metrics, results
-from clapleak.book import analysis, explorer, figures, statistics, tables
+from clapleak.book import analysis, explorer, figures, site, statistics, tables
 from clapleak.config import ClapleakError, find_root, load_profile
 from clapleak.setups import CONTROLS, SETUPS, SHARES
 
@@ -117,18 +117,49 @@ def test_beside_paper_by_hand():
 
 def test_a_user_s_mean_is_within_the_published_seeds_or_outside(ours):
     column = "accuracy"  # two seeds, each the mean of two groups
-    published = pd.concat([ours.assign(**{column: 0.4 + 0.2 * ours["seed"] + gap}) for gap in (-0.1, 0.1)])
+    values = {group: 0.4 + 0.2 * ours["seed"] + gap for group, gap in enumerate((-0.1, 0.1))}
+    published = pd.concat([ours.assign(group=group, **{column: value}) for group, value in values.items()])
     for value, word in ((0.4, "within"), (0.5, "within"), (0.61, "outside")):
-        line = tables.beside_published(ours.assign(**{column: value}), published).loc[("none-dirty", "accuracy")]
-        assert line.tolist()[2:] == [f"{value - 0.5:+.2f}", "0.40 to 0.60", word]
+        table = tables.beside_published(ours.assign(**{column: value}), published)
+        assert table.index.tolist() == [(slug, row) for slug in tables.SLUGS for row in tables.ROWS]
+        line = table.loc[("none-dirty", "accuracy")].tolist()
+        assert line[0] == f"{value:.2f}" and line[1].startswith("0.50 [")  # equal runs have no interval
+        assert line[2:] == [f"{value - 0.5:+.2f}", "0.40 to 0.60", word]
+    alone = tables.beside_published(ours[ours["setup"] == "none-dirty"], published).loc[("none-clean", "accuracy")]
+    assert alone.tolist()[0] == alone.tolist()[-1] == "–"
 
 
-def test_leak_gains_and_the_parts_of_the_drop_by_hand(base):
+def test_leak_gains_by_hand():
     values = pd.Series(dict(zip(tables.SLUGS, (0.9, 0.7, 0.5, 0.6, 0.3, 0.2), strict=True)))
-    assert analysis.mean_gains(values) == pytest.approx({"captions": (0.3 + 0.4 + 0.3) / 3, "pre-training": 0.25})
-    drop = analysis.accuracy_drop(results.table(base, [*SETUPS, *CONTROLS["matched"]]))
-    assert len(drop) == 6  # three pre-trainings, two seeds
-    np.testing.assert_allclose(drop["less data"] + drop["leakage"], drop["dirty"] - drop["clean"])
+    gains = analysis.leak_gains(values)
+    assert gains == {"captions": pytest.approx([0.3, 0.4, 0.3]), "pre-training": pytest.approx([0.2, 0.3])}
+
+
+def test_further_answers_join_in_every_order():
+    """Two targets, three others: one clip is beaten by one of the others, one by none, and one by a target."""
+    E_t = np.eye(5)
+    E_a = np.array([[0.5, 0.1, 0.8, 0.0, 0.0], [0.1, 0.9, 0.0, 0.0, 0.0], [0.9, 0.2, 0.0, 0.0, 0.0], [0, 0, 0, 1, 0]])
+    found = analysis.more_answers({"E_a": E_a, "E_t": E_t, "labels": np.array([0, 1, 1, 3]), "targets": np.array(2)})
+    assert list(found) == [2, 3, 4, 5]
+    np.testing.assert_allclose(found, [[1, 2 / 3, 1 / 3, 0], [0.5, 0.5, 0.5, 0.5]], atol=1e-12)
+
+
+def test_among_the_targets_and_among_all_labels_the_answers_are_those_of_the_metrics(tmp_path):
+    run = make_run(tmp_path / "networks", SETUPS[4], number=10, group=0)
+    found = analysis.more_answers(run.embeddings).mean()
+    assert found.iloc[0] == pytest.approx(run.metrics["accuracy"])
+    assert found.iloc[-1] == pytest.approx(run.metrics["all_classes"]["unseen"])
+
+
+def test_a_slider_shows_one_frame_and_its_lines_stand_at_the_positions():
+    figure = figures.overlap({"a": tuple(np.random.default_rng(0).normal(size=(2, 9, 4)))})
+    shown = site.slider("Size <k>", {"k = 1": "<p>one</p>", "k = 8": "<p>eight</p>"}, 1, (figure, "curve"), [1, 8])
+    assert re.findall(r'data-at="(\d)"( hidden)? data-name="([^"]+)"><p>', shown) == [
+        ("0", " hidden", "k = 1"), ("1", "", "k = 8"),
+    ]  # fmt: skip
+    assert "Size &lt;k&gt;: <output>k = 8</output>" in shown and 'value="1" disabled' in shown
+    left = [float(place) / 100 * figure.bbox.width for place in re.findall(r"left:([\d.]+)%", shown)]
+    np.testing.assert_allclose(left, figure.axes[0].transData.transform([(1, 0), (8, 0)])[:, 0], atol=0.1)
 
 
 def test_the_paper_s_own_values_give_its_claims_and_its_correlation():

@@ -6,6 +6,8 @@
   const SVG = "http://www.w3.org/2000/svg";
   const DRAWN = ["svg", "g", "circle", "text"];
   const EDGE = 30; // room around a map of 0..1000
+  const POINTED = ["airplane", "clock alarm", "clock tick", "cow", "crackling fire", "door wood creaks", "door wood knock",
+    "mouse click", "sheep", "wind"]; // labels that the paper points at: the map of labels names them first
   const REACH = 16; // pixels within which a pointer finds a point
   const DIRECTIONS = { ArrowLeft: [-1, 0], ArrowRight: [1, 0], ArrowUp: [0, -1], ArrowDown: [0, 1] };
 
@@ -241,12 +243,9 @@
       const setup = this.setups[this.side.value];
       const dots = this.dataSet.classes.map((_, i) => {
         const [x, y] = at(setup.E_t, i);
-        return make("circle", { cx: x, cy: y, r: 11 });
+        return make("circle", { cx: x, cy: y, r: 14, style: `--own: ${this.dataSet.colours[i]}` });
       });
-      const names = this.dataSet.classes.map((name, i) => {
-        const [x, y] = at(setup.E_t, i);
-        return make("text", { x: x < 500 ? x + 18 : x - 18, y: y + 10, "text-anchor": x < 500 ? "start" : "end" }, name);
-      });
+      const names = this.dataSet.classes.map((name) => make("text", {}, name));
       const size = 1000 + 2 * EDGE;
       const svg = make("svg", { viewBox: `${-EDGE} ${-EDGE} ${size} ${size}`, role: "img",
         "aria-label": `Map of the labels, E_t, ${setup.slug}` }, ...dots, ...names);
@@ -256,7 +255,7 @@
         this.nameLabels(this.hovered >= 0 ? this.hovered : this.pinned);
       });
       svg.addEventListener("click", () => this.single(this.labels.under));
-      const words = "labels, E_t: the class and the nearest labels of the clip are named; a click singles a class out";
+      const words = "labels, E_t: point at a dot for its name, click to single its class out";
       this.text.style.setProperty("--setup", setup.colour);
       this.text.replaceChildren(make("figcaption", {}, make("strong", {}, setup.slug), ` ${words}`), svg);
       this.nameLabels(this.pinned);
@@ -267,11 +266,34 @@
       const own = clip < 0 ? this.chosen : this.dataSet.labels[clip];
       const near = clip < 0 ? [] : this.nearest(setup, clip).map(([label]) => label);
       dots.forEach((dot, i) => {
-        const named = i === own || i === pointed || i === this.chosen || near.includes(i);
+        const { classes } = this.dataSet;
+        const first = own < 0 && (classes.length <= POINTED.length || POINTED.includes(classes[i]));
+        const named = first || i === own || i === pointed || i === this.chosen || near.includes(i);
         names[i].classList.toggle("lit", named);
         for (const part of [dot, names[i]]) part.classList.toggle("on", i === own || i === this.chosen);
         dot.classList.toggle("near", named);
       });
+      this.stack(names.filter((name) => name.classList.contains("lit")), setup);
+    }
+
+    /** Put each name beside its dot where it covers no other: right or left of it, level with it, above or below. */
+    stack(names, setup) {
+      const boxes = [];
+      const places = [0, -34, 34, -68, 68].flatMap((dy) => [[18, dy, "start"], [-18, dy, "end"]]);
+      for (const name of names) {
+        const [x, y] = at(setup.E_t, this.labels.names.indexOf(name));
+        const free = ([dx, dy, anchor]) => {
+          for (const [key, value] of Object.entries({ x: x + dx, y: y + dy + 10, "text-anchor": anchor })) {
+            name.setAttribute(key, value);
+          }
+          const box = name.getBBox();
+          return box.x > -EDGE && box.x + box.width < 1000 + EDGE && !boxes.some((other) =>
+            box.x < other.x + other.width && other.x < box.x + box.width &&
+            box.y < other.y + other.height && other.y < box.y + box.height);
+        };
+        if (!places.some(free)) free(places[0]);
+        boxes.push(name.getBBox());
+      }
     }
   }
 

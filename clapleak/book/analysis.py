@@ -1,6 +1,6 @@
 """What compares setups: differences that a leak path makes, correlations, the paper's claims, and pairs of classes."""
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 from functools import partial
 from typing import Any
 
@@ -50,16 +50,6 @@ def correlation_text(across: pd.Series, up: pd.Series) -> str:
     """`over_setups` for prose: "r = 0.97 (p = 0.001)", or "no results"."""
     r, p = over_setups(across, up)
     return "no results" if np.isnan(r) else f"r = {r:.2f} ({'p < 0.001' if p < 0.001 else f'p = {p:.3f}'})"
-
-
-def accuracy_drop(runs: pd.DataFrame) -> pd.DataFrame:
-    """Accuracy with dirty, matched and clean captions, a row a run (pre-training, group, seed), and the drop's parts.
-
-    "less data" is dirty minus matched, "leakage" matched minus clean.
-    """
-    by_setup = runs.groupby(["pretraining", "group", "seed", "training"], dropna=False)["accuracy"].first()
-    wide = by_setup.unstack().reindex(columns=["dirty", "matched", "clean"]).astype(float)
-    return wide.assign(**{"less data": wide["dirty"] - wide["matched"], "leakage": wide["matched"] - wide["clean"]})
 
 
 def claimed_differences(letter: str, means: pd.Series | pd.DataFrame) -> list:
@@ -151,34 +141,17 @@ def closeness(embeddings: dict[str, np.ndarray], space: str, k: int) -> np.ndarr
     return metrics.unit(cloud) @ metrics.unit(cloud).T
 
 
-def class_pairs(clouds: Iterable[tuple[str, dict[str, np.ndarray]]], k: int) -> pd.DataFrame:
-    """`closeness` of every pair of classes, and its rank among all pairs of its space and setup (1 is the closest).
+def more_answers(embeddings: dict[str, np.ndarray]) -> pd.DataFrame:
+    """Accuracy of each of T target classes (rows) with T, T + 1, ... all labels as answers, for `statistics.estimate`.
 
-    `clouds` are setups and the embeddings of their runs. The result is indexed by space, setup, one and other, and has
-    mean and standard deviation (std) over runs.
+    The S others join in random order, and the mean over all orders is exact: a right label that is nearer than all
+    other targets is nearer than m others as well, if b of S beat it, with probability C(S - b, m) / C(S, m).
     """
-    names, tables = ["space", "setup", "one", "other"], []
-    for slug, embeddings in clouds:
-        classes = embeddings["classes"].astype(str)
-        one, other = np.triu_indices(len(classes), 1)
-        for space in {"x_a", "E_a", "x_t", "E_t"} & set(embeddings):
-            keys = dict(zip(names, (space, slug, classes[one], classes[other]), strict=True))
-            tables.append(pd.DataFrame({**keys, "value": closeness(embeddings, space, k)[one, other]}))
-    found = pd.concat(tables) if tables else pd.DataFrame(columns=[*names, "value"])
-    table = found.astype({"value": float}).groupby(names)["value"].agg(["mean", "std"])
-    return table.assign(rank=table.groupby(["space", "setup"])["mean"].rank(ascending=False))
-
-
-def inherited(pairs: pd.DataFrame) -> pd.DataFrame:
-    """Spearman's correlation over `class_pairs` of the closeness in E_a with other spaces, one row a setup.
-
-    With x_a, with x_a of the backbone before it met a caption, and with E_t.
-    """
-    wide, rows = pairs["mean"].unstack("space").reindex(columns=["x_a", "E_a", "E_t"]), {}
-    parts = {slug: part.droplevel("setup") for slug, part in wide.groupby("setup")}
-    for slug in set(SLUGS) & set(parts):
-        backbone = parts.get(slug.split("-")[0])  # "none" has no pre-training
-        part = parts[slug].assign(before=np.nan if backbone is None else backbone["x_a"])
-        rows[slug] = part.corr("spearman")["E_a"]
-    table = pd.DataFrame(rows, index=["x_a", "before", "E_t"], dtype=float).T.reindex(SLUGS)
-    return table.set_axis(["x_a", "x_a before training", "E_t"], axis=1)
+    labels, T = embeddings["labels"].astype(int), int(embeddings["targets"])
+    E_a, E_t = (metrics.unit(embeddings[space].astype(float)) for space in ("E_a", "E_t"))
+    labels, cosines = labels[labels < T], E_a[labels < T] @ E_t.T
+    right = np.take_along_axis(cosines, labels[:, None], axis=1)
+    wins, beaten = (cosines[:, :T] <= right).all(axis=1), (cosines[:, T:] > right).sum(axis=1)
+    stays = np.clip(1 - beaten[:, None] / np.arange(len(E_t) - T, 0, -1), 0, 1)  # as each other label joins
+    table = pd.DataFrame(np.cumprod(np.column_stack([wins, stays]), axis=1), columns=range(T, len(E_t) + 1))
+    return table.groupby([np.zeros(len(labels)), labels]).mean().rename_axis(["group", "class"])

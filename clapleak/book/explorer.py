@@ -20,9 +20,9 @@ def data_set(runs: Sequence[Run], title: str) -> dict[str, Any]:
     """What the explorer shows of runs that share their test: at most one a setup, of one seed and group.
 
     Gives title, synthetic, classes (C), colours (C), clips (N), labels (N) and, for each of the six setups, slug,
-    colour and, where a run exists, accuracy, silhouette, E_a and E_t (x and y of every point in turn, 0..1000 from the
-    upper left) and nearest (for each clip 3 times label and cosine in hundredths, closest first). ClapleakError for no
-    run, two of one setup, or runs of different clips or classes.
+    colour and, where a run exists, accuracy and silhouette (of all classes), E_a and E_t (x and y of every point,
+    0..1000 from the upper left) and nearest (for each clip 3 times label and cosine in hundredths, closest first).
+    ClapleakError for no run, two of one setup, or runs of different clips or classes.
     """
     by_slug = {run.slug: run for run in runs}
     if not runs or len(by_slug) != len(runs):
@@ -49,11 +49,12 @@ def data_set(runs: Sequence[Run], title: str) -> dict[str, Any]:
 def _maps(run: Run) -> dict[str, Any]:
     E_a, E_t = (metrics.unit(run.embeddings[name].astype(np.float64)) for name in ("E_a", "E_t"))
     similarity = E_a @ E_t.T  # (N, C)
+    whole = run.metrics.get("all_classes", run.metrics)
     order = np.argsort(-similarity, axis=1, kind="stable")[:, :NEAREST]
     hundredths = np.rint(100 * np.take_along_axis(similarity, order, axis=1)).astype(int)
     return {
-        "accuracy": round(run.metrics["accuracy"], 2),
-        "silhouette": round(run.metrics["silhouette"]["E_a"], 2),
+        "accuracy": round(whole["accuracy"], 2),
+        "silhouette": round(whole["silhouette"]["E_a"], 2),
         "E_a": _square(run.map["E_a"]),
         "E_t": _square(run.map["E_t"]),
         "nearest": np.stack([order, hundredths], axis=2).ravel().tolist(),

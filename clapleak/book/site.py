@@ -3,16 +3,19 @@
 import base64
 import html
 import io
+import itertools
 import os
 import re
 import shutil
 import subprocess
 import sys
 import tempfile
+from collections.abc import Sequence
 from pathlib import Path
 
 import nbformat
 import yaml
+from matplotlib.figure import Figure
 
 from clapleak.config import ClapleakError
 from clapleak.files import atomic_file, atomic_folder, output_root, say
@@ -69,6 +72,30 @@ def player(path: str, *, title: str = "") -> str:
     label = html.escape(title or path)
     names = f'data-path="{html.escape(path)}" aria-label="{label}" title="{label}"'
     return f'<audio controls preload="none" {names} src="{source}"></audio>'
+
+
+def slider(
+    label: str, frames: dict[str, str], start: int, picture: tuple[Figure, str] | None = None, at: Sequence[float] = ()
+) -> str:
+    """HTML of a slider over frames (HTML by the name of their position); `book/_static/slider.js` moves it.
+
+    At first, and without the script, the frame of number `start` is shown. Above the frames may stand a figure with its
+    description, and in each of its panels a line at the position's x of `at`, in data.
+    """
+    place = [f'data-at="{i}"' + " hidden" * (i != start) for i in range(len(frames))]
+    names, stage = [html.escape(name) for name in frames], ""
+    if picture:
+        (figure, alt), buffer = picture, io.BytesIO()
+        figure.savefig(buffer, format="png")  # now the layout is final
+        image = base64.b64encode(buffer.getvalue()).decode()
+        stage = f'<img src="data:image/png;base64,{image}" alt="{html.escape(alt)}">'
+        for ax, (i, x) in itertools.product(figure.axes, enumerate(at)):
+            left, box = ax.transData.transform((x, 0))[0] / figure.bbox.width, ax.get_position()
+            stage += f'<i {place[i]} style="left:{left:.2%};bottom:{box.y0:.2%};height:{box.height:.2%}"></i>'
+    shown = [f'<div {place[i]} data-name="{names[i]}">{frame}</div>' for i, frame in enumerate(frames.values())]
+    knob = f'<input type="range" max="{len(names) - 1}" value="{start}" disabled>'  # the script sets it free
+    head = f"<label><span>{html.escape(label)}: <output>{names[start]}</output></span>{knob}</label>"
+    return f'<div class="slider">{head}<div class="stage">{stage}</div>{"".join(shown)}</div>'
 
 
 def media_name(path: str) -> str:

@@ -90,19 +90,16 @@ def printed(row: str) -> pd.Series:
     return paper[paper["row"] == row].set_index("column")["value"].reindex(SLUGS)
 
 
-def spread(values: pd.Series) -> str:
-    """Mean ± standard deviation of runs, with two decimals; one run has no spread, and none at all is a dash."""
-    mean, deviation = round(values.mean(), 2) + 0.0, values.std()  # no "-0.00"
-    if np.isnan(mean):
-        return "–"
-    return f"{mean:.2f}" if np.isnan(deviation) else f"{mean:.2f}\u00a0±\u00a0{deviation:.2f}"  # no line breaks
+def with_intervals(values: pd.DataFrame) -> list[str]:
+    """Mean of each column of `by_setup` with its interval of 95 % over groups and seeds; a dash where there is none."""
+    found = (estimate(values[[name]], of(name)) for name in values)
+    # a text may break between the two
+    return ["–" if np.isnan(one.value) else str(one).replace(", ", ",\u00a0") for one in found]
 
 
 def intervals(runs: pd.DataFrame, column: str) -> list[str]:
-    """Mean of a column with its interval of 95 % over groups and seeds, a text a setup; it may break between them."""
-    values = by_setup(runs, column)
-    found = (estimate(values[[slug]], of(slug)) for slug in SLUGS)
-    return ["–" if np.isnan(one.value) else str(one).replace(", ", ",\u00a0") for one in found]
+    """Mean of a column with its interval, a text a setup."""
+    return with_intervals(by_setup(runs, column))
 
 
 def difference(values: pd.Series) -> list[str]:
@@ -145,21 +142,20 @@ def real_table(runs: pd.DataFrame, clouds: Sequence[Run]) -> pd.DataFrame:
 
 
 def beside_published(yours: pd.DataFrame, published: pd.DataFrame) -> pd.DataFrame:
-    """A user's results and the published ones, a line for each setup and measure.
+    """A user's results and the published ones with intervals of 95 %, a line for each setup and measure.
 
-    Values are means over seeds (of the means over groups, where there are groups). "within" means that the user's mean
-    lies between the lowest and the highest published seed.
+    "within" means that the user's mean lies between the lowest and the highest published seed (a seed's value is the
+    mean over its groups, where there are groups).
     """
-    lines = {}
-    for slug in SLUGS:
-        for row, column in ROWS.items():
-            mine, ours = (runs[runs["setup"] == slug].groupby("seed")[column].mean() for runs in (yours, published))
-            mean, low, high = mine.mean(), ours.min(), ours.max()
-            word = "–" if np.isnan([mean, low]).any() else "within" if low <= mean <= high else "outside"
-            seeds = "–" if np.isnan(low) else f"{low:.2f} to {high:.2f}"
-            lines[slug, row] = [spread(mine), spread(ours), *difference([mean - ours.mean()]), seeds, word]
-    names = ["yours", "published", "difference", "published seeds", "yours is"]
-    return pd.DataFrame(lines, index=names).T.rename_axis(["setup", "measure"])
+    parts, names = {}, ["yours", "published", "difference", "published seeds", "yours is"]
+    for row, column in ROWS.items():
+        mine, ours = (by_setup(runs, column).groupby("seed").mean() for runs in (yours, published))
+        mean, low, high = mine.mean(), ours.min(), ours.max()
+        seeds = (low.map("{:.2f} to ".format) + high.map("{:.2f}".format)).where(low.notna(), "–")
+        word = mean.between(low, high).map({True: "within", False: "outside"}).where((mean - low).notna(), "–")
+        columns = intervals(yours, column), intervals(published, column), difference(mean - ours.mean()), seeds, word
+        parts[row] = pd.DataFrame(dict(zip(names, columns, strict=True)), index=SLUGS)
+    return pd.concat(parts, names=["measure", "setup"]).swaplevel().loc[SLUGS]
 
 
 def html_table(table: pd.DataFrame, markup: Sequence[str] = ()) -> str:
@@ -167,6 +163,13 @@ def html_table(table: pd.DataFrame, markup: Sequence[str] = ()) -> str:
     texts = [name for name in table if name not in markup and not pd.api.types.is_numeric_dtype(table[name])]
     escaped = table.assign(**{name: table[name].map(lambda text: html.escape(str(text))) for name in texts})
     return escaped.to_html(index=False, escape=False, float_format="{:.2f}".format)
+
+
+def bars(title: str, names: Sequence[str], accuracy: pd.DataFrame) -> str:
+    """HTML of a table of names, under their title, and of the accuracy of each column as a bar with its interval."""
+    drawn = [f'<span class="bar"><i style="width:{mean:.0%}"></i></span> ' for mean in accuracy.mean()]
+    scores = [bar + text for bar, text in zip(drawn, with_intervals(accuracy), strict=True)]
+    return html_table(pd.DataFrame({title: names, "accuracy": scores}), ["accuracy"])
 
 
 def hardness() -> pd.DataFrame:
