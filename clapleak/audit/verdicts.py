@@ -69,11 +69,9 @@ def audit(
     if known is not None and known.shape != (classes,):
         raise ClapleakError(f"{clouds.name}: seen says {known.shape} for {classes} classes; give one answer each")
     right = {} if texts_right is None else {"zero_shot": texts_right}
-    cover = None
     for name in (*SPACES, "floor"):
         if (points := getattr(clouds, name)) is not None:
             cosines = metrics.centroid_cosines(points, y, source)
-            cover = cosines if cover is None else cover
             probed = measures.linear_probe(points, y, source, seed)
             right |= {f"centroid_{name}": measures.won(cosines, y), f"probe_{name}": measures.won(probed, y)}
             if name != "floor":
@@ -89,7 +87,7 @@ def audit(
     if false_alarms is not None:
         table["false_alarms"] = false_alarms
     verdicts = {
-        "labels": _labels(clouds, table, known, cover, alpha, seed),
+        "labels": _labels(clouds, table, known, alpha, seed),
         "recordings": _recordings(clouds, texts_right, recordings, duplicates),
         "backbone": _backbone(table, reference, alpha, seed),
     }
@@ -154,9 +152,7 @@ def compared(table: pd.DataFrame, space: str) -> tuple[np.ndarray, np.ndarray]:
     return values, np.column_stack([centroid, silhouette, silhouette**2])
 
 
-def _labels(
-    clouds: Clouds, table: pd.DataFrame, seen: np.ndarray | None, cover: np.ndarray, alpha: float, seed: int
-) -> dict:
+def _labels(clouds: Clouds, table: pd.DataFrame, seen: np.ndarray | None, alpha: float, seed: int) -> dict:
     """Whether classes that the training names are better than the others at equal separability of their sounds."""
     if "zero_shot" not in table:
         return _unknown("no joint embeddings of sounds and of class names (E_a and E_t)")
@@ -171,17 +167,23 @@ def _labels(
     values, offered = compared(table, space)
     gap, error = measures.adjusted(values, offered, seen)
     least = measures.detectable(error, alpha)
-    tasks = [measures.won(cosines, clouds.labels, seen, fewest) for cosines in (cover, *_cosines(clouds))]
-    centroid, *by_prompt = (measures.class_mean(right, clouds.labels) for right in tasks)
-    values_t, offered_t, share = np.mean(by_prompt, axis=0), np.column_stack([centroid, offered[:, 1:]]), seen.mean()
+    # what names are worth is seen against unseen classes, each among as many answers of its own kind as there are
+    # classes, less what is lost where named classes win the clips of the others
+    alone = [
+        measures.class_mean(measures.won(cosines, clouds.labels, seen), clouds.labels) for cosines in _cosines(clouds)
+    ]
+    kind, share, rng = np.mean(alone, axis=0), seen.mean(), np.random.default_rng(seed)
+    lost = kind - table["zero_shot"].to_numpy(float)
 
-    def size(chosen: np.ndarray) -> float:
-        return float(share * measures.adjusted(values_t[chosen], offered_t[chosen], seen[chosen])[0])
+    def size(c: np.ndarray) -> float:
+        return float(share * measures.adjusted(kind[c], offered[c], seen[c])[0] - lost[c].mean())
 
-    low, high = measures.over_classes(size, seen, seed)
+    groups = np.flatnonzero(seen), np.flatnonzero(~seen)
+    draws = [size(np.concatenate([rng.choice(g, len(g)) for g in groups])) for _ in range(measures.DRAWS)]
+    low, high = measures.interval(draws)
     found = {
         "gap": gap, "p": measures.freedman_lane(values, offered, seen, seed), "size": size(np.arange(classes)),
-        "interval": [low, high], "detectable": least, "task": fewest, "covariate": space, "seen": int(seen.sum()),
+        "interval": [low, high], "detectable": least, "covariate": space, "seen": int(seen.sum()),
     }  # fmt: skip
     better = f"their zero-shot accuracy less false alarms is {gap:+.2f} at equal separability of their sounds"
     where = f"{counts}; {better} in {space}"
