@@ -48,7 +48,7 @@ def main() -> None:
     for clips, dims in SIZES:
         with tempfile.TemporaryDirectory() as folder:
             write_arrays(Path(folder, "clouds.npz"), clips, dims)
-            Path(folder, "labels.csv").write_text("label\n" + "\n".join(f"class {i}" for i in range(CLASSES // 3)))
+            Path(folder, "labels.csv").write_text("text\n" + "\n".join(f"class {i}" for i in range(CLASSES // 3)))
             rows.append((clips, dims, *measured(Path(folder))))
         print(*rows[-1])
     table = pd.DataFrame(rows, columns=["clips", "dimensions", "seconds", "computing", "gigabytes"])
