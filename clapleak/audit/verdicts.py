@@ -16,7 +16,6 @@ from clapleak.config import ClapleakError
 SCHEMA = 1  # of the JSON, see schema.json
 WIDEST = 0.5  # accuracy: where even a gap this large might be missed, seen and unseen classes cannot be compared
 EVIDENCE, NONE, UNKNOWN = "evidence of a leak", "none found", "not testable"
-SPACES = ("x_a", "E_a")
 
 
 def seen_classes(names: Collection[str], training: Iterable[str], rule: str = "word") -> pd.DataFrame:
@@ -69,7 +68,7 @@ def audit(
     if known is not None and known.shape != (classes,):
         raise ClapleakError(f"{clouds.name}: seen says {known.shape} for {classes} classes; give one answer each")
     right = {} if texts_right is None else {"zero_shot": texts_right}
-    for name in (*SPACES, "floor"):
+    for name in ("x_a", "E_a", "floor"):
         if (points := getattr(clouds, name)) is not None:
             cosines = metrics.centroid_cosines(points, y, source)
             probed = measures.linear_probe(points, y, source, seed)
@@ -138,10 +137,6 @@ def _verdict(state: str, why: str, **found) -> dict:
     return {"state": state, "sentence": state + why, **found}
 
 
-def _unknown(why: str) -> dict:
-    return _verdict(UNKNOWN, f": {why}")
-
-
 def compared(table: pd.DataFrame, space: str) -> tuple[np.ndarray, np.ndarray]:
     """What is compared between seen and unseen classes, (C,), and what is held equal, (C, 3)."""
     # a name that many clips are close to is right often by chance: its false alarms are taken off
@@ -155,32 +150,33 @@ def compared(table: pd.DataFrame, space: str) -> tuple[np.ndarray, np.ndarray]:
 def _labels(clouds: Clouds, table: pd.DataFrame, seen: np.ndarray | None, alpha: float, seed: int) -> dict:
     """Whether classes that the training names are better than the others at equal separability of their sounds."""
     if "zero_shot" not in table:
-        return _unknown("no joint embeddings of sounds and of class names (E_a and E_t)")
+        return _verdict(UNKNOWN, ": no joint embeddings of sounds and of class names (E_a and E_t)")
     if seen is None:
-        return _unknown("no training labels or captions, so nobody knows which classes were seen")
+        return _verdict(UNKNOWN, ": no training labels or captions, so nobody knows which classes were seen")
     classes, fewest = len(seen), min(int(seen.sum()), int((~seen).sum()))
     needed = next(k for k in range(2, classes + 9) if comb(max(classes, 2 * k), k) * alpha >= 1)
     counts = f"{int(seen.sum())} of {classes} classes are seen"
     if fewest < needed:
-        return _unknown(f"{counts}; at level {alpha} at least {needed} seen and {needed} unseen classes are needed")
+        return _verdict(
+            UNKNOWN, f": {counts}; at least {needed} seen and {needed} unseen classes are needed at level {alpha}"
+        )
     space = "x_a" if clouds.x_a is not None else "E_a"
     values, offered = compared(table, space)
     gap, error = measures.adjusted(values, offered, seen)
     least = measures.detectable(error, alpha)
-    # what names are worth is seen against unseen classes, each among as many answers of its own kind as there are
-    # classes, less what is lost where named classes win the clips of the others
-    alone = [
-        measures.class_mean(measures.won(cosines, clouds.labels, seen), clouds.labels) for cosines in _cosines(clouds)
-    ]
-    kind, share, rng = np.mean(alone, axis=0), seen.mean(), np.random.default_rng(seed)
-    lost = kind - table["zero_shot"].to_numpy(float)
+    # what names are worth: seen against unseen classes, each kind alone but among as many answers as there are classes,
+    # less what is lost because both kinds are answers at once, where names win clips of classes without
+    apart = np.mean([measures.won(cosines, clouds.labels, seen) for cosines in _cosines(clouds)], axis=0)
+    apart, rng = measures.class_mean(apart, clouds.labels), np.random.default_rng(seed)
+    lost = apart - table["zero_shot"].to_numpy(float)
 
     def size(c: np.ndarray) -> float:
-        return float(share * measures.adjusted(kind[c], offered[c], seen[c])[0] - lost[c].mean())
+        return float(seen.mean() * measures.adjusted(apart[c], offered[c], seen[c])[0] - lost[c].mean())
 
-    groups = np.flatnonzero(seen), np.flatnonzero(~seen)
-    draws = [size(np.concatenate([rng.choice(g, len(g)) for g in groups])) for _ in range(measures.DRAWS)]
-    low, high = measures.interval(draws)
+    drawn = (
+        [rng.choice(np.flatnonzero(seen == one), (seen == one).sum()) for one in (0, 1)] for _ in range(measures.DRAWS)
+    )
+    low, high = measures.interval(size(np.concatenate(both)) for both in drawn)
     found = {
         "gap": gap, "p": measures.freedman_lane(values, offered, seen, seed), "size": size(np.arange(classes)),
         "interval": [low, high], "detectable": least, "covariate": space, "seen": int(seen.sum()),
@@ -194,7 +190,7 @@ def _labels(clouds: Clouds, table: pd.DataFrame, seen: np.ndarray | None, alpha:
         now = WIDEST * (1 / seen.sum() + 1 / (~seen).sum()) ** 0.5 / least  # the error that two groups may have
         enough = next((k for k in range(needed, 9999) if (1 / k + 1 / max(k, classes - k)) ** 0.5 <= now), None)
         remedy = f"about {enough} of each are needed" if enough else "their sounds separate too differently"
-        return _unknown(f"{counts}, and a gap below {least:.2f} would have been missed; {remedy}")
+        return _verdict(UNKNOWN, f": {counts}, and a gap below {least:.2f} would have been missed; {remedy}")
     return _verdict(NONE, f" (a gap above {least:.2f} would have been): {where}", **found)
 
 
@@ -208,9 +204,9 @@ def _recordings(
 ) -> dict:
     """How many test clips come from a training recording, by its id or by the fingerprint of the sound."""
     if training is None and duplicates is None:
-        return _unknown("no list of training recordings and no training sounds")
+        return _verdict(UNKNOWN, ": no list of training recordings and no training sounds")
     if training is not None and clouds.recordings is None:
-        return _unknown("the test does not say from which recordings its clips come (column recording)")
+        return _verdict(UNKNOWN, ": the test does not say from which recordings its clips come (column recording)")
     shared, how = np.zeros(len(clouds.labels), bool), []
     if training is not None:
         ids = {_plain(name) for name in training}
@@ -235,9 +231,9 @@ def _recordings(
 def _backbone(table: pd.DataFrame, reference: dict | None, alpha: float, seed: int) -> dict:
     """Whether classes form tighter clusters in x_a than in a reference model's, class by class."""
     if "silhouette_x_a" not in table:
-        return _unknown("no x_a, the audio embedding before the projection")
+        return _verdict(UNKNOWN, ": no x_a, the audio embedding before the projection")
     if reference is None:
-        return _unknown("no audit of a reference model; the level of a silhouette alone says nothing")
+        return _verdict(UNKNOWN, ": no audit of a reference model; the level of a silhouette alone says nothing")
     theirs = pd.DataFrame(reference["classes"]).set_index("name")
     if set(theirs.index) != set(table.index) or "silhouette_x_a" not in theirs:
         raise ClapleakError("the reference has other classes, or no x_a: audit it on the same test first")
