@@ -301,7 +301,8 @@ BAD_ARRAYS = [  # what changes in the arrays, and what the one line must name
     (dict(labels=None), "no labels; put them into the .npz"), (dict(labels=ROWS + 1), "labels must be numbers 0 to 49"),
     (dict(E_t=np.ones((50, 8))), "E_a has 64 dimensions and E_t 8"), (dict(x_a=None, E_a=None), "neither x_a nor E_a"),
     (dict(classes=("dog",) * 50), "hold a name twice"), (dict(x_a=np.ones((300, 9)).astype(str)), "x_a is of type <U"),
-    (dict(recordings=["one"] * 300), "all clips are from one recording"), (dict(prompts=["a", "b"]), "2 prompts, but E_t"),
+    (dict(recordings=["one"] * 300), "all clips are from one recording"),
+    (dict(prompts=["a", "b"]), "2 prompts, but E_t"),
     (dict(labels=np.array([{}] * 300)), "not an .npz of plain arrays"),
 ]  # fmt: skip
 BAD_CALLS = [
