@@ -124,9 +124,7 @@ def main() -> None:
         for share in tqdm(SHARES, name):
             runs = np.array([planted(share, seed, model, classes) for seed in range(options.draws)])
             rows.append((name, share, options.draws, *np.nanmean(runs, axis=0), np.nanstd(runs[:, 1] - runs[:, 0])))
-    table = pd.DataFrame(
-        rows, columns=["model", "share", "draws", "gain", "found", "evidence", "spread of found - gain"]
-    )
+    table = pd.DataFrame(rows, columns=["model", "share", "draws", "gain", "found", "evidence", "error"])
     table.round(4).to_csv(folder / "planted.csv", index=False)
 
 

@@ -157,13 +157,16 @@ def _labels(clouds: Clouds, table: pd.DataFrame, seen: np.ndarray | None, alpha:
     needed = next(k for k in range(2, classes + 9) if comb(max(classes, 2 * k), k) * alpha >= 1)
     counts = f"{int(seen.sum())} of {classes} classes are seen"
     if fewest < needed:
-        return _verdict(
-            UNKNOWN, f": {counts}; at least {needed} seen and {needed} unseen classes are needed at level {alpha}"
-        )
+        return _verdict(UNKNOWN, f": {counts}; at least {needed} seen and {needed} unseen classes are needed")
     space = "x_a" if clouds.x_a is not None else "E_a"
     values, offered = compared(table, space)
     gap, error = measures.adjusted(values, offered, seen)
-    least = measures.detectable(error, alpha)
+    least, p = measures.detectable(error, alpha), measures.freedman_lane(values, offered, seen, seed)
+    if p > alpha and least > WIDEST:
+        now = WIDEST * (1 / seen.sum() + 1 / (~seen).sum()) ** 0.5 / least  # the error that two groups may have
+        enough = next((k for k in range(needed, 9999) if (1 / k + 1 / max(k, classes - k)) ** 0.5 <= now), None)
+        remedy = f"about {enough} of each are needed" if enough else "their sounds separate too differently"
+        return _verdict(UNKNOWN, f": {counts}, and a gap below {least:.2f} would have been missed; {remedy}")
     # what names are worth: seen against unseen classes, each kind alone but among as many answers as there are classes,
     # less what is lost because both kinds are answers at once, where names win clips of classes without
     apart = np.mean([measures.won(cosines, clouds.labels, seen) for cosines in _cosines(clouds)], axis=0)
@@ -173,24 +176,16 @@ def _labels(clouds: Clouds, table: pd.DataFrame, seen: np.ndarray | None, alpha:
     def size(c: np.ndarray) -> float:
         return float(seen.mean() * measures.adjusted(apart[c], offered[c], seen[c])[0] - lost[c].mean())
 
-    drawn = (
-        [rng.choice(np.flatnonzero(seen == one), (seen == one).sum()) for one in (0, 1)] for _ in range(measures.DRAWS)
-    )
-    low, high = measures.interval(size(np.concatenate(both)) for both in drawn)
-    found = {
-        "gap": gap, "p": measures.freedman_lane(values, offered, seen, seed), "size": size(np.arange(classes)),
-        "interval": [low, high], "detectable": least, "covariate": space, "seen": int(seen.sum()),
-    }  # fmt: skip
-    better = f"their zero-shot accuracy less false alarms is {gap:+.2f} at equal separability of their sounds"
-    where = f"{counts}; {better} in {space}"
-    if found["p"] <= alpha:
+    groups = np.flatnonzero(seen), np.flatnonzero(~seen)
+    drawn = (np.concatenate([rng.choice(group, len(group)) for group in groups]) for _ in range(measures.DRAWS))
+    low, high = measures.interval(map(size, drawn))
+    found = {"gap": gap, "p": p, "size": size(np.arange(classes)), "interval": [low, high], "detectable": least}
+    found |= {"covariate": space, "seen": int(seen.sum())}
+    where = f"{counts}; their zero-shot accuracy less false alarms is {gap:+.2f} at equal separability of their sounds "
+    where += f"in {space}"
+    if p <= alpha:
         worth = f"worth {found['size']:.2f} [{low:.2f}, {high:.2f}] of the accuracy"
-        return _verdict(EVIDENCE, f", {worth}: {where} (p = {found['p']:.4f})", **found)
-    if least > WIDEST:
-        now = WIDEST * (1 / seen.sum() + 1 / (~seen).sum()) ** 0.5 / least  # the error that two groups may have
-        enough = next((k for k in range(needed, 9999) if (1 / k + 1 / max(k, classes - k)) ** 0.5 <= now), None)
-        remedy = f"about {enough} of each are needed" if enough else "their sounds separate too differently"
-        return _verdict(UNKNOWN, f": {counts}, and a gap below {least:.2f} would have been missed; {remedy}")
+        return _verdict(EVIDENCE, f", {worth}: {where} (p = {p:.4f})", **found)
     return _verdict(NONE, f" (a gap above {least:.2f} would have been): {where}", **found)
 
 
