@@ -62,12 +62,18 @@ class Clouds:
             wanted, kind = (count, "classes") if axes == 3 else (clips, "clips")
             if values.ndim != axes or values.shape[axes == 3] != wanted:
                 yield f"{name} is {values.shape}, but there are {wanted} {kind}; one row each"
+            if axes > 1 and values.dtype.kind not in "fiu":
+                yield f"{name} is of type {values.dtype}; give real numbers"
             if axes > 1 and (bad := ~np.isfinite(values).all(axis=-1)).any():
                 yield f"{name} holds NaN or infinity in row {np.argwhere(bad)[0][-1]}; embed it again"
             if axes > 1 and name != "floor" and (bad := ~values.any(axis=-1)).any():
                 yield f"{name} is all zero in row {np.argwhere(bad)[0][-1]}, which points nowhere; leave it out"
         if self.E_a is not None and self.E_t is not None and (d := self.E_a.shape[1]) != self.E_t.shape[-1]:
             yield f"E_a has {d} dimensions and E_t {self.E_t.shape[-1]}; both must lie in the joint space"
+        if self.prompts and self.E_t is not None and len(self.prompts) != len(self.E_t):
+            yield f"{len(self.prompts)} prompts, but E_t of {len(self.E_t)}; give one for each, or leave prompts out"
+        if self.recordings is not None and len(np.unique(self.recordings)) < 2:
+            yield "all clips are from one recording, so that none is left to compare them with; leave recordings out"
         if self.E_a is None and self.x_a is None:
             yield "neither x_a nor E_a; give at least one audio embedding"
 

@@ -20,8 +20,7 @@ def hooked(projector, call):
     def both(batch):
         inputs.clear()
         joint = call(batch)
-        joint = joint.detach().cpu().numpy() if hasattr(joint, "detach") else joint
-        return np.concatenate(inputs), joint
+        return np.concatenate(inputs), joint.detach().cpu().numpy() if hasattr(joint, "detach") else joint
 
     return both
 

@@ -3,11 +3,11 @@
 A "right" array, (N,), says of every clip how far its answer is right, 0 to 1; what is reported are means over classes.
 """
 
-from collections.abc import Callable, Iterable
-from math import comb
+from collections.abc import Iterable
 from statistics import NormalDist
 
 import numpy as np
+from scipy.special import betaln
 
 from clapleak.metrics import class_means, unit
 
@@ -19,12 +19,12 @@ def class_mean(right: np.ndarray, y: np.ndarray) -> np.ndarray:
     return np.bincount(y, right) / np.bincount(y)
 
 
-def won(cosines: np.ndarray, y: np.ndarray, group: np.ndarray | None = None, size: int | None = None) -> np.ndarray:
-    """Chance (N,) that a clip's own class wins among `size` classes of its own group: one over C where all answer.
+def won(cosines: np.ndarray, y: np.ndarray, group: np.ndarray | None = None) -> np.ndarray:
+    """Whether (N,) a clip's own class wins: 1 or 0; of equally close classes the first, as in `zero_shot_accuracy`.
 
-    `cosines` is (N, C), `group` (C,) says which classes belong together. The mean over all tasks of that size is exact:
-    with k of the group's G classes closer than its own, a clip wins C(G - 1 - k, size - 1) of C(G - 1, size - 1) tasks.
-    Of equally close classes the first is the answer, as in `metrics.zero_shot_accuracy`.
+    `cosines` is (N, C). With `group`, (C,), only classes of the own group are answers, and the result is what it would
+    be were there C of that kind: accuracy falls with the number of answers. By how much follows from a beta
+    distribution, over the group's clips, of the chance that another class is closer, fitted by its first two moments.
     """
     own = cosines[np.arange(len(y)), y][:, None]
     closer = (cosines > own) | ((cosines == own) & (np.arange(cosines.shape[1]) < y[:, None]))
@@ -33,8 +33,11 @@ def won(cosines: np.ndarray, y: np.ndarray, group: np.ndarray | None = None, siz
     chances = np.empty(len(y))
     for name in np.unique(group):
         clips, others = group[y] == name, int((group == name).sum()) - 1
-        table = np.array([comb(others - k, size - 1) / comb(others, size - 1) for k in range(others + 1)])
-        chances[clips] = table[closer[np.ix_(clips, group == name)].sum(axis=1)]
+        k = closer[np.ix_(clips, group == name)].sum(axis=1)
+        mean, pairs = max(k.mean() / others, 1e-6), (k * (k - 1)).mean() / max(others * (others - 1), 1)
+        size = max(mean * (1 - mean) / max(pairs - mean**2, 1e-6) - 1, 0.05)
+        a, b = mean * size, (1 - mean) * size
+        chances[clips] = (k == 0) * np.exp(betaln(a, b + cosines.shape[1] - 1) - betaln(a, b + others))
     return chances
 
 
@@ -54,24 +57,20 @@ def silhouettes(points: np.ndarray, y: np.ndarray) -> np.ndarray:
 def linear_probe(points: np.ndarray, y: np.ndarray, recordings: np.ndarray, seed: int, parts: int = 5) -> np.ndarray:
     """Scores (N, C) of a linear classifier that never learnt from a clip's recording: ridge to one-hot, five folds.
 
-    Closed form, one Gram matrix a fold, so that 100,000 clips take a minute. The strength is a tenth of the mean
-    eigenvalue of standardised features, chosen once and for all models.
+    Ridge has a closed form, so that 100,000 clips take a minute. Its strength is a tenth of the mean eigenvalue of the
+    standardised features' products, which is the number of clips: chosen once and for all models.
     """
-    x = points - points.mean(axis=0)
-    x /= np.maximum(x.std(axis=0), 1e-9)
-    rng, classes = np.random.default_rng(seed), y.max() + 1
+    from sklearn.linear_model import Ridge  # slow to import
+    from sklearn.model_selection import PredefinedSplit, cross_val_predict
+    from sklearn.pipeline import make_pipeline
+    from sklearn.preprocessing import StandardScaler
+
     names, first = np.unique(recordings, return_index=True)
-    order = np.lexsort([rng.random(len(names)), y[first]])  # every class is spread over the folds
+    order = np.lexsort([np.random.default_rng(seed).random(len(names)), y[first]])  # every class is in all folds
     fold = np.empty(len(names), int)
     fold[order] = np.arange(len(names)) % parts
-    fold, scores, target = fold[recordings], np.zeros((len(y), classes)), np.eye(classes)[y]
-    pieces = [(x[fold == f].T @ x[fold == f], x[fold == f].T @ (target[fold == f] - 1 / classes)) for f in range(parts)]
-    gram, product = (sum(piece[i] for piece in pieces) for i in (0, 1))
-    for f, (own_gram, own_product) in enumerate(pieces):
-        kept = gram - own_gram
-        ridge = 0.1 * np.trace(kept) / len(kept) * np.eye(len(kept))
-        scores[fold == f] = x[fold == f] @ np.linalg.solve(kept + ridge, product - own_product)
-    return scores
+    model = make_pipeline(StandardScaler(), Ridge(0.1 * len(y) * (1 - 1 / parts), solver="cholesky"))
+    return cross_val_predict(model, points, np.eye(y.max() + 1)[y], cv=PredefinedSplit(fold[recordings]))
 
 
 def over_recordings(
@@ -119,24 +118,11 @@ def freedman_lane(values: np.ndarray, cover: np.ndarray, seen: np.ndarray, seed:
     """
     away, rng = _away(cover), np.random.default_rng(seed)
     apart, rest = away @ seen, away @ values
-    orders = [np.arange(len(rest)), *(rng.permutation(len(rest)) for _ in range(PERMUTATIONS))]
-    left = rest[np.array(orders)] @ away
+    permuted = rng.permuted(np.tile(rest, (PERMUTATIONS, 1)), axis=1)
+    left = np.vstack([rest, permuted]) @ away
     gaps = left @ apart / max(apart @ apart, 1e-12)
     ts = gaps / np.maximum(np.linalg.norm(left - gaps[:, None] * apart, axis=1), 1e-12)
     return float((ts >= ts[0] - 1e-12).mean())
-
-
-def sign_flips(gaps: np.ndarray, seed: int) -> float:
-    """p of "no class gains", one-sided: the mean of paired gaps, (C,), against their signs drawn at random."""
-    signs = np.random.default_rng(seed).choice([-1, 1], (PERMUTATIONS, len(gaps)))
-    return float((1 + (signs @ gaps / len(gaps) >= gaps.mean() - 1e-12).sum()) / (1 + PERMUTATIONS))
-
-
-def over_classes(statistic: Callable[[np.ndarray], float], seen: np.ndarray, seed: int) -> list[float]:
-    """Interval of a statistic of class numbers, with the classes of each group drawn again."""
-    rng, groups = np.random.default_rng(seed), [np.flatnonzero(seen), np.flatnonzero(~seen)]
-    drawn = (np.concatenate([rng.choice(group, len(group)) for group in groups]) for _ in range(DRAWS))
-    return interval(map(statistic, drawn))
 
 
 def detectable(error: float, alpha: float) -> float:

@@ -8,7 +8,7 @@ import pandas as pd
 
 SUFFIXES = (".wav", ".flac", ".ogg", ".mp3")
 HOP, WINDOW, BANDS = 0.0116, 0.186, (300, 4000, 34)  # of fingerprints: seconds, seconds, hertz and edges of 33 bands
-ERRORS, OVERLAP, COMMON = 0.32, 1.0, 100  # largest share of differing bits; seconds; words in more places say nothing
+ERRORS, OVERLAP, COMMON = 0.32, 0.5, 100  # largest share of differing bits; seconds; words in more places say nothing
 
 
 def _bands(wave: np.ndarray, rate: int, window: float, hop: float, edges: np.ndarray) -> np.ndarray:

@@ -16,7 +16,6 @@ from clapleak.config import ClapleakError
 SCHEMA = 1  # of the JSON, see schema.json
 WIDEST = 0.5  # accuracy: where even a gap this large might be missed, seen and unseen classes cannot be compared
 EVIDENCE, NONE, UNKNOWN = "evidence of a leak", "none found", "not testable"
-SPACES = ("x_a", "E_a")
 
 
 def seen_classes(names: Collection[str], training: Iterable[str], rule: str = "word") -> pd.DataFrame:
@@ -69,11 +68,9 @@ def audit(
     if known is not None and known.shape != (classes,):
         raise ClapleakError(f"{clouds.name}: seen says {known.shape} for {classes} classes; give one answer each")
     right = {} if texts_right is None else {"zero_shot": texts_right}
-    cover = None
-    for name in (*SPACES, "floor"):
+    for name in ("x_a", "E_a", "floor"):
         if (points := getattr(clouds, name)) is not None:
             cosines = metrics.centroid_cosines(points, y, source)
-            cover = cosines if cover is None else cover
             probed = measures.linear_probe(points, y, source, seed)
             right |= {f"centroid_{name}": measures.won(cosines, y), f"probe_{name}": measures.won(probed, y)}
             if name != "floor":
@@ -89,7 +86,7 @@ def audit(
     if false_alarms is not None:
         table["false_alarms"] = false_alarms
     verdicts = {
-        "labels": _labels(clouds, table, known, cover, alpha, seed),
+        "labels": _labels(clouds, table, known, alpha, seed),
         "recordings": _recordings(clouds, texts_right, recordings, duplicates),
         "backbone": _backbone(table, reference, alpha, seed),
     }
@@ -140,52 +137,55 @@ def _verdict(state: str, why: str, **found) -> dict:
     return {"state": state, "sentence": state + why, **found}
 
 
-def _unknown(why: str) -> dict:
-    return _verdict(UNKNOWN, f": {why}")
+def compared(table: pd.DataFrame, space: str) -> tuple[np.ndarray, np.ndarray]:
+    """What is compared between seen and unseen classes, (C,), and what is held equal, (C, 3)."""
+    # a name that many clips are close to is right often by chance: its false alarms are taken off
+    values = (table["zero_shot"] - table["false_alarms"]).to_numpy(float)
+    # accuracy with class-centroid labels alone is near 1 for many classes and hides how much easier some are, and a
+    # straight line over silhouettes leaves some of it: benchmarks/audit_power.py then finds more alarms than the level
+    centroid, silhouette = (table[f"{name}_{space}"].to_numpy(float) for name in ("centroid", "silhouette"))
+    return values, np.column_stack([centroid, silhouette, silhouette**2])
 
 
-def _labels(
-    clouds: Clouds, table: pd.DataFrame, seen: np.ndarray | None, cover: np.ndarray, alpha: float, seed: int
-) -> dict:
+def _labels(clouds: Clouds, table: pd.DataFrame, seen: np.ndarray | None, alpha: float, seed: int) -> dict:
     """Whether classes that the training names are better than the others at equal separability of their sounds."""
     if "zero_shot" not in table:
-        return _unknown("no joint embeddings of sounds and of class names (E_a and E_t)")
+        return _verdict(UNKNOWN, ": no joint embeddings of sounds and of class names (E_a and E_t)")
     if seen is None:
-        return _unknown("no training labels or captions, so nobody knows which classes were seen")
+        return _verdict(UNKNOWN, ": no training labels or captions, so nobody knows which classes were seen")
     classes, fewest = len(seen), min(int(seen.sum()), int((~seen).sum()))
     needed = next(k for k in range(2, classes + 9) if comb(max(classes, 2 * k), k) * alpha >= 1)
     counts = f"{int(seen.sum())} of {classes} classes are seen"
     if fewest < needed:
-        return _unknown(f"{counts}; at level {alpha} at least {needed} seen and {needed} unseen classes are needed")
+        return _verdict(UNKNOWN, f": {counts}; at least {needed} seen and {needed} unseen classes are needed")
     space = "x_a" if clouds.x_a is not None else "E_a"
-    # accuracy with class-centroid labels alone is near 1 for many classes and hides how much easier some are
-    # and a name that many clips are close to is right often by chance: its false alarms are taken off
-    values = (table["zero_shot"] - table["false_alarms"]).to_numpy()
-    offered = table[[f"centroid_{space}", f"silhouette_{space}"]].to_numpy()
+    values, offered = compared(table, space)
     gap, error = measures.adjusted(values, offered, seen)
-    least = measures.detectable(error, alpha)
-    tasks = [measures.won(cosines, clouds.labels, seen, fewest) for cosines in (cover, *_cosines(clouds))]
-    centroid, *by_prompt = (measures.class_mean(right, clouds.labels) for right in tasks)
-    values_t, offered_t, share = np.mean(by_prompt, axis=0), np.column_stack([centroid, offered[:, 1]]), seen.mean()
-
-    def size(chosen: np.ndarray) -> float:
-        return float(share * measures.adjusted(values_t[chosen], offered_t[chosen], seen[chosen])[0])
-
-    low, high = measures.over_classes(size, seen, seed)
-    found = {
-        "gap": gap, "p": measures.freedman_lane(values, offered, seen, seed), "size": size(np.arange(classes)),
-        "interval": [low, high], "detectable": least, "task": fewest, "covariate": space, "seen": int(seen.sum()),
-    }  # fmt: skip
-    better = f"their zero-shot accuracy less false alarms is {gap:+.2f} at equal separability of their sounds"
-    where = f"{counts}; {better} in {space}"
-    if found["p"] <= alpha:
-        worth = f"worth {found['size']:.2f} [{low:.2f}, {high:.2f}] of the accuracy"
-        return _verdict(EVIDENCE, f", {worth}: {where} (p = {found['p']:.4f})", **found)
-    if least > WIDEST:
+    least, p = measures.detectable(error, alpha), measures.freedman_lane(values, offered, seen, seed)
+    if p > alpha and least > WIDEST:
         now = WIDEST * (1 / seen.sum() + 1 / (~seen).sum()) ** 0.5 / least  # the error that two groups may have
         enough = next((k for k in range(needed, 9999) if (1 / k + 1 / max(k, classes - k)) ** 0.5 <= now), None)
         remedy = f"about {enough} of each are needed" if enough else "their sounds separate too differently"
-        return _unknown(f"{counts}, and a gap below {least:.2f} would have been missed; {remedy}")
+        return _verdict(UNKNOWN, f": {counts}, and a gap below {least:.2f} would have been missed; {remedy}")
+    # what names are worth: seen against unseen classes, each kind alone but among as many answers as there are classes,
+    # less what is lost because both kinds are answers at once, where names win clips of classes without
+    apart = np.mean([measures.won(cosines, clouds.labels, seen) for cosines in _cosines(clouds)], axis=0)
+    apart, rng = measures.class_mean(apart, clouds.labels), np.random.default_rng(seed)
+    lost = apart - table["zero_shot"].to_numpy(float)
+
+    def size(c: np.ndarray) -> float:
+        return float(seen.mean() * measures.adjusted(apart[c], offered[c], seen[c])[0] - lost[c].mean())
+
+    groups = np.flatnonzero(seen), np.flatnonzero(~seen)
+    drawn = (np.concatenate([rng.choice(group, len(group)) for group in groups]) for _ in range(measures.DRAWS))
+    low, high = measures.interval(map(size, drawn))
+    found = {"gap": gap, "p": p, "size": size(np.arange(classes)), "interval": [low, high], "detectable": least}
+    found |= {"covariate": space, "seen": int(seen.sum())}
+    where = f"{counts}; their zero-shot accuracy less false alarms is {gap:+.2f} at equal separability of their sounds "
+    where += f"in {space}"
+    if p <= alpha:
+        worth = f"worth {found['size']:.2f} [{low:.2f}, {high:.2f}] of the accuracy"
+        return _verdict(EVIDENCE, f", {worth}: {where} (p = {p:.4f})", **found)
     return _verdict(NONE, f" (a gap above {least:.2f} would have been): {where}", **found)
 
 
@@ -199,9 +199,9 @@ def _recordings(
 ) -> dict:
     """How many test clips come from a training recording, by its id or by the fingerprint of the sound."""
     if training is None and duplicates is None:
-        return _unknown("no list of training recordings and no training sounds")
+        return _verdict(UNKNOWN, ": no list of training recordings and no training sounds")
     if training is not None and clouds.recordings is None:
-        return _unknown("the test does not say from which recordings its clips come (column recording)")
+        return _verdict(UNKNOWN, ": the test does not say from which recordings its clips come (column recording)")
     shared, how = np.zeros(len(clouds.labels), bool), []
     if training is not None:
         ids = {_plain(name) for name in training}
@@ -226,14 +226,18 @@ def _recordings(
 def _backbone(table: pd.DataFrame, reference: dict | None, alpha: float, seed: int) -> dict:
     """Whether classes form tighter clusters in x_a than in a reference model's, class by class."""
     if "silhouette_x_a" not in table:
-        return _unknown("no x_a, the audio embedding before the projection")
+        return _verdict(UNKNOWN, ": no x_a, the audio embedding before the projection")
     if reference is None:
-        return _unknown("no audit of a reference model; the level of a silhouette alone says nothing")
+        return _verdict(UNKNOWN, ": no audit of a reference model; the level of a silhouette alone says nothing")
     theirs = pd.DataFrame(reference["classes"]).set_index("name")
     if set(theirs.index) != set(table.index) or "silhouette_x_a" not in theirs:
         raise ClapleakError("the reference has other classes, or no x_a: audit it on the same test first")
+    from scipy.stats import permutation_test  # slow to import
+
     gaps = (table["silhouette_x_a"] - theirs["silhouette_x_a"].reindex(table.index)).to_numpy(float)
-    rng, p = np.random.default_rng(seed), measures.sign_flips(gaps, seed)
+    rng = np.random.default_rng(seed)
+    options = {"n_resamples": measures.PERMUTATIONS, "alternative": "greater", "random_state": seed}
+    p = float(permutation_test((gaps,), np.mean, permutation_type="samples", **options).pvalue)
     low, high = measures.interval(rng.choice(gaps, (measures.DRAWS, len(gaps))).mean(axis=1))
     least = measures.detectable(gaps.std(ddof=1) / len(gaps) ** 0.5, alpha)
     found = {"size": float(gaps.mean()), "interval": [low, high], "p": p, "detectable": least}
@@ -260,20 +264,19 @@ def _generalised(draws: dict[str, np.ndarray], by_class: dict[str, np.ndarray], 
 
 def _topology(clouds: Clouds, seed: int) -> dict:
     """Which neighbours the classes share in sound and text, and how far apart the two clouds lie."""
-    found, rng = {}, np.random.default_rng(seed)
+    found = {}
     for audio, text in (("x_a", "x_t"), ("E_a", "E_t")):
         one, other = getattr(clouds, audio), getattr(clouds, text)
         if one is None or other is None or len(clouds.classes) < 4:
             continue
         p, q = metrics.class_means(one, clouds.labels), other.mean(axis=0)
         shared = metrics.topological_similarity(p, q)
-        orders = (rng.permutation(len(q)) for _ in range(200))
-        null = measures.interval(metrics.topological_similarity(p, q[order]).value for order in orders)
-        kept = {"value": shared.value, "k": shared.k, "corrected": shared.corrected}
-        found[f"S_{audio}_{text}"] = {**kept, "chance": null}
+        low, _, high = metrics.permutation_band(p, q, n_permutations=200, seed=seed)[:, shared.k - 1].tolist()
+        kept = {"value": shared.value, "k": shared.k, "corrected": shared.corrected, "chance": [low, high]}
+        found[f"S_{audio}_{text}"] = kept
     if clouds.E_a is not None and clouds.E_t is not None:
-        centres = metrics.unit(clouds.E_a).mean(axis=0), metrics.unit(clouds.E_t.mean(axis=0)).mean(axis=0)
-        found["modality_gap"] = {"value": float(np.linalg.norm(centres[0] - centres[1]))}
+        audio, text = (metrics.unit(points).mean(axis=0) for points in (clouds.E_a, clouds.E_t.mean(axis=0)))
+        found["modality_gap"] = {"value": float(np.linalg.norm(audio - text))}
     return found
 
 
