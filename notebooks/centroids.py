@@ -29,7 +29,7 @@ from clapleak.book import analysis, figures, tables
 from clapleak.book.statistics import estimate, of
 from clapleak.setups import PRETRAININGS, TRAININGS
 
-# %% tags=["parameters", "hide-input"]
+# %% tags=["parameters", "remove-input"]
 profile = "mini"  # synthetic sounds
 real_profile = "esc50"  # real sounds, a small network
 network_profile = "networks"  # real sounds, networks of others

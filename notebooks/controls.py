@@ -26,7 +26,7 @@ from clapleak.book import analysis, figures, site, tables
 from clapleak.book.statistics import estimate, of
 from clapleak.setups import FILTERS, MATCHED, PRETRAININGS, SETUPS, SHARES
 
-# %% tags=["parameters", "hide-input"]
+# %% tags=["parameters", "remove-input"]
 profile = "mini"  # synthetic sounds
 real_profile = "esc50"  # real sounds
 long_profile = "mini-long"  # synthetic sounds, trained to the end
@@ -37,18 +37,9 @@ folder, real_folder, long_folder = (results.folder(name, own=own) for name in (p
 ours, real = (tables.table_or_note(place, [*SETUPS, *MATCHED]) for place in (folder, real_folder))
 
 # %% tags=["remove-input"]
-def accuracy_drop(runs):
-    """Accuracy with dirty, matched and clean captions, a row a run, and the parts of the drop, which add up to it."""
-    runs = runs.assign(group=runs["group"].astype(float).fillna(-1))
-    wide = runs.pivot(index=["pretraining", "group", "seed"], columns="training", values="accuracy")
-    wide = wide.reindex(columns=["dirty", "matched", "clean"]).astype(float)
-    return wide.assign(**{"less data": wide["dirty"] - wide["matched"], "leakage": wide["matched"] - wide["clean"]})
-
-
-# %% tags=["remove-input"]
 def costs(runs):
     """One sentence: what the missing leaks and the missing pairs cost, means over pre-trainings, and which costs more."""
-    parts = accuracy_drop(runs).groupby(["group", "seed"])[["leakage", "less data"]].mean()
+    parts = analysis.accuracy_drop(runs).groupby(["group", "seed"])[["leakage", "less data"]].mean()
     leak, less = (estimate(parts, of(name)) for name in parts)
     word = estimate(parts, of("leakage", "less data")).words(
         "so the leaks count more", "so the pairs count more", "which counts more is undecided"
@@ -79,7 +70,7 @@ display(Markdown("\n".join(lines) or "There are no results of these controls yet
 # %% tags=["remove-input"]
 def drops(runs):
     """Accuracy of the three trainings, and the two parts of the drop: means with intervals over groups and seeds."""
-    parts = accuracy_drop(runs)
+    parts = analysis.accuracy_drop(runs)
     rows = {p: tables.with_intervals(parts.loc[p]) for p in PRETRAININGS}
     columns = ["dirty", "matched", "clean", "less data (dirty - matched)", "leakage (matched - clean)"]
     return pd.DataFrame(rows, index=columns).T.rename_axis("pre-training")
@@ -222,7 +213,7 @@ gain.round(2).to_frame("share of the gain")
 # encoder must already tell apart for a leaked word to help.
 
 # %% tags=["hide-cell"]
-accuracy_drop(ours).groupby("pretraining")[["leakage"]].mean().sort_values("leakage", ascending=False).round(2)
+analysis.accuracy_drop(ours).groupby("pretraining")[["leakage"]].mean().sort_values("leakage", ascending=False).round(2)
 
 # %% [markdown]
 # **3. Could it be the seed?** In how many single runs is a smaller dirty set worse than the whole one, and in how many
@@ -230,6 +221,6 @@ accuracy_drop(ours).groupby("pretraining")[["leakage"]].mean().sort_values("leak
 
 # %% tags=["hide-cell"]
 for name, runs in (("real ESC-50", real), ("synthetic sounds", ours)):
-    parts = accuracy_drop(runs).dropna()
+    parts = analysis.accuracy_drop(runs).dropna()
     less, leak = (parts["less data"] > 0).sum(), (parts["leakage"] > 0).sum()
     print(f"{name}: less data costs in {less} of {len(parts)} runs, missing leaks in {leak}")

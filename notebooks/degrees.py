@@ -28,7 +28,7 @@ from clapleak.book.statistics import estimate, of
 from clapleak.config import load_profile
 from clapleak.setups import CLEANER, PRETRAININGS, SETUPS, SURFACE
 
-# %% tags=["parameters", "hide-input"]
+# %% tags=["parameters", "remove-input"]
 titles_profile = "networks-titles"  # real sounds with the titles that recordists wrote
 profile = "mini"  # synthetic sounds, of which the synthesiser knows what sounds in each
 own = False  # show the runs of this machine, not the published ones

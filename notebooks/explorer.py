@@ -31,7 +31,7 @@ from myst_nb import glue
 from clapleak import metrics, results
 from clapleak.book import explorer, figures, site, tables
 
-# %% tags=["parameters", "hide-input"]
+# %% tags=["parameters", "remove-input"]
 profile = "mini"  # synthetic sounds
 network_profile = "networks"  # real sounds, networks of others
 real_profile = "esc50"  # real sounds, a small network

@@ -29,7 +29,7 @@ from clapleak import leakage, results
 from clapleak.book import analysis, figures, tables
 from clapleak.book.statistics import Estimate
 
-# %% tags=["parameters", "hide-input"]
+# %% tags=["parameters", "remove-input"]
 profile = "mini"  # synthetic sounds
 network_profile = "networks"  # real sounds, networks of others
 k = 10  # neighbours of a clip that are counted

@@ -52,6 +52,14 @@ def correlation_text(across: pd.Series, up: pd.Series) -> str:
     return "no results" if np.isnan(r) else f"r = {r:.2f} ({'p < 0.001' if p < 0.001 else f'p = {p:.3f}'})"
 
 
+def accuracy_drop(runs: pd.DataFrame) -> pd.DataFrame:
+    """Accuracy with dirty, matched and clean captions, a row a run, and the parts of the drop, which add up to it."""
+    runs = runs.assign(group=runs["group"].astype(float).fillna(-1))
+    wide = runs.pivot(index=["pretraining", "group", "seed"], columns="training", values="accuracy")
+    wide = wide.reindex(columns=["dirty", "matched", "clean"]).astype(float)
+    return wide.assign(**{"less data": wide["dirty"] - wide["matched"], "leakage": wide["matched"] - wide["clean"]})
+
+
 def claimed_differences(letter: str, means: pd.Series | pd.DataFrame) -> list:
     """Differences that are positive where a claim about accuracy or the silhouette of E_a is right, by setup."""
     gains = leak_gains(means)
