@@ -4,8 +4,10 @@ import re
 
 import scipy.stats  # noqa: F401  imported before the mock stands: scipy asks torch for its class of tensors
 import sklearn.manifold  # noqa: F401
+from numpy.typing import ArrayLike
 from sphinx.application import Sphinx
 from sphinx.ext.autodoc.mock import _MockObject
+from sphinx.util.typing import stringify_annotation
 
 
 def _numpydoc(app: Sphinx, what: str, name: str, value: object, options: object, lines: list[str]) -> None:
@@ -20,8 +22,15 @@ def _numpydoc(app: Sphinx, what: str, name: str, value: object, options: object,
         lines[:] = text.split("\n")
 
 
+def _short(*about: object) -> tuple[str | None, str | None]:
+    """The name ArrayLike in place of the dozen types for which it stands."""
+    *_, signature, returns = about
+    return (signature or "").replace(stringify_annotation(ArrayLike, "smart"), "ArrayLike") or None, returns
+
+
 def setup(app: Sphinx) -> dict[str, bool]:
     """Read our docstrings before numpydoc does, and annotations such as `Tensor | None` of mocked classes."""
     app.connect("autodoc-process-docstring", _numpydoc, priority=400)
+    app.connect("autodoc-process-signature", _short)
     _MockObject.__or__ = _MockObject.__ror__ = lambda self, other: self
     return {"parallel_read_safe": True}
