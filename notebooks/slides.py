@@ -22,7 +22,7 @@
 
 # %% tags=["remove-input"]
 # %matplotlib inline
-# %config InlineBackend.figure_formats = ["retina"]
+# %config InlineBackend.print_figure_kwargs = {"dpi": 220, "bbox_inches": "tight"}
 import pandas as pd
 from IPython.display import HTML, Markdown
 
