@@ -17,7 +17,7 @@ import yaml
 from clapleak.config import ClapleakError
 from clapleak.files import atomic_file, atomic_folder, say
 
-WITHOUT_RESULTS = ("idea", "leaks", "published", "sounds", "audit")  # pages that show no run of anybody
+WITHOUT_RESULTS = ("idea", "leaks", "published", "sounds", "audit", "data_card")  # pages that show no run of anybody
 MEDIA_RATE, MEDIA_SECONDS = 16000, 2.5
 # Jupyter Book's own redirect names no icon, and browsers then ask for one that is not there.
 _INDEX = (
