@@ -7,7 +7,7 @@ import sklearn.manifold  # noqa: F401
 from numpy.typing import ArrayLike
 from sphinx.application import Sphinx
 from sphinx.ext.autodoc.mock import _MockObject
-from sphinx.util.typing import stringify_annotation
+from sphinx.util import inspect
 
 
 def _numpydoc(app: Sphinx, what: str, name: str, value: object, options: object, lines: list[str]) -> None:
@@ -22,15 +22,18 @@ def _numpydoc(app: Sphinx, what: str, name: str, value: object, options: object,
         lines[:] = text.split("\n")
 
 
-def _short(*about: object) -> tuple[str | None, str | None]:
-    """The name ArrayLike in place of the dozen types for which it stands."""
-    *_, signature, returns = about
-    return (signature or "").replace(stringify_annotation(ArrayLike, "smart"), "ArrayLike") or None, returns
+def _signature(*about: object) -> tuple[str | None, str | None]:
+    """That of our __init__ where a mocked base hides it, and ArrayLike in place of the dozen types behind the name."""
+    *_, value, _, signature, returns = about
+    if signature == "(*args: Any, **kwargs: Any)" and "__init__" in vars(value):
+        own = inspect.signature(value.__init__, bound_method=True)
+        signature = inspect.stringify_signature(own, show_return_annotation=False, unqualified_typehints=True)
+    return (signature or "").replace(inspect.stringify_annotation(ArrayLike, "smart"), "ArrayLike") or None, returns
 
 
 def setup(app: Sphinx) -> dict[str, bool]:
     """Read our docstrings before numpydoc does, and annotations such as `Tensor | None` of mocked classes."""
     app.connect("autodoc-process-docstring", _numpydoc, priority=400)
-    app.connect("autodoc-process-signature", _short)
+    app.connect("autodoc-process-signature", _signature)
     _MockObject.__or__ = _MockObject.__ror__ = lambda self, other: self
     return {"parallel_read_safe": True}
