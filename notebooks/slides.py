@@ -122,7 +122,7 @@ compared(lambda m: sum(analysis.leak_gains(m)["captions"]) / len(PRETRAININGS))
 compared(of("dirty-clean", "clean-clean"))
 
 # %% [markdown]
-# ## Eight audio networks that others trained
+# ## Audio networks of others, and random weights
 
 # %% tags=["remove-input"] mystnb={"figure": {"name": "slide-ladder", "caption": "Accuracy among ten answers with captions that name the classes (dirty) and captions that do not (clean), real ESC-50."}, "image": {"alt": "Two dots with intervals for each network: accuracy with dirty and with clean captions."}}
 table = runs["real networks"]
