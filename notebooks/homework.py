@@ -19,6 +19,7 @@
 
 # %% tags=["hide-input"]
 import math
+import textwrap
 
 import numpy as np
 import pandas as pd
@@ -80,7 +81,7 @@ chosen = table.groupby(kind).sample(2, random_state=variant).sample(frac=1, rand
 # it is?
 
 # %% tags=["hide-input"]
-print(" ".join(sorted(leakage.label_words(targets))))
+print(textwrap.fill(" ".join(sorted(leakage.label_words(targets))), 100))
 shown = table.loc[chosen, ["text", "labels"]].assign(labels=table["labels"].map(", ".join))
 shown.set_axis(["caption", "what sounds"], axis=1).set_axis(range(1, len(chosen) + 1))
 

@@ -22,7 +22,7 @@
 
 # %% tags=["remove-input"]
 # %matplotlib inline
-# %config InlineBackend.figure_formats = ["retina"]
+# %config InlineBackend.print_figure_kwargs = {"dpi": 220, "bbox_inches": "tight"}
 import pandas as pd
 from IPython.display import HTML, Markdown
 
@@ -122,7 +122,7 @@ compared(lambda m: sum(analysis.leak_gains(m)["captions"]) / len(PRETRAININGS))
 compared(of("dirty-clean", "clean-clean"))
 
 # %% [markdown]
-# ## Eight audio networks that others trained
+# ## Audio networks of others, and random weights
 
 # %% tags=["remove-input"] mystnb={"figure": {"name": "slide-ladder", "caption": "Accuracy among ten answers with captions that name the classes (dirty) and captions that do not (clean), real ESC-50."}, "image": {"alt": "Two dots with intervals for each network: accuracy with dirty and with clean captions."}}
 table = runs["real networks"]

@@ -73,6 +73,17 @@ def test_page_is_built_strictly_with_buttons_that_lead_to_it(name):
         assert f'href="https://mybinder.org/v2/gh/{owner}/{branch}?urlpath=lab/tree/book/{name}.ipynb"' in html
 
 
+@pytest.mark.slow
+def test_api_pages_show_parameters_and_errors_of_our_own():
+    pages = {name: (html_folder() / f"{name}.html").read_text(encoding="utf-8") for name in PAGES if "api_" in name}
+    texts = {name: re.sub(r"<[^>]+>", "", page) for name, page in pages.items()}
+    for text in ("leakage.find_leaks(texts: Iterable[str], labels: Collection[str]", "Raises:", "Parameters:"):
+        assert text in texts["api_data"]
+    assert "Projection(dim_in: int, dim_out: int, dropout: float)" in texts["api_models"]  # though its base is mocked
+    assert "zero_shot_accuracy(audio_emb: ArrayLike," in texts["api_results"]
+    assert not [name for name, text in texts.items() if "kwargs: Any" in text or "system-message" in pages[name]]
+
+
 def test_a_user_s_book_is_built_from_other_pages_and_leaves_the_sources_alone(tmp_path):
     """Jupyter Book itself is not called: the published book's build is strict, and the sources are the same."""
     root = tmp_path / "project"

@@ -4,8 +4,10 @@ import re
 
 import scipy.stats  # noqa: F401  imported before the mock stands: scipy asks torch for its class of tensors
 import sklearn.manifold  # noqa: F401
+from numpy.typing import ArrayLike
 from sphinx.application import Sphinx
 from sphinx.ext.autodoc.mock import _MockObject
+from sphinx.util import inspect
 
 
 def _numpydoc(app: Sphinx, what: str, name: str, value: object, options: object, lines: list[str]) -> None:
@@ -20,8 +22,18 @@ def _numpydoc(app: Sphinx, what: str, name: str, value: object, options: object,
         lines[:] = text.split("\n")
 
 
+def _signature(*about: object) -> tuple[str | None, str | None]:
+    """That of our __init__ where a mocked base hides it, and ArrayLike in place of the dozen types behind the name."""
+    *_, value, _, signature, returns = about
+    if signature == "(*args: Any, **kwargs: Any)" and "__init__" in vars(value):
+        own = inspect.signature(value.__init__, bound_method=True)
+        signature = inspect.stringify_signature(own, show_return_annotation=False, unqualified_typehints=True)
+    return (signature or "").replace(inspect.stringify_annotation(ArrayLike, "smart"), "ArrayLike") or None, returns
+
+
 def setup(app: Sphinx) -> dict[str, bool]:
     """Read our docstrings before numpydoc does, and annotations such as `Tensor | None` of mocked classes."""
     app.connect("autodoc-process-docstring", _numpydoc, priority=400)
+    app.connect("autodoc-process-signature", _signature)
     _MockObject.__or__ = _MockObject.__ror__ = lambda self, other: self
     return {"parallel_read_safe": True}
