@@ -142,7 +142,8 @@ def test_binder_s_folder_is_accepted(tmp_path):
     command = [REPO2DOCKER, "--no-build", "--debug", "."]
     done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, check=False)
     assert done.returncode == 0, (done.stdout + done.stderr)[-2000:]
-    assert "binder/environment.yml" in done.stdout + done.stderr
+    said = done.stdout + done.stderr
+    assert "python=3.11" in said and "RUN ./binder/postBuild" in said and "env update" not in said
 
 
 def test_the_readme_holds_what_the_results_say_and_its_figure_is_theirs(tmp_path):
@@ -161,9 +162,13 @@ def test_the_readme_holds_what_the_results_say_and_its_figure_is_theirs(tmp_path
 def test_workflows_and_scripts_call_what_exists():
     targets = set(re.findall(r"^([a-z]+):", (ROOT / "Makefile").read_text(encoding="utf-8"), re.M))
     for path in (ROOT / ".github" / "workflows").glob("*.yml"):
-        jobs = yaml.safe_load(path.read_text(encoding="utf-8"))["jobs"].values()
-        for tool, word in (step["run"].split() for job in jobs for step in job["steps"] if "run" in step):
-            assert word in targets if tool == "make" else tool == "bash" and (ROOT / word).is_file(), (path, word)
+        text = path.read_text(encoding="utf-8")
+        jobs = yaml.safe_load(text)["jobs"].values()
+        for tool, word, *_ in (step["run"].split() for job in jobs for step in job["steps"] if "run" in step):
+            called = word in targets if tool == "make" else tool in ("bash", "python") and (ROOT / word).is_file()
+            assert called, (path, word)
+        for action in re.findall(r"uses: (.*)", text):  # a tag can be moved, a commit cannot
+            assert re.fullmatch(r"[\w-]+/[\w-]+@[0-9a-f]{40}  # v\d+\.\d+\.\d+", action), (path, action)
     called = re.findall(r"^\s*clapleak (\w+)", (ROOT / "binder" / "postBuild").read_text(encoding="utf-8"), re.M)
     assert called and set(called) <= set(main.commands)
     assert set(re.findall(r"^make (\w+)", (ROOT / ".ci" / "run").read_text(encoding="utf-8"), re.M)) <= targets
