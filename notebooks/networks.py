@@ -58,7 +58,8 @@ display(Markdown("\n\n".join(ladder.findings(runs, {}, titled, points)[:2])))
 
 # %% tags=["hide-input"]
 display(HTML(tables.origin(folder, runs)))
-probes.set_index("network").round(2)
+with pd.option_context("display.max_colwidth", None):
+    display(probes.set_index("network").round(2))
 
 # %% tags=["hide-input"]
 ladder.zero_shot(probes, runs)

@@ -21,7 +21,8 @@ class Estimate:
     def __str__(self) -> str:
         if np.isnan(self.value):
             return "no results"
-        bounds = f" [{self.low + 0.0:.2f}, {self.high + 0.0:.2f}]" if self.low < self.high else ""
+        low, high = (round(end, 2) + 0.0 for end in (self.low, self.high))  # no "-0.00"
+        bounds = f" [{low:.2f}, {high:.2f}]" if self.low < self.high else ""
         return f"{round(self.value, 2) + 0.0:.2f}{bounds}"
 
     def __neg__(self) -> Self:
