@@ -135,8 +135,8 @@ tables.beside_paper(real_columns, rows).drop(columns="difference", level=1)
 corrected = {}
 for name, table in {"real networks": networks, "synthetic": ours, "small network, real": real}.items():
     for row in rows:
-        means = tables.setup_means(table, f"{tables.ROWS[row]}_corrected")
-        corrected[name, row] = means.map("{:.2f}".format).replace("nan", "–")
+        values = tables.setup_means(table, f"{tables.ROWS[row]}_corrected")
+        corrected[name, row] = values.map("{:.2f}".format).replace("nan", "–")
 pd.DataFrame(corrected).rename_axis("setup")
 
 # %% [markdown]
