@@ -69,6 +69,8 @@ def draft_of(notebook: Path, parameters: dict[str, Any], root: Path) -> nbformat
     """The notebook before it runs."""
     if not notebook.is_file():
         raise ClapleakError(f"{notebook}: no such notebook; see notebooks/")
+    if {"pretraining", "training"} <= set(parameters):
+        Setup.parse(f"{parameters['pretraining']}-{parameters['training']}")  # refuses unknown ones
     draft = jupytext.read(notebook)
     tagged = "\n".join(cell.source for cell in draft.cells if has_tag(cell, "parameters"))
     values = [node for node in ast.parse(tagged).body if isinstance(node, ast.Assign)]
