@@ -191,7 +191,8 @@ null.reset_index().style.format(precision=3).hide()
 
 # %% tags=["hide-input"]
 planted_leaks = pd.read_csv(folder / "planted.csv")
-planted_leaks.set_index(["model", "share"])[["gain", "found", "evidence"]].round(2)
+short = planted_leaks.assign(model=planted_leaks["model"].str.split().str[0])
+short.set_index(["model", "share"])[["gain", "found", "evidence"]].round(2)
 
 # %% tags=["hide-input"] mystnb={"figure": {"name": "audit-planted", "caption": "Gain of accuracy by planted leaks, true and found by the audit, means over draws; on the dashed line both agree. Not in the paper."}, "image": {"alt": "Scatter plot of the size that the audit finds over the true gain, with a line for each kind of model, and a dashed diagonal where both agree."}}
 fig, ax = plt.subplots(figsize=(4.2, 3.6), layout="constrained")
