@@ -252,14 +252,13 @@ def _generalised(draws: dict[str, np.ndarray], by_class: dict[str, np.ndarray], 
     if seen is None or "zero_shot" not in by_class or seen.all() or not seen.any():
         return None
 
-    def parts(values: np.ndarray) -> np.ndarray:
-        both = values[..., ~seen], values[..., seen]
-        with np.errstate(invalid="ignore"):  # NaN where none of the classes was drawn
-            u, s = (np.nansum(part, axis=-1) / np.isfinite(part).sum(axis=-1) for part in both)
-        return np.stack([u, s, 2 * u * s / np.maximum(u + s, 1e-9)])
+    def parts(values: np.ndarray) -> dict[str, np.ndarray]:
+        groups = (np.ma.masked_invalid(values[..., part]) for part in (~seen, seen))  # NaN: none of the class was drawn
+        u, s = (np.ma.filled(group.mean(axis=-1), np.nan) for group in groups)
+        return {"U": u, "S": s, "H": 2 * u * s / np.maximum(u + s, 1e-9)}
 
-    values, drawn = parts(by_class["zero_shot"]), parts(draws["zero_shot"])
-    return {name: _measure(value, row) for name, value, row in zip("USH", values, drawn, strict=True)}
+    drawn = parts(draws["zero_shot"])
+    return {name: _measure(value, drawn[name]) for name, value in parts(by_class["zero_shot"]).items()}
 
 
 def _topology(clouds: Clouds, seed: int) -> dict:
