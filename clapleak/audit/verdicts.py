@@ -23,14 +23,13 @@ def seen_classes(names: Collection[str], training: Iterable[str], rule: str = "w
 
     Columns: `seen` (bool), `texts` (how many leak it) and `quotes` (three of them at most).
     """
-    given = list(dict.fromkeys(training))
-    plain = {name: name.replace("_", " ") for name in names}
-    found = texts.find_leaks(given, list(plain.values()), rule).assign(text=given).explode("classes")
-    by_class = found.groupby("classes")["text"].agg(["size", lambda part: part.iloc[:3].tolist()])
-    by_class = by_class.set_axis(["texts", "quotes"], axis=1).reindex(plain.values())
-    quotes = [quote if isinstance(quote, list) else [] for quote in by_class["quotes"]]
-    counts = by_class["texts"].fillna(0).astype(int).to_numpy()
-    return pd.DataFrame({"seen": counts > 0, "texts": counts, "quotes": quotes}, index=list(plain))
+    given, plain = list(dict.fromkeys(training)), [name.replace("_", " ") for name in names]
+    leaking: dict[str, list[str]] = {name: [] for name in plain}
+    for text, classes in zip(given, texts.find_leaks(given, plain, rule)["classes"], strict=True):
+        for name in classes:
+            leaking[name].append(text)
+    rows = [(bool(leaking[name]), len(leaking[name]), leaking[name][:3]) for name in plain]
+    return pd.DataFrame(rows, columns=["seen", "texts", "quotes"], index=list(names))
 
 
 @dataclass(frozen=True)
@@ -123,8 +122,8 @@ def _zero_shot(clouds: Clouds, seed: int) -> tuple:
     if clouds.E_a is None or clouds.E_t is None:
         return None, None, None, {}
     y, rng = clouds.labels, np.random.default_rng(seed)
-    right = [measures.won(cosines, y) for cosines in _cosines(clouds)]
     chosen = np.array([cosines.argmax(axis=1) for cosines in _cosines(clouds)])
+    right = (chosen == y).astype(float)
     orders = [rng.permutation(y) for _ in range(200)]
     null = [measures.class_mean(np.mean(chosen == order, axis=0), order).mean() for order in orders]
     names = clouds.prompts or [f"prompt {i + 1}" for i in range(len(right))]
