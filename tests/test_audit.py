@@ -78,6 +78,16 @@ def test_shuffled_labels_are_at_chance_and_alarm_nobody():
     assert abs(result["measures"]["silhouette_x_a"]["value"]) < 0.1
 
 
+def test_too_few_classes_are_undecided_without_a_number_that_is_none():
+    rng = np.random.default_rng(0)
+    for classes in (2, 4):  # of four, what is held equal leaves nothing to compare
+        y = np.repeat(np.arange(classes), 8)
+        x = rng.normal(size=(classes, 8))[y] + 3 * rng.normal(size=(len(y), 8))
+        made = Clouds(y, NAMES[:classes], x, x, None, rng.normal(size=(1, classes, 8)))
+        found = audit(made, np.arange(classes) < classes // 2, alpha=0.2).json
+        assert found["verdicts"]["labels"]["state"] == verdicts.UNKNOWN and json.dumps(found, allow_nan=False)
+
+
 def write_arrays(path: Path, **changes) -> Path:
     found = world(3, drawn(0.3, 3), clips=6)
     held = dict(x_a=found.x_a, E_a=found.E_a, x_t=found.x_t[0], E_t=found.E_t[0], classes=NAMES, labels=found.labels)

@@ -61,13 +61,12 @@ def main(model, table, output):
         rows = list(csv.DictReader(file))
     family, _, which = model.partition(":")
     audio, text = FAMILIES[family](which, lambda path, rate: librosa.load(path, sr=rate, mono=True)[0])
-    labels, folder = [row["label"] for row in rows], Path(table).parent
-    classes = sorted(set(labels))
-    sounds = [audio([str(folder / row["path"])]) for row in rows]
-    x_t, joint_t = text([name.replace("_", " ") for name in classes])
-    x_a, joint_a = (np.concatenate([both[i] for both in sounds]) for i in (0, 1))
-    named = {"recordings": [row["recording"] for row in rows]} if "recording" in rows[0] else {}
-    np.savez(output, x_a=x_a, E_a=joint_a, x_t=x_t, E_t=joint_t, labels=labels, classes=classes, name=model, **named)
+    held = {f"{name}s": [row[name] for row in rows] for name in ("label", "recording") if name in rows[0]}
+    held["classes"] = sorted(set(held["labels"]))
+    sounds = [audio([str(Path(table).parent / row["path"])]) for row in rows]
+    held["x_a"], held["E_a"] = (np.concatenate([both[i] for both in sounds]) for i in (0, 1))
+    held["x_t"], held["E_t"] = text([name.replace("_", " ") for name in held["classes"]])
+    np.savez(output, name=model, **held)
 
 
 if __name__ == "__main__":

@@ -1,7 +1,7 @@
 """Sounds without a network: statistics of the spectrum as a floor, and fingerprints that find the same sound again."""
 
 from collections.abc import Iterable
-from dataclasses import dataclass
+from typing import NamedTuple
 
 import numpy as np
 import pandas as pd
@@ -30,8 +30,7 @@ def statistics(wave: np.ndarray, rate: int) -> np.ndarray:
     return np.concatenate([energy.mean(axis=0), energy.std(axis=0), change.std(axis=0)])
 
 
-@dataclass(frozen=True)
-class Print:
+class Print(NamedTuple):
     """A fingerprint: 32 bits a frame, the signs of differences in frequency and time (Haitsma and Kalker 2002)."""
 
     words: np.ndarray  # (T,) uint32

@@ -23,14 +23,13 @@ def seen_classes(names: Collection[str], training: Iterable[str], rule: str = "w
 
     Columns: `seen` (bool), `texts` (how many leak it) and `quotes` (three of them at most).
     """
-    given = list(dict.fromkeys(training))
-    plain = {name: name.replace("_", " ") for name in names}
-    found = texts.find_leaks(given, list(plain.values()), rule).assign(text=given).explode("classes")
-    by_class = found.groupby("classes")["text"].agg(["size", lambda part: part.iloc[:3].tolist()])
-    by_class = by_class.set_axis(["texts", "quotes"], axis=1).reindex(plain.values())
-    quotes = [quote if isinstance(quote, list) else [] for quote in by_class["quotes"]]
-    counts = by_class["texts"].fillna(0).astype(int).to_numpy()
-    return pd.DataFrame({"seen": counts > 0, "texts": counts, "quotes": quotes}, index=list(plain))
+    given, plain = list(dict.fromkeys(training)), [name.replace("_", " ") for name in names]
+    leaking: dict[str, list[str]] = {name: [] for name in plain}
+    for text, classes in zip(given, texts.find_leaks(given, plain, rule)["classes"], strict=True):
+        for name in classes:
+            leaking[name].append(text)
+    rows = [(bool(leaking[name]), len(leaking[name]), leaking[name][:3]) for name in plain]
+    return pd.DataFrame(rows, columns=["seen", "texts", "quotes"], index=list(names))
 
 
 @dataclass(frozen=True)
@@ -123,8 +122,8 @@ def _zero_shot(clouds: Clouds, seed: int) -> tuple:
     if clouds.E_a is None or clouds.E_t is None:
         return None, None, None, {}
     y, rng = clouds.labels, np.random.default_rng(seed)
-    right = [measures.won(cosines, y) for cosines in _cosines(clouds)]
     chosen = np.array([cosines.argmax(axis=1) for cosines in _cosines(clouds)])
+    right = (chosen == y).astype(float)
     orders = [rng.permutation(y) for _ in range(200)]
     null = [measures.class_mean(np.mean(chosen == order, axis=0), order).mean() for order in orders]
     names = clouds.prompts or [f"prompt {i + 1}" for i in range(len(right))]
@@ -252,14 +251,13 @@ def _generalised(draws: dict[str, np.ndarray], by_class: dict[str, np.ndarray], 
     if seen is None or "zero_shot" not in by_class or seen.all() or not seen.any():
         return None
 
-    def parts(values: np.ndarray) -> np.ndarray:
-        both = values[..., ~seen], values[..., seen]
-        with np.errstate(invalid="ignore"):  # NaN where none of the classes was drawn
-            u, s = (np.nansum(part, axis=-1) / np.isfinite(part).sum(axis=-1) for part in both)
-        return np.stack([u, s, 2 * u * s / np.maximum(u + s, 1e-9)])
+    def parts(values: np.ndarray) -> dict[str, np.ndarray]:
+        groups = (np.ma.masked_invalid(values[..., part]) for part in (~seen, seen))  # NaN: none of the class was drawn
+        u, s = (np.ma.filled(group.mean(axis=-1), np.nan) for group in groups)
+        return {"U": u, "S": s, "H": 2 * u * s / np.maximum(u + s, 1e-9)}
 
-    values, drawn = parts(by_class["zero_shot"]), parts(draws["zero_shot"])
-    return {name: _measure(value, row) for name, value, row in zip("USH", values, drawn, strict=True)}
+    drawn = parts(draws["zero_shot"])
+    return {name: _measure(value, drawn[name]) for name, value in parts(by_class["zero_shot"]).items()}
 
 
 def _topology(clouds: Clouds, seed: int) -> dict:
