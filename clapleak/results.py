@@ -6,11 +6,8 @@ in `build/results/<profile>/`. Below either: `<setup>/[group<g>-]seed<k>/` and `
 
 import json
 import re
-import zipfile
-import zlib
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
-from functools import cached_property, partial
+from collections.abc import Sequence
+from functools import partial
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
@@ -20,6 +17,7 @@ import pandas as pd
 
 from clapleak.config import ClapleakError, Profile, find_root
 from clapleak.files import atomic_file, atomic_folder, output_root
+from clapleak.run_folder import Run, again, profile_of, readable
 from clapleak.setups import SETUPS, Setup
 
 SCHEMA = 2
@@ -29,99 +27,12 @@ MEASURES = {"x_a-E_a": "S_x_a_E_a", "x_t-E_t": "S_x_t_E_t", "E_a-E_t": "S_E_a_E_
 _FIELDS = {"profile": str, "pretraining": str, "training": str | None, "seed": int, "group": int | None}
 _FIELDS |= {"synthetic": bool} | dict.fromkeys(("data", "silhouette", "ids", "provenance"), dict)
 _MEASURED = {"accuracy": float, "chance": float, "topology": dict}  # of a trained setup, not of a backbone
-_DAMAGE = (ValueError, OSError, EOFError, LookupError, TypeError, AttributeError, RuntimeError, MemoryError)
-_UNPACKED = 2e9  # bytes; an archive that grows to more is damaged or hostile
 _SLUGS = [setup.slug for setup in SETUPS]
 _RUN = re.compile(r"(group\d+-)?seed\d+")
 
 
-@dataclass(frozen=True)
-class Run:
-    """One trained setup, or one pre-trained backbone when `training` is None; its files are read when asked for."""
-
-    profile: str
-    pretraining: str
-    training: str | None
-    seed: int
-    group: int | None
-    metrics: dict[str, Any]  # metrics.json: the keys above, counts of the data, measures, ids and provenance
-    path: Path
-
-    @property
-    def slug(self) -> str:
-        """Setup slug, or the pre-training of a backbone."""
-        return self.pretraining if self.training is None else f"{self.pretraining}-{self.training}"
-
-    @property
-    def spaces(self) -> tuple[str, str]:
-        """Names of the embeddings of clips and of labels that maps and measures are made of."""
-        return ("x_a", "x_t") if self.training is None else ("E_a", "E_t")
-
-    @property
-    def has_clouds(self) -> bool:
-        """Whether embeddings and maps lie there; of most published runs the measures alone are kept."""
-        return (self.path / "embeddings.npz").is_file()
-
-    @cached_property
-    def history(self) -> pd.DataFrame:
-        """One row an epoch: phase, epoch, learning_rate, train_loss, val_loss, seconds."""
-        return _readable(self.path / "history.csv", self._history)
-
-    def _history(self, file: Path) -> pd.DataFrame:
-        table = pd.read_csv(file)
-        phases = table[["phase", "epoch", "val_loss"]]["phase"].isin(("pretrain", "frozen", "unfrozen"))
-        if phases.sum() != self.metrics.get("epochs", len(table)):
-            raise ValueError(f"{phases.sum()} epochs")
-        return table
-
-    @cached_property
-    def embeddings(self) -> dict[str, np.ndarray]:
-        """x_a (N, Da), x_t (C, Dt), labels (N,), clips (N,), classes (C,); after training E_a (N, D), E_t (C, D)."""
-        return _readable(self.path / "embeddings.npz", lambda file: self._arrays(file, ("labels", "classes")))
-
-    @cached_property
-    def map(self) -> dict[str, np.ndarray]:
-        """Two-dimensional t-SNE of E_a (N, 2) and E_t (C, 2), of a backbone x_a and x_t."""
-        return _readable(self.path / "map.npz", lambda file: self._arrays(file, ()))
-
-    def _arrays(self, file: Path, beside: tuple[str, ...]) -> dict[str, np.ndarray]:
-        """Arrays of a file in which the two clouds fit each other, and what lies `beside` them."""
-        with zipfile.ZipFile(file) as archive:
-            if sum(member.file_size for member in archive.infolist()) > _UNPACKED:
-                raise ValueError("too large when unpacked")
-        held = dict(np.load(file))
-        audio, text, *others = (held[name] for name in (*self.spaces, *beside))
-        right = all(x.dtype.kind == "f" and x.ndim == 2 and np.isfinite(x).all() for x in (audio, text))
-        right &= self.training is None or audio.shape[1:] == text.shape[1:]
-        if others:
-            right &= len(others[0]) == len(audio) and np.isin(others[0], range(len(text))).all()
-            right &= len(others[1]) == len(text)
-        if not right:
-            raise ValueError("arrays that do not fit each other, or are not finite")
-        return held
-
-
-def _readable(file: Path, read: Callable[[Path], Any]) -> Any:
-    try:
-        return read(file)
-    except ClapleakError:
-        raise
-    except (*_DAMAGE, zipfile.BadZipFile, zlib.error) as error:
-        raise ClapleakError(f"{file}: not readable ({' '.join(str(error).split())}); {_again(file.parent)}") from error
-
-
 def _refuse(constant: str) -> None:
     raise ValueError(f"{constant} is no number")
-
-
-def _profile(path: Path) -> str:
-    """Profile of a run by its place."""
-    above = path.parents[1]
-    return (above.parent if above.name == "backbone" else above).name
-
-
-def _again(path: Path) -> str:
-    return f"run `clapleak reproduce --profile {_profile(path)}` again"
 
 
 def own_folder(profile: str) -> Path:
@@ -158,7 +69,7 @@ def finished(path: Path, measurement: str) -> bool:
     try:
         run = read_run(path)
         _ = run.history, run.metrics.get("clouds", True) and run.embeddings
-        _ = run.training and _readable(path / "metrics.json", partial(_row, run))
+        _ = run.training and readable(path / "metrics.json", partial(_row, run))
         return "epochs" in run.metrics and run.metrics["ids"].get("measurement") == measurement
     except ClapleakError:  # absent, damaged or of another schema: it is made again
         return False
@@ -185,17 +96,19 @@ def write_map(run: Run, maps: dict[str, np.ndarray]) -> None:
 def read_run(path: Path) -> Run:
     """Read one run. ClapleakError when metrics.json is absent, damaged, of another schema, or of another run."""
     file = path / "metrics.json"
-    metrics = _readable(file, lambda file: dict(json.loads(file.read_text("utf-8"), parse_constant=_refuse)))
+    metrics = readable(file, lambda file: dict(json.loads(file.read_text("utf-8"), parse_constant=_refuse)))
     if metrics.get("schema") != SCHEMA:
-        raise ClapleakError(f"{file}: schema {metrics.get('schema')!r}, not {SCHEMA}; {_again(path)}")
+        raise ClapleakError(f"{file}: schema {metrics.get('schema')!r}, not {SCHEMA}; {again(path)}")
     fields = _FIELDS | (_MEASURED if metrics.get("training") else {})
     if wrong := [name for name, kind in fields.items() if not isinstance(metrics.get(name, ...), kind)]:
-        raise ClapleakError(f"{file}: fields missing or of another kind: {', '.join(wrong)}; {_again(path)}")
+        raise ClapleakError(f"{file}: fields missing or of another kind: {', '.join(wrong)}; {again(path)}")
     if not 0 <= metrics.get("accuracy", 0) <= 1 or not 0 <= metrics.get("chance", 0) <= 1:
-        raise ClapleakError(f"{file}: accuracy and chance lie between 0 and 1; {_again(path)}")
+        raise ClapleakError(f"{file}: accuracy and chance lie between 0 and 1; {again(path)}")
     run = Run(**{key: metrics[key] for key in list(_FIELDS)[:5]}, metrics=metrics, path=path)
-    if (_profile(path), path.parent.name, path.name) != (own := (run.profile, run.slug, run_name(run.seed, run.group))):
-        raise ClapleakError(f"{file}: holds {'/'.join(own)}, which belongs elsewhere; move it, or {_again(path)}")
+    if (profile_of(path), path.parent.name, path.name) != (
+        own := (run.profile, run.slug, run_name(run.seed, run.group))
+    ):
+        raise ClapleakError(f"{file}: holds {'/'.join(own)}, which belongs elsewhere; move it, or {again(path)}")
     return run
 
 
@@ -204,12 +117,12 @@ def read_runs(base: Path, slugs: Sequence[str] = _SLUGS) -> list[Run]:
 
     ClapleakError where there is none, or where runs of different families (data, networks, recipe) lie side by side.
     """
-    again, runs = f"`clapleak reproduce --profile {base.name}`", []
+    command, runs = f"`clapleak reproduce --profile {base.name}`", []
     for slug in slugs:
         several = [read_run(path) for path in (base / slug).glob("*") if _RUN.fullmatch(path.name)]  # none half written
         runs += sorted(several, key=lambda run: (run.group or 0, run.seed))
     if not runs:
-        raise ClapleakError(f"{base}: no such results; make them with {again}")
+        raise ClapleakError(f"{base}: no such results; make them with {command}")
     newest = max(runs, key=lambda run: (run.path / "metrics.json").stat().st_mtime)
     if old := [
         str(run.path) for run in runs if run.metrics["ids"].get("family") != newest.metrics["ids"].get("family")
@@ -217,7 +130,7 @@ def read_runs(base: Path, slugs: Sequence[str] = _SLUGS) -> list[Run]:
         listed = ", ".join(old[:3]) + " and so on" * (len(old) > 3)
         raise ClapleakError(
             f"{base}: {len(old)} runs have other data, networks or a recipe than {newest.slug}, which is newer: "
-            f"delete {listed}, or run {again} again with the same --seeds and --controls"
+            f"delete {listed}, or run {command} again with the same --seeds and --controls"
         )
     return runs
 
@@ -235,12 +148,12 @@ def table(base: Path, setups: Sequence[Setup] = SETUPS) -> pd.DataFrame:
     """
     slugs = [setup.slug for setup in setups]
     if (kept := base / RUNS).is_file():
-        rows = _readable(kept, lambda file: pd.read_csv(file).dropna(subset=["setup", "accuracy"]))
+        rows = readable(kept, lambda file: pd.read_csv(file).dropna(subset=["setup", "accuracy"]))
         rows = rows[rows["setup"].isin(slugs)]
         rows = rows.sort_values("setup", key=lambda column: column.map(slugs.index), kind="stable", ignore_index=True)
     else:
         runs = read_runs(base, slugs)
-        rows = pd.DataFrame([_readable(run.path / "metrics.json", partial(_row, run)) for run in runs])
+        rows = pd.DataFrame([readable(run.path / "metrics.json", partial(_row, run)) for run in runs])
     if absent := [slug for slug in slugs if slug not in set(rows["setup"])]:
         remedy = f"run `clapleak reproduce --profile {base.name}`, with --controls for what is not in the paper"
         raise ClapleakError(f"{base}: no results of {', '.join(absent)}; {remedy}")
