@@ -14,8 +14,7 @@ from click.testing import CliRunner
 
 from clapleak import cli
 from clapleak.config import find_root
-from clapleak.files import SUPPLIED as SHARE
-from clapleak.files import output_root
+from clapleak.files import PROJECT, output_root
 
 PACKAGE, BENCHMARKS = find_root() / "clapleak", sorted((find_root() / "benchmarks").glob("*.py"))
 ORDER = (  # a module imports only what stands before it, also inside functions
@@ -117,7 +116,7 @@ def test_what_is_made_goes_to_the_root_that_is_named_else_to_the_clone_else_to_t
     clone, inner = tmp_path / "clone", tmp_path / "clone" / "inner"
     (clone / "profiles").mkdir(parents=True)
     inner.mkdir()
-    for folder, root, output in ((tmp_path, SHARE, tmp_path), (clone, clone, clone), (inner, clone, clone)):
+    for folder, root, output in ((tmp_path, PROJECT, tmp_path), (clone, clone, clone), (inner, clone, clone)):
         monkeypatch.chdir(folder)
         assert (find_root(), output_root()) == (root, output)
         monkeypatch.setenv("CLAPLEAK_ROOT", str(tmp_path / "other"))
