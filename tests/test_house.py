@@ -3,6 +3,7 @@
 import ast
 import importlib.util
 import os
+import re
 import subprocess
 import sys
 import tomllib
@@ -108,6 +109,16 @@ def test_a_module_that_is_not_installed_is_one_line_with_its_extra(tmp_path, mon
     done = CliRunner().invoke(cli.main, ["reproduce", "--profile", "smoke"])
     assert (done.exit_code, done.stdout) == (2, "") and not list(tmp_path.iterdir())
     assert done.stderr == "clapleak: torch is not installed: pip install 'clapleak[train]'\n"
+
+
+def test_training_on_windows_is_refused_in_one_line_and_publishing_outside_a_clone(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setitem(sys.modules, "fcntl", None)
+    done = CliRunner().invoke(cli.main, ["train", "--profile", "smoke", "--setup", "none-clean"])
+    assert done.exit_code == 2 and re.search("^clapleak: training needs Linux or macOS.*\\n\\Z", done.stderr, re.M)
+    monkeypatch.setattr("clapleak.results.table", lambda *_: None)
+    done = CliRunner().invoke(cli.main, ["publish", "--profile", "smoke"])
+    assert done.exit_code == 2 and "publish inside a clone" in done.stderr
 
 
 def test_what_is_made_goes_to_the_root_that_is_named_else_to_the_clone_else_to_the_working_directory(
