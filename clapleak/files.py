@@ -27,8 +27,7 @@ def nearest(word: str, known: Iterable[str]) -> str:
     return f" (did you mean '{close[0]}'?)" if close else ""
 
 
-_PLACES = (Path(__file__).with_name("project"), Path(__file__).parents[1])  # in a wheel, in a clone
-SUPPLIED = next(folder for folder in _PLACES if (folder / "profiles").is_dir())
+PROJECT = next(p for p in (Path(__file__).with_name("project"), Path(__file__).parents[1]) if (p / "profiles").is_dir())
 
 
 def _clone() -> Path | None:
@@ -41,7 +40,7 @@ def find_root() -> Path:
 
     A clone is the nearest folder at or above the working directory that holds `profiles/`.
     """
-    return _clone() or SUPPLIED
+    return _clone() or PROJECT
 
 
 def output_root() -> Path:

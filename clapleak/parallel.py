@@ -32,8 +32,9 @@ def pick_device(compute: Compute) -> torch.device:
 
 def autocast(device: torch.device, compute: Compute) -> torch.autocast:
     """Mixed precision as the profile says; fp32 where the processor has no bf16 arithmetic."""
-    supported = torch.cuda.is_bf16_supported if device.type == "cuda" else torch.ops.mkldnn._is_mkldnn_bf16_supported
-    return torch.autocast(device.type, torch.bfloat16, enabled=compute.precision == "bf16" and supported())
+    mkldnn = torch.backends.mkldnn.is_available() and torch.ops.mkldnn  # absent on macOS
+    able = torch.cuda.is_bf16_supported() if device.type == "cuda" else mkldnn and mkldnn._is_mkldnn_bf16_supported()
+    return torch.autocast(device.type, torch.bfloat16, enabled=compute.precision == "bf16" and able)
 
 
 def rank_and_size() -> tuple[int, int]:

@@ -3,6 +3,7 @@
 import ast
 import importlib.util
 import os
+import re
 import subprocess
 import sys
 import tomllib
@@ -14,8 +15,7 @@ from click.testing import CliRunner
 
 from clapleak import cli
 from clapleak.config import find_root
-from clapleak.files import SUPPLIED as SHARE
-from clapleak.files import output_root
+from clapleak.files import PROJECT, output_root
 
 PACKAGE, BENCHMARKS = find_root() / "clapleak", sorted((find_root() / "benchmarks").glob("*.py"))
 ORDER = (  # a module imports only what stands before it, also inside functions
@@ -111,13 +111,23 @@ def test_a_module_that_is_not_installed_is_one_line_with_its_extra(tmp_path, mon
     assert done.stderr == "clapleak: torch is not installed: pip install 'clapleak[train]'\n"
 
 
+def test_training_on_windows_is_refused_in_one_line_and_publishing_outside_a_clone(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setitem(sys.modules, "fcntl", None)
+    done = CliRunner().invoke(cli.main, ["train", "--profile", "smoke", "--setup", "none-clean"])
+    assert done.exit_code == 2 and re.search("^clapleak: training needs Linux or macOS.*\\n\\Z", done.stderr, re.M)
+    monkeypatch.setattr("clapleak.results.table", lambda *_: None)
+    done = CliRunner().invoke(cli.main, ["publish", "--profile", "smoke"])
+    assert done.exit_code == 2 and "publish inside a clone" in done.stderr
+
+
 def test_what_is_made_goes_to_the_root_that_is_named_else_to_the_clone_else_to_the_working_directory(
     tmp_path, monkeypatch
 ):
     clone, inner = tmp_path / "clone", tmp_path / "clone" / "inner"
     (clone / "profiles").mkdir(parents=True)
     inner.mkdir()
-    for folder, root, output in ((tmp_path, SHARE, tmp_path), (clone, clone, clone), (inner, clone, clone)):
+    for folder, root, output in ((tmp_path, PROJECT, tmp_path), (clone, clone, clone), (inner, clone, clone)):
         monkeypatch.chdir(folder)
         assert (find_root(), output_root()) == (root, output)
         monkeypatch.setenv("CLAPLEAK_ROOT", str(tmp_path / "other"))

@@ -53,7 +53,7 @@ def results_table() -> pd.DataFrame:
 def costs() -> pd.DataFrame:
     """What was measured of reference/costs.csv."""
     table = pd.read_csv(find_root() / "reference" / "costs.csv", dtype=str, keep_default_na=False)
-    columns = ["what", "minutes", "memory (GB)", "machine", "date"]
+    columns = ["what", "minutes", "memory (GB)", "disk (GB)", "machine", "date"]
     return table[table["measured"] == "yes"][columns].set_index("what")
 
 

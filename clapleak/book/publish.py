@@ -20,8 +20,8 @@ def publish(profile: str) -> Path:
     source, target = results.own_folder(profile), find_root() / results.PUBLISHED / profile
     every = [setup for setup in NETWORK_SETUPS if (source / setup.slug).is_dir()]
     results.table(source, every if profile in PARTIAL else SETUPS)  # all, of one family, or nothing is published
-    if not (find_root() / "README.md").is_file():
-        raise ClapleakError(f"{find_root()}: no README.md; publish inside a clone of the project, whose results change")
+    if find_root() not in (Path.cwd(), *Path.cwd().parents):
+        raise ClapleakError(f"{Path.cwd()}: publish inside a clone of the project, whose results change")
     places = [path.parent for path in sorted(source.rglob("metrics.json")) if not path.parent.name.startswith(".")]
     runs = [results.read_run(path) for path in places]  # what a kill left has a name with a dot
     many = not all(run.has_clouds for run in runs)
