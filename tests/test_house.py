@@ -2,6 +2,7 @@
 
 import ast
 import importlib.util
+import os
 import subprocess
 import sys
 import tomllib
@@ -72,6 +73,20 @@ def test_a_wheel_holds_every_file_that_the_package_reads():
     settings = tomllib.loads((find_root() / "pyproject.toml").read_text())["tool"]["setuptools"]["package-data"]
     held = {path for pattern in settings["clapleak"] for path in PACKAGE.glob(pattern)}
     assert held == {path for path in PACKAGE.rglob("*.*") if path.suffix not in (".py", ".pyc")}
+
+
+@pytest.mark.parametrize("must", [True, False])
+def test_what_continuous_integration_must_run_fails_there_when_it_cannot_and_skips_elsewhere(must):
+    """Without Slurm, Chromium, npm and the real data."""
+    left = {name: value for name, value in os.environ.items() if not name.startswith(("CLAPLEAK", "GITHUB"))}
+    environment = left | {"PATH": "/nowhere"} | ({"CLAPLEAK_CI": "1"} if must else {})
+    tests = ["test_slurm.py", "test_networks.py::test_yamnet_agrees_with_its_published_tflite"]
+    tests += ["test_browser.py::test_the_cheat_sheet_fits_one_sheet"]
+    command = [sys.executable, "-m", "pytest", "-n", "0", "-q", "-p", "no:cacheprovider", *tests]
+    done = subprocess.run(command, cwd=PACKAGE.parent / "tests", env=environment, capture_output=True, text=True)
+    assert done.returncode == must, done.stdout[-2000:]
+    for reason in ("Slurm or its executor", "real data: set CLAPLEAK_DATA", "no Chromium: apt-get install"):
+        assert (f"must run here: Skipped: {reason}" in done.stdout) == must and reason in done.stdout
 
 
 @pytest.mark.parametrize("path", BENCHMARKS, ids=lambda path: path.stem)
