@@ -1,11 +1,12 @@
 # corpora -> clip store -> runs -> pages -> book, all below build/. `clapleak reproduce` calls this file.
+import os
 import shlex
 import sys
 from pathlib import Path
 
 from clapleak.results import run_name
 
-FILE = config["file"]  # the profile's path; config["profile"] is what the user gave
+FILE = os.path.relpath(config["file"])  # of the profile; braces in the name of this folder would be wildcards
 BUILD = f"build/{config['name']}"
 CLI = shlex.quote(f"{Path(sys.executable).parent}/clapleak")
 PROFILE = f"--profile {shlex.quote(config['profile'])}"

@@ -21,6 +21,7 @@ import pandas as pd
 from clapleak import __version__
 from clapleak.config import ClapleakError, Profile, find_root
 from clapleak.files import atomic_file, atomic_folder
+from clapleak.metrics import cloud, labelled
 from clapleak.setups import SETUPS, Setup
 
 SCHEMA = 2
@@ -31,7 +32,7 @@ _FIELDS = {"profile": str, "pretraining": str, "training": str | None, "seed": i
 _FIELDS |= {"synthetic": bool} | dict.fromkeys(("data", "silhouette", "ids", "provenance"), dict)
 _MEASURED = {"accuracy": float, "chance": float, "topology": dict}  # of a trained setup, not of a backbone
 _DAMAGE = (ValueError, OSError, EOFError, LookupError, TypeError, AttributeError, RuntimeError, MemoryError)
-_UNPACKED = 2e9  # bytes; an archive that grows to more is damaged or hostile
+_HISTORY = ("phase", "epoch", "learning_rate", "train_loss", "val_loss", "seconds")
 _SLUGS = [setup.slug for setup in SETUPS]
 _RUN = re.compile(r"(group\d+-)?seed\d+")
 
@@ -66,63 +67,44 @@ class Run:
     @cached_property
     def history(self) -> pd.DataFrame:
         """One row an epoch: phase, epoch, learning_rate, train_loss, val_loss, seconds."""
-        return _readable(self.path / "history.csv", self._history)
-
-    def _history(self, file: Path) -> pd.DataFrame:
-        table = pd.read_csv(file)
-        phases = table[["phase", "epoch", "val_loss"]]["phase"].isin(("pretrain", "frozen", "unfrozen"))
-        if phases.sum() != self.metrics.get("epochs", len(table)):
-            raise ValueError(f"{phases.sum()} epochs")
+        table = _readable(self.path / "history.csv", partial(pd.read_csv, usecols=_HISTORY))
+        if len(table) != self.metrics.get("epochs", len(table)):
+            raise ClapleakError(f"{self.path}/history.csv: not readable ({len(table)} epochs); {_again(self.path)}")
         return table
 
     @cached_property
     def embeddings(self) -> dict[str, np.ndarray]:
         """x_a (N, Da), x_t (C, Dt), labels (N,), clips (N,), classes (C,); after training E_a (N, D), E_t (C, D)."""
-        return _readable(self.path / "embeddings.npz", lambda file: self._arrays(file, ("labels", "classes")))
+        return _readable(self.path / "embeddings.npz", partial(self._arrays, fitting=True))
 
     @cached_property
     def map(self) -> dict[str, np.ndarray]:
         """Two-dimensional t-SNE of E_a (N, 2) and E_t (C, 2), of a backbone x_a and x_t."""
-        return _readable(self.path / "map.npz", lambda file: self._arrays(file, ()))
+        return _readable(self.path / "map.npz", partial(self._arrays, fitting=False))
 
-    def _arrays(self, file: Path, beside: tuple[str, ...]) -> dict[str, np.ndarray]:
-        """Arrays of a file in which the two clouds fit each other, and what lies `beside` them."""
+    def _arrays(self, file: Path, fitting: bool) -> dict[str, np.ndarray]:
         with zipfile.ZipFile(file) as archive:
-            if sum(member.file_size for member in archive.infolist()) > _UNPACKED:
+            if sum(member.file_size for member in archive.infolist()) > 2e9:  # damaged or hostile
                 raise ValueError("too large when unpacked")
         held = dict(np.load(file))
-        audio, text, *others = (held[name] for name in (*self.spaces, *beside))
-        right = all(x.dtype.kind == "f" and x.ndim == 2 and np.isfinite(x).all() for x in (audio, text))
-        right &= self.training is None or audio.shape[1:] == text.shape[1:]
-        if others:
-            right &= len(others[0]) == len(audio) and np.isin(others[0], range(len(text))).all()
-            right &= len(others[1]) == len(text)
-        if not right:
-            raise ValueError("arrays that do not fit each other, or are not finite")
+        audio, text = (cloud(held[name]) for name in self.spaces)
+        if fitting:  # and each label has its class
+            classes = labelled(audio, held["labels"])[1].max()
+            if not classes < len(text) == len(held["classes"]) or self.training and audio.shape[1] != text.shape[1]:
+                raise ValueError("clouds, labels and classes do not fit each other")
         return held
 
 
 def _readable(file: Path, read: Callable[[Path], Any]) -> Any:
     try:
         return read(file)
-    except ClapleakError:
-        raise
     except (*_DAMAGE, zipfile.BadZipFile, zlib.error) as error:
         raise ClapleakError(f"{file}: not readable ({' '.join(str(error).split())}); {_again(file.parent)}") from error
 
 
-def _refuse(constant: str) -> None:
-    raise ValueError(f"{constant} is no number")
-
-
-def _profile(path: Path) -> str:
-    """Profile of a run by its place."""
-    above = path.parents[1]
-    return (above.parent if above.name == "backbone" else above).name
-
-
 def _again(path: Path) -> str:
-    return f"run `clapleak reproduce --profile {_profile(path)}` again"
+    above = path.parents[1]
+    return f"run `clapleak reproduce --profile {(above.parent if above.name == 'backbone' else above).name}` again"
 
 
 def own_folder(profile: str) -> Path:
@@ -164,7 +146,7 @@ def finished(path: Path, measurement: str) -> bool:
     try:
         run = read_run(path)
         _ = run.history, run.metrics.get("clouds", True) and run.embeddings
-        _ = run.training and _readable(path / "metrics.json", partial(_row, run))
+        _ = run.training and _readable(path / "metrics.json", partial(_row, run, run.history))
         return "epochs" in run.metrics and run.metrics["ids"].get("measurement") == measurement
     except ClapleakError:  # absent, damaged or of another schema: it is made again
         return False
@@ -191,7 +173,7 @@ def write_map(run: Run, maps: dict[str, np.ndarray]) -> None:
 def read_run(path: Path) -> Run:
     """Read one run. ClapleakError when metrics.json is absent, damaged, of another schema, or of another run."""
     file = path / "metrics.json"
-    metrics = _readable(file, lambda file: dict(json.loads(file.read_text("utf-8"), parse_constant=_refuse)))
+    metrics = _readable(file, lambda file: dict(json.loads(file.read_text("utf-8"), parse_constant=int)))
     if metrics.get("schema") != SCHEMA:
         raise ClapleakError(f"{file}: schema {metrics.get('schema')!r}, not {SCHEMA}; {_again(path)}")
     fields = _FIELDS | (_MEASURED if metrics.get("training") else {})
@@ -200,8 +182,9 @@ def read_run(path: Path) -> Run:
     if not 0 <= metrics.get("accuracy", 0) <= 1 or not 0 <= metrics.get("chance", 0) <= 1:
         raise ClapleakError(f"{file}: accuracy and chance lie between 0 and 1; {_again(path)}")
     run = Run(**{key: metrics[key] for key in list(_FIELDS)[:5]}, metrics=metrics, path=path)
-    if (_profile(path), path.parent.name, path.name) != (own := (run.profile, run.slug, run_name(run.seed, run.group))):
-        raise ClapleakError(f"{file}: holds {'/'.join(own)}, which belongs elsewhere; move it, or {_again(path)}")
+    own = f"{run.profile}/{'backbone/' * (run.training is None)}{run.slug}/{run_name(run.seed, run.group)}"
+    if not path.as_posix().endswith(f"/{own}"):
+        raise ClapleakError(f"{file}: holds {own}, which belongs elsewhere; move it, or {_again(path)}")
     return run
 
 
@@ -246,17 +229,17 @@ def table(base: Path, setups: Sequence[Setup] = SETUPS) -> pd.DataFrame:
         rows = rows.sort_values("setup", key=lambda column: column.map(slugs.index), kind="stable", ignore_index=True)
     else:
         runs = read_runs(base, slugs)
-        rows = pd.DataFrame([_readable(run.path / "metrics.json", partial(_row, run)) for run in runs])
+        rows = pd.DataFrame([_readable(run.path / "metrics.json", partial(_row, run, run.history)) for run in runs])
     if absent := [slug for slug in slugs if slug not in set(rows["setup"])]:
         remedy = f"run `clapleak reproduce --profile {base.name}`, with --controls for what is not in the paper"
         raise ClapleakError(f"{base}: no results of {', '.join(absent)}; {remedy}")
     return rows
 
 
-def _row(run: Run, file: Path) -> dict[str, Any]:
+def _row(run: Run, history: pd.DataFrame, file: Path) -> dict[str, Any]:
     m = run.metrics
     row = {k: m[k] for k in ("pretraining", "training", "seed", "group", "synthetic")}
-    row |= {"pairs": m["data"]["pairs"], "epochs": int((run.history["phase"] == "unfrozen").sum())}
+    row |= {"pairs": m["data"]["pairs"], "epochs": int((history["phase"] == "unfrozen").sum())}
     row |= _measures(m)
     if "all_classes" in m:
         everything = m["all_classes"]
