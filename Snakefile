@@ -1,4 +1,5 @@
 # corpora -> clip store -> runs -> pages -> book, all below build/. `clapleak reproduce` calls this file.
+import os
 import shlex
 import sys
 from pathlib import Path
@@ -9,7 +10,7 @@ from clapleak.files import find_root
 PACKAGE = Path(results.__file__).parent
 ROOT = find_root()  # of the files that it reads; what it makes lies below the working directory
 
-FILE = config["file"]  # the profile's path; config["profile"] is what the user gave
+FILE = os.path.relpath(config["file"])  # of the profile; braces in the name of this folder would be wildcards
 BUILD = f"build/{config['name']}"
 CLI = shlex.quote(f"{Path(sys.executable).parent}/clapleak")
 PROFILE = f"--profile {shlex.quote(config['profile'])}"

@@ -17,7 +17,7 @@ import pandas as pd
 
 from clapleak.config import ClapleakError, Profile, find_root
 from clapleak.files import atomic_file, atomic_folder, output_root
-from clapleak.run_folder import Run, again, profile_of, readable
+from clapleak.run_folder import Run, again, readable
 from clapleak.setups import SETUPS, Setup
 
 SCHEMA = 2
@@ -29,10 +29,6 @@ _FIELDS |= {"synthetic": bool} | dict.fromkeys(("data", "silhouette", "ids", "pr
 _MEASURED = {"accuracy": float, "chance": float, "topology": dict}  # of a trained setup, not of a backbone
 _SLUGS = [setup.slug for setup in SETUPS]
 _RUN = re.compile(r"(group\d+-)?seed\d+")
-
-
-def _refuse(constant: str) -> None:
-    raise ValueError(f"{constant} is no number")
 
 
 def own_folder(profile: str) -> Path:
@@ -69,7 +65,7 @@ def finished(path: Path, measurement: str) -> bool:
     try:
         run = read_run(path)
         _ = run.history, run.metrics.get("clouds", True) and run.embeddings
-        _ = run.training and readable(path / "metrics.json", partial(_row, run))
+        _ = run.training and readable(path / "metrics.json", partial(_row, run, run.history))
         return "epochs" in run.metrics and run.metrics["ids"].get("measurement") == measurement
     except ClapleakError:  # absent, damaged or of another schema: it is made again
         return False
@@ -96,7 +92,7 @@ def write_map(run: Run, maps: dict[str, np.ndarray]) -> None:
 def read_run(path: Path) -> Run:
     """Read one run. ClapleakError when metrics.json is absent, damaged, of another schema, or of another run."""
     file = path / "metrics.json"
-    metrics = readable(file, lambda file: dict(json.loads(file.read_text("utf-8"), parse_constant=_refuse)))
+    metrics = readable(file, lambda file: dict(json.loads(file.read_text("utf-8"), parse_constant=int)))
     if metrics.get("schema") != SCHEMA:
         raise ClapleakError(f"{file}: schema {metrics.get('schema')!r}, not {SCHEMA}; {again(path)}")
     fields = _FIELDS | (_MEASURED if metrics.get("training") else {})
@@ -105,10 +101,9 @@ def read_run(path: Path) -> Run:
     if not 0 <= metrics.get("accuracy", 0) <= 1 or not 0 <= metrics.get("chance", 0) <= 1:
         raise ClapleakError(f"{file}: accuracy and chance lie between 0 and 1; {again(path)}")
     run = Run(**{key: metrics[key] for key in list(_FIELDS)[:5]}, metrics=metrics, path=path)
-    if (profile_of(path), path.parent.name, path.name) != (
-        own := (run.profile, run.slug, run_name(run.seed, run.group))
-    ):
-        raise ClapleakError(f"{file}: holds {'/'.join(own)}, which belongs elsewhere; move it, or {again(path)}")
+    own = f"{run.profile}/{'backbone/' * (run.training is None)}{run.slug}/{run_name(run.seed, run.group)}"
+    if not path.as_posix().endswith(f"/{own}"):
+        raise ClapleakError(f"{file}: holds {own}, which belongs elsewhere; move it, or {again(path)}")
     return run
 
 
@@ -153,17 +148,17 @@ def table(base: Path, setups: Sequence[Setup] = SETUPS) -> pd.DataFrame:
         rows = rows.sort_values("setup", key=lambda column: column.map(slugs.index), kind="stable", ignore_index=True)
     else:
         runs = read_runs(base, slugs)
-        rows = pd.DataFrame([readable(run.path / "metrics.json", partial(_row, run)) for run in runs])
+        rows = pd.DataFrame([readable(run.path / "metrics.json", partial(_row, run, run.history)) for run in runs])
     if absent := [slug for slug in slugs if slug not in set(rows["setup"])]:
         remedy = f"run `clapleak reproduce --profile {base.name}`, with --controls for what is not in the paper"
         raise ClapleakError(f"{base}: no results of {', '.join(absent)}; {remedy}")
     return rows
 
 
-def _row(run: Run, file: Path) -> dict[str, Any]:
+def _row(run: Run, history: pd.DataFrame, file: Path) -> dict[str, Any]:
     m = run.metrics
     row = {k: m[k] for k in ("pretraining", "training", "seed", "group", "synthetic")}
-    row |= {"pairs": m["data"]["pairs"], "epochs": int((run.history["phase"] == "unfrozen").sum())}
+    row |= {"pairs": m["data"]["pairs"], "epochs": int((history["phase"] == "unfrozen").sum())}
     row |= _measures(m)
     if "all_classes" in m:
         everything = m["all_classes"]

@@ -4,7 +4,7 @@ import zipfile
 import zlib
 from collections.abc import Callable
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cached_property, partial
 from pathlib import Path
 from typing import Any
 
@@ -12,9 +12,10 @@ import numpy as np
 import pandas as pd
 
 from clapleak.config import ClapleakError
+from clapleak.metrics import cloud, labelled
 
 _DAMAGE = (ValueError, OSError, EOFError, LookupError, TypeError, AttributeError, RuntimeError, MemoryError)
-_UNPACKED = 2e9  # bytes; an archive that grows to more is damaged or hostile
+_HISTORY = ("phase", "epoch", "learning_rate", "train_loss", "val_loss", "seconds")
 
 
 @dataclass(frozen=True)
@@ -47,39 +48,31 @@ class Run:
     @cached_property
     def history(self) -> pd.DataFrame:
         """One row an epoch: phase, epoch, learning_rate, train_loss, val_loss, seconds."""
-        return readable(self.path / "history.csv", self._history)
-
-    def _history(self, file: Path) -> pd.DataFrame:
-        table = pd.read_csv(file)
-        phases = table[["phase", "epoch", "val_loss"]]["phase"].isin(("pretrain", "frozen", "unfrozen"))
-        if phases.sum() != self.metrics.get("epochs", len(table)):
-            raise ValueError(f"{phases.sum()} epochs")
+        table = readable(self.path / "history.csv", partial(pd.read_csv, usecols=_HISTORY))
+        if len(table) != self.metrics.get("epochs", len(table)):
+            raise ClapleakError(f"{self.path}/history.csv: not readable ({len(table)} epochs); {again(self.path)}")
         return table
 
     @cached_property
     def embeddings(self) -> dict[str, np.ndarray]:
         """x_a (N, Da), x_t (C, Dt), labels (N,), clips (N,), classes (C,); after training E_a (N, D), E_t (C, D)."""
-        return readable(self.path / "embeddings.npz", lambda file: self._arrays(file, ("labels", "classes")))
+        return readable(self.path / "embeddings.npz", partial(self._arrays, fitting=True))
 
     @cached_property
     def map(self) -> dict[str, np.ndarray]:
         """Two-dimensional t-SNE of E_a (N, 2) and E_t (C, 2), of a backbone x_a and x_t."""
-        return readable(self.path / "map.npz", lambda file: self._arrays(file, ()))
+        return readable(self.path / "map.npz", partial(self._arrays, fitting=False))
 
-    def _arrays(self, file: Path, beside: tuple[str, ...]) -> dict[str, np.ndarray]:
-        """Arrays of a file in which the two clouds fit each other, and what lies `beside` them."""
+    def _arrays(self, file: Path, fitting: bool) -> dict[str, np.ndarray]:
         with zipfile.ZipFile(file) as archive:
-            if sum(member.file_size for member in archive.infolist()) > _UNPACKED:
+            if sum(member.file_size for member in archive.infolist()) > 2e9:  # damaged or hostile
                 raise ValueError("too large when unpacked")
         held = dict(np.load(file))
-        audio, text, *others = (held[name] for name in (*self.spaces, *beside))
-        right = all(x.dtype.kind == "f" and x.ndim == 2 and np.isfinite(x).all() for x in (audio, text))
-        right &= self.training is None or audio.shape[1:] == text.shape[1:]
-        if others:
-            right &= len(others[0]) == len(audio) and np.isin(others[0], range(len(text))).all()
-            right &= len(others[1]) == len(text)
-        if not right:
-            raise ValueError("arrays that do not fit each other, or are not finite")
+        audio, text = (cloud(held[name]) for name in self.spaces)
+        if fitting:  # and each label has its class
+            classes = labelled(audio, held["labels"])[1].max()
+            if not classes < len(text) == len(held["classes"]) or self.training and audio.shape[1] != text.shape[1]:
+                raise ValueError("clouds, labels and classes do not fit each other")
         return held
 
 
@@ -87,18 +80,11 @@ def readable(file: Path, read: Callable[[Path], Any]) -> Any:
     """What `read` makes of a file; ClapleakError for one that is damaged, with the command that makes it again."""
     try:
         return read(file)
-    except ClapleakError:
-        raise
     except (*_DAMAGE, zipfile.BadZipFile, zlib.error) as error:
         raise ClapleakError(f"{file}: not readable ({' '.join(str(error).split())}); {again(file.parent)}") from error
 
 
-def profile_of(path: Path) -> str:
-    """Profile of a run by its place."""
-    above = path.parents[1]
-    return (above.parent if above.name == "backbone" else above).name
-
-
 def again(path: Path) -> str:
     """The command that makes a run again."""
-    return f"run `clapleak reproduce --profile {profile_of(path)}` again"
+    above = path.parents[1]
+    return f"run `clapleak reproduce --profile {(above.parent if above.name == 'backbone' else above).name}` again"

@@ -144,6 +144,8 @@ def run_backbone(
                 numbers["centroid_accuracy"] = {"x_a": metrics.centroid_accuracy(x_a, labels, clouds["recordings"])}
                 numbers["linear_probe"] = embed.linear_probes(prepared, study.sources.test)
             _write(path, profile, numbers, ids, history, clouds)
+        elif shown:
+            _drawn(results.read_run(path), profile)  # where a kill came before the map
     return backbone
 
 

@@ -282,9 +282,9 @@ METRICS = {  # metrics.json of a run: content, or fields that change, and what t
     "absent": (None, "not readable"), "empty": (b"", "not readable"), "half": (b'{"schema": 2, "pro', "not readable"),
     "list": (b"[]", "schema None, not 2"), "null": (b"null", "not readable"), "binary": (BINARY, "not readable"),
     "deep": (DEEP.encode(), "not readable"), "schema": ({"schema": 1}, "schema 1, not 2"),
-    "text": ({"schema": "2"}, "schema '2', not 2"), "nan": ({"accuracy": float("nan")}, "NaN is no number"),
+    "text": ({"schema": "2"}, "schema '2', not 2"), "nan": ({"accuracy": float("nan")}, "'NaN'"),
     "word": ({"accuracy": "x"}, "accuracy"), "seven": ({"accuracy": 7.0}, "accuracy and chance lie between 0 and 1"),
-    "infinite": ({"chance": float("inf")}, "Infinity is no number"), "nothing": ({"accuracy": None}, "accuracy"),
+    "infinite": ({"chance": float("inf")}, "'Infinity'"), "nothing": ({"accuracy": None}, "accuracy"),
     "topology": ({"topology": None}, "topology"), "part": ({"topology": {"x_a-E_a": None}}, "not readable"),
     "profile": ({"profile": "mini"}, "holds mini/dirty-dirty/seed0, which belongs elsewhere"),
     "setup": ({"pretraining": "clean"}, "holds smoke/clean-dirty/seed0"), "seed": ({"seed": 3}, "dirty-dirty/seed3"),
@@ -297,7 +297,6 @@ METRICS = {  # metrics.json of a run: content, or fields that change, and what t
 }  # fmt: skip
 HISTORIES = {
     "absent": None, "empty": b"", "binary": BINARY, "columns": b"a,b\n1,2\n", "short": b"phase,epoch,val_loss\nfrozen,0,1\n",
-    "phases": b"phase,epoch,val_loss\n" + b"x,0,1\n" * 6,
 }  # fmt: skip
 CLOUDS = {  # embeddings.npz of a run of 4 classes and 16 clips: content, or arrays that change
     "absent": None, "empty": b"", "text": b"PK broken", "npy": npy(np.zeros(3)), "bare": npz(), "bomb": bomb(),

@@ -44,6 +44,14 @@ def test_a_run_is_made_once_and_what_does_not_change_its_numbers_does_not_make_i
     assert all(times(finished)[name] > time for name, time in made.items())
 
 
+def test_the_map_of_a_backbone_that_was_finished_before_a_kill_is_drawn(finished):
+    path = results.own_run("smoke", "backbone/clean", 0, None) / "map.npz"
+    before = path.read_bytes()
+    path.unlink()
+    runs.run(runs.open_study(SMOKE), Setup("clean", "matched"))
+    assert path.read_bytes() == before
+
+
 def test_a_corrected_test_label_is_measured_again_without_any_training(finished, expected):
     study, made = runs.open_study(SMOKE), times(finished)
     table = study.sources.test.table.copy()

@@ -154,7 +154,7 @@ def test_a_reproduction_killed_at_any_moment_ends_alike_by_the_same_command(proj
 
 
 def test_a_folder_with_a_blank_and_a_sign_in_its_name_is_no_command(project):
-    odd = project.rename(project.with_name("my $(touch broken) project's"))
+    odd = project.rename(project.with_name("my $(touch broken) {project}'s"))
     path = write_profile(odd / "profiles" / "my smoke.yaml", recipe={"frozen_epochs": 1, "max_epochs": 1})
     finish([CLI, "reproduce", "--profile", str(path), "--cores", "2"], odd)
     assert (odd / "build/results/my smoke/none-clean/seed0/metrics.json").is_file()

@@ -114,8 +114,9 @@ def _run(draft: nbformat.NotebookNode, parameters: dict[str, Any], tries: int = 
     """The executed notebook. Kernels that start at the same time may choose one port; the loser starts again."""
     try:
         return papermill.execute_notebook(
-            draft, None, parameters, kernel_name="python3", progress_bar=False, stderr_file=sys.stderr
-        )
+            draft, None, parameters, kernel_name="python3", progress_bar=False, stderr_file=sys.stderr,
+            coalesce_streams=True,  # a busy machine cuts printed lines in pieces
+        )  # fmt: skip
     except RuntimeError as error:
         if tries == 1 or "respond" not in str(error):
             raise
