@@ -42,7 +42,7 @@ draws = 4  # random choices of names, or of classes, a row
 # [Norouzi et al., 2014](https://arxiv.org/abs/1312.5650)) makes a zero-shot model of it: a clip lies at the mean of the
 # sentence embeddings of its best labels, weighted by their scores. A class lies at the embedding of its own name.
 
-# %%
+# %% tags=["hide-input"]
 held = np.load(find_root() / "results" / "audit" / "yamnet.npz")
 classes, y, names = held["classes"].tolist(), held["labels"].astype(int), held["names"].tolist()
 scores, vectors = held["scores"].astype(float), texts.sentences(names)
@@ -72,14 +72,14 @@ print(f"{accuracy_all:.2f}, guessing {1 / len(classes):.2f}")
 # Four filters, and as many names at random for comparison. The last column counts the test classes of which a name of the
 # same meaning, or below it in AudioSet's ontology, is still known.
 
-# %%
+# %% tags=["hide-input"]
 judged = {rule: leakage.find_leaks(names, classes, rule)["leaks"].to_numpy() for rule in ("word", "lemma", "ontology")}
 removed = {"nothing": ~everything, **judged, "word and ontology": judged["word"] | judged["ontology"]}
 rng, many = np.random.default_rng(0), int(removed["word and ontology"].sum())
 at_random = [np.isin(np.arange(len(names)), rng.choice(len(names), many, replace=False)) for _ in range(draws)]
 
 
-# %%
+# %% tags=["hide-input"]
 def row(gone):
     """Names left, accuracy, and test classes whose meaning is still known."""
     known = seen_classes(classes, np.array(names)[~gone], "ontology")["seen"]
@@ -109,7 +109,7 @@ glue("audit_classes", len(classes), display=False)
 # Suppose someone publishes the model after the word rule and calls it clean. The audit compares the classes that are
 # still known with the others, at equal separability of their sounds.
 
-# %%
+# %% tags=["hide-input"]
 recordings = held["recordings"].astype(str)
 held_x_a, floor = held["x_a"].astype(float), held["floor"].astype(float)
 
@@ -124,7 +124,7 @@ after_word = audit(model(~removed["word"]), seen)
 for part, verdict in after_word.json["verdicts"].items():
     print(f"{part}: {verdict['sentence']}")
 
-# %% mystnb={"figure": {"name": "audit-ladder", "caption": "What can be had from the sounds of ESC-50 without a network, by zero-shot classification after the word rule, and from YAMNet's embedding with the labels of the test: accuracy with intervals over recordings."}, "image": {"alt": "Horizontal bars of accuracy with intervals, from statistics of the spectrum over zero-shot and class-centroid labels to the linear probe of the audio embedding."}}
+# %% mystnb={"figure": {"name": "audit-ladder", "caption": "What can be had from the sounds of ESC-50 without a network, by zero-shot classification after the word rule, and from YAMNet's embedding with the labels of the test: accuracy with intervals over recordings."}, "image": {"alt": "Horizontal bars of accuracy with intervals, from statistics of the spectrum over zero-shot and class-centroid labels to the linear probe of the audio embedding."}} tags=["hide-input"]
 steps = {"spectrum, centroid labels": "centroid_floor", "spectrum, linear probe": "probe_floor"}
 steps |= {"zero-shot after the word rule": "zero_shot", "E_a, centroid labels": "centroid_E_a"}
 steps |= {"x_a, centroid labels": "centroid_x_a", "x_a, linear probe": "probe_x_a"}
@@ -144,7 +144,7 @@ plt.show()
 # Take all names away that give a class away, then put those of a random share of the classes back. The true gain is the
 # accuracy that comes back; the audit knows only which classes are seen.
 
-# %%
+# %% tags=["hide-input"]
 given = seen_classes(classes, names, "ontology")["seen"].to_numpy()  # classes that have names to put back
 clean = ~removed["word and ontology"]
 before = metrics.zero_shot_accuracy(conse(clean), E_t, y)
@@ -159,7 +159,7 @@ def planted(share, draw):
     return true, leaky.get("size", np.nan), leaky["state"] == "evidence of a leak"
 
 
-# %%
+# %% tags=["hide-input"]
 doses = {share: np.mean([planted(share, draw) for draw in range(draws)], axis=0) for share in (0.1, 0.3, 0.5)}
 pd.DataFrame(doses, index=["true gain", "found", "called evidence"]).T.rename_axis("share of classes").round(2)
 
@@ -222,7 +222,7 @@ costs.style.format(precision=1).hide()
 # raise A / M(E_a), zero-shot accuracy as a share of what class-centroid labels reach. The setups of this book have known
 # leaks: published runs on synthetic sounds, means over seeds.
 
-# %%
+# %% tags=["hide-input"]
 runs = results.table(results.folder("mini"))
 dials = runs.assign(efficiency=runs["accuracy"] / runs["centroid_E_a"]).groupby("setup")
 dials = dials[["silhouette_x_a", "efficiency"]].mean()
