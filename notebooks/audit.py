@@ -20,7 +20,7 @@
 # among them. Its fifty-class zero-shot accuracy on the real clips of ESC-50 is {glue:text}`audit_all:.2f`; after every name that
 # means a test class is taken away, {glue:text}`audit_both:.2f` remain. `clapleak audit` does the same for any model.
 
-# %% tags=["hide-input"]
+# %% tags=["remove-input"]
 # %matplotlib inline
 import matplotlib.pyplot as plt
 import numpy as np
@@ -31,7 +31,7 @@ from clapleak import leakage, metrics, results, texts
 from clapleak.audit import Clouds, audit, seen_classes
 from clapleak.config import find_root
 
-# %% tags=["parameters", "hide-input"]
+# %% tags=["parameters", "remove-input"]
 top = 10  # labels of YAMNet that place a clip
 draws = 4  # random choices of names, or of classes, a row
 

@@ -21,7 +21,7 @@
 # {glue:text}`known_clean` audits of a model without that leak, {glue:text}`known_false` call it evidence;
 # {glue:text}`known_unfair` of those had a reference without any pre-training, which is not a fair one.
 
-# %% tags=["hide-input"]
+# %% tags=["remove-input"]
 # %matplotlib inline
 import itertools
 
@@ -37,13 +37,13 @@ from clapleak.book.tables import clouds_or_note
 from clapleak.config import find_root
 from clapleak.setups import SETUPS
 
-# %% tags=["parameters", "hide-input"]
+# %% tags=["parameters", "remove-input"]
 own = False  # whether to audit your own runs in place of the published ones, where there are some
 alpha = 0.01  # level of the tests
 same = 0.5  # least correlation of two waves that are copies
 
 
-# %% tags=["hide-input"]
+# %% tags=["remove-input"]
 def runs_of(profile, slugs=tuple(setup.slug for setup in SETUPS)):
     """Runs of the first seed, whose embeddings are kept, by setup or pre-training, and by group of target classes."""
     kept = clouds_or_note(results.folder(profile, own=own), lambda base: results.read_runs(base, slugs))

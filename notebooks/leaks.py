@@ -20,7 +20,7 @@
 # caption that holds a word of a test class. The test is ESC-50 {cite:p}`piczak2015esc`, with its fifty names such as
 # "dog", "car horn" or "can opening".
 
-# %% tags=["hide-input"]
+# %% tags=["remove-input"]
 import matplotlib.pyplot as plt
 import pandas as pd
 from myst_nb import glue
@@ -30,13 +30,13 @@ from clapleak.config import Foley, find_root
 
 pd.set_option("display.max_colwidth", None)  # captions stay whole
 
-# %% tags=["parameters", "hide-input"]
+# %% tags=["parameters", "remove-input"]
 seed = 0  # of the synthetic sounds
 clips_per_class = 4  # synthetic sounds of one event
 scenes = 200  # sounds of two events
 top = 12  # words in the bar chart
 
-# %% tags=["hide-input"]
+# %% tags=["remove-input"]
 targets = leakage.load_labels("esc50")  # the fifty class names
 words = leakage.label_words(targets)
 counts, by_word, by_class, survivors, judgements = (

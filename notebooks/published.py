@@ -22,7 +22,7 @@
 # {glue:text}`published_dev_share` of the test's clips are cut from recordings of FSD50K's development part, which trains
 # such models.
 
-# %% tags=["hide-input"]
+# %% tags=["remove-input"]
 # %matplotlib inline
 import numpy as np
 import pandas as pd
@@ -33,12 +33,12 @@ from clapleak.book import figures, tables
 from clapleak.book.statistics import correlation, grouped_correlation, partial_correlation
 from clapleak.config import find_root
 
-# %% tags=["parameters", "hide-input"]
+# %% tags=["parameters", "remove-input"]
 clear = 0.8  # V-measure from which we call clusters clear
 times = 2  # an accuracy below so many times guessing counts as guessing
 seed = 0  # of the random clusters in exercise 2
 
-# %% tags=["hide-input"]
+# %% tags=["remove-input"]
 models, overlaps = (pd.read_csv(find_root() / "reference" / f"{name}.csv") for name in ("published", "leak_overlaps"))
 models = models.set_index(models["model"].str.split("/").str[-1].rename("name"))
 chance = 1 / len(overlaps)

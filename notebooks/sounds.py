@@ -18,7 +18,7 @@
 # <span class="synthetic">synthetic</span> Every sound on this page comes from a small synthesiser and one row of a
 # table. Names carry the meaning, rows carry the acoustics, and neither is derived from the other.
 
-# %% tags=["hide-input"]
+# %% tags=["remove-input"]
 # %matplotlib inline
 import numpy as np
 import pandas as pd
@@ -31,12 +31,12 @@ from clapleak.config import Foley, load_profile
 
 pd.set_option("display.max_colwidth", None)  # captions stay whole
 
-# %% tags=["parameters", "hide-input"]
+# %% tags=["parameters", "remove-input"]
 example = "dog"  # class whose row is shown
 index = 2000000  # number of the clip of each class that is played; the first of the test
 profile = "mini"  # whose front end the spectrograms show
 
-# %% tags=["hide-input"]
+# %% tags=["remove-input"]
 classes, audio = foley.classes(), load_profile(profile).audio
 targets = sorted(classes.index[classes["target"]])
 glue("classes", len(classes), display=False)

@@ -58,7 +58,8 @@ def answer(accuracy: pd.DataFrame) -> str:
     left = estimate(accuracy[needed], lambda m: mean(m, "clean") - mean(m, "truly_clean"))
     clean = estimate(accuracy[needed], lambda m: mean(m, "clean"))
     verdict = left.words(
-        f"That is {left.value / clean.value:.0%} of what is reported as free of leaks",
+        f"So up to {left.value / clean.value:.0%} of what is reported as free of leaks may be leakage, and the "
+        "rest of the change the loss of pairs",
         "Training sets without those sounds do better, so that they cannot be what clean accuracy rests on",
         "That may be chance: the sounds that the rule leaves cannot be shown to matter",
     )
