@@ -177,8 +177,7 @@ def reproduce(
 
 
 def _snakemake(root: Path, settings: Path, place: Path | None, cores: int | None, profile: str, lock: int) -> None:
-    """Run the workflow, which holds the lock should this process be killed. ClapleakError where a job fails, with the
-    logs of a cluster."""
+    """Run the workflow, which holds the lock should this process be killed. ClapleakError where a job fails."""
     command = [Path(sys.executable).parent / "snakemake", "--rerun-incomplete", "--rerun-triggers", "mtime"]
     command += ["--snakefile", find_root() / "Snakefile", "--configfile", settings]
     if place is None:

