@@ -11,6 +11,11 @@
     document.querySelectorAll(".citation-list, .citation").forEach((part) => part.removeAttribute("role"));
     // their text is their name; a label that says something else hides it from those who speak their commands
     document.querySelectorAll("summary, .search-button-field").forEach((part) => part.removeAttribute("aria-label"));
+    // but the arrows that unfold a chapter in the menu have none
+    document.querySelectorAll(".has-children > details > summary").forEach((part) => {
+      const chapter = part.closest("li").querySelector("a").textContent.trim();
+      part.setAttribute("aria-label", `Pages of ${chapter}`);
+    });
   };
   if (document.readyState === "complete") amend();
   else window.addEventListener("load", amend);  // after the theme's own scripts
