@@ -279,7 +279,8 @@
     /** Put each name beside its dot where it covers no other: right or left of it, level with it, above or below. */
     stack(names, setup) {
       const boxes = [];
-      const places = [0, -34, 34, -68, 68].flatMap((dy) => [[18, dy, "start"], [-18, dy, "end"]]);
+      const halo = 8; // around the letters, which getBBox leaves out
+      const places = [0, -34, 34, -68, 68, -102, 102].flatMap((dy) => [[18, dy, "start"], [-18, dy, "end"]]);
       for (const name of names) {
         const [x, y] = at(setup.E_t, this.labels.names.indexOf(name));
         const free = ([dx, dy, anchor]) => {
@@ -288,8 +289,8 @@
           }
           const box = name.getBBox();
           return box.x > -EDGE && box.x + box.width < 1000 + EDGE && !boxes.some((other) =>
-            box.x < other.x + other.width && other.x < box.x + box.width &&
-            box.y < other.y + other.height && other.y < box.y + box.height);
+            box.x < other.x + other.width + halo && other.x < box.x + box.width + halo &&
+            box.y < other.y + other.height + halo && other.y < box.y + box.height + halo);
         };
         if (!places.some(free)) free(places[0]);
         boxes.push(name.getBBox());
