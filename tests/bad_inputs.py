@@ -67,7 +67,7 @@ FILES = {
     "long/meta/esc50.csv": b"filename,fold,category,src_file\na.wav,1,dog,1,2,3\n", "more.csv": b"label\n",
     "text.npz": b"no arrays", "prompts.txt": b"no place\n", "m.py": b"def model(: no python\n",
     "pickle.npz": pickle.dumps({"E_a": 1}), "one.npy": npy(np.zeros(3)), 
-    "objects.npz": npz(E_a=np.array([{}], dtype=object)), "bare.npz": npz(), "audit.json": b"{}",
+    "objects.npz": npz(E_a=np.array([{}], dtype=object)), "bare.npz": npz(), "half.npz": npz(E_a=np.ones((9, 9)))[:200], "audit.json": b"{}",
     "build/weights/YamNet_w8a8.onnx.zip": b"other weights", "deep.json": DEEP.encode(),
 }  # fmt: skip
 
@@ -197,7 +197,7 @@ CALLS = [  # words of the command line, then what its one line must name
     ((*FETCH, "esc50", "--data-root", "file"), "file: not a folder that can be written"),
     (AUDIT, "Missing argument 'MODEL'"), ((*AUDIT, "gone.npz"), "gone.npz: no such file"),
     ((*AUDIT, "text.npz"), "text.npz: not an .npz of plain arrays"), ((*AUDIT, "pickle.npz"), "pickle.npz: not an .npz"),
-    ((*AUDIT, "objects.npz"), "objects.npz: not an .npz of plain arrays"),
+    ((*AUDIT, "objects.npz"), "objects.npz: not an .npz of plain arrays"), ((*AUDIT, "half.npz"), "half.npz: not an .npz"),
     ((*AUDIT, "bare.npz"), "bare.npz: no labels and no classes"), ((*AUDIT, "bare.npz", "gone.csv"), "gone.csv: no such"),
     ((*AUDIT, "m.py:model"), "a model needs a test"), ((*AUDIT, "bare.npz", "--alpha", 2), "'--alpha': 2.0"),
     ((*AUDIT, "bare.npz", "--seed", -1), "'--seed': -1"), ((*AUDIT, "bare.npz", "--fail-on", "x"), "--fail-on x: use"),

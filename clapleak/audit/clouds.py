@@ -1,5 +1,7 @@
 """What an audit looks at: the four clouds of a model on a labelled test, read from arrays or from a model's answers."""
 
+import zipfile
+import zlib
 from collections.abc import Iterator
 from dataclasses import dataclass, fields
 from pathlib import Path
@@ -95,7 +97,7 @@ def read_arrays(path: Path, test: pd.DataFrame | None = None) -> Clouds:
             held = {name: archive[name] for name in archive.files}
     except FileNotFoundError as error:
         raise ClapleakError(f"{path}: no such file; an .npz holds x_a, E_a, x_t, E_t, labels, classes") from error
-    except (OSError, ValueError, EOFError, TypeError, AttributeError) as error:
+    except (OSError, ValueError, EOFError, TypeError, AttributeError, zipfile.BadZipFile, zlib.error) as error:
         raise ClapleakError(f"{path}: not an .npz of plain arrays ({' '.join(str(error).split())})") from error
     if test is not None:
         held.setdefault("classes", np.unique(test["label"]))
