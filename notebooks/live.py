@@ -21,7 +21,7 @@
 # fourth part work at once, from the results that are kept. The second asks a trained network: set `train = True` in the
 # cell of the parameters and run all cells again.
 
-# %%
+# %% tags=["hide-input"]
 # %matplotlib inline
 import ipywidgets as widgets
 import numpy as np
@@ -35,13 +35,13 @@ from clapleak.book import figures, live, site, tables
 from clapleak.config import ClapleakError, load_profile
 from clapleak.setups import FILTERS, SHARES, Setup
 
-# %% tags=["parameters"]
+# %% tags=["parameters", "hide-input"]
 profile = "mini"  # synthetic sounds
 seed = 0  # run that answers in the second and third part
 train = False  # train the networks of the second part in this kernel, where that is not done yet
 own = False  # show the runs of this machine, not the published ones
 
-# %%
+# %% tags=["hide-input"]
 folder = results.folder(profile, own=own)
 runs = tables.clouds_or_note(folder)
 table, shares = results.table(folder), tables.table_or_note(folder, SHARES)
@@ -57,7 +57,7 @@ HTML(tables.origin(folder, table))
 # Zero-shot accuracy depends on the labels that the model may choose from. Choose some (with Ctrl or Shift): only their
 # clips are tested, and only they may be answered. It begins with ten animals.
 
-# %%
+# %% tags=["hide-input"]
 animals = ["dog", "rooster", "pig", "cow", "frog", "cat", "hen", "insects", "sheep", "crow"]
 
 
@@ -70,7 +70,7 @@ def among(run, chosen, offered=None):
     return metrics.zero_shot_accuracy(E_a[mine], E_t[keep], np.searchsorted(keep, labels[mine]))
 
 
-# %%
+# %% tags=["hide-input"]
 def label_set(chosen):
     """The six setups with those labels."""
     if len(chosen) < 2:
@@ -79,7 +79,7 @@ def label_set(chosen):
     return figures.headline(pd.DataFrame(found), title=f"{len(chosen)} labels to choose from")
 
 
-# %% mystnb={"figure": {"name": "live-labels", "caption": "Accuracy of the six setups when only ten animals are offered: synthetic sounds. Not in the paper."}, "image": {"alt": "Bars of accuracy of the six setups among ten labels of animals, with a line for guessing."}}
+# %% mystnb={"figure": {"name": "live-labels", "caption": "Accuracy of the six setups when only ten animals are offered: synthetic sounds. Not in the paper."}, "image": {"alt": "Bars of accuracy of the six setups among ten labels of animals, with a line for guessing."}} tags=["hide-input"]
 first = [name for name in animals if name in classes]
 chosen = widgets.SelectMultiple(options=classes, value=first, description="labels", layout=high)
 live.interact(label_set, chosen=chosen)
@@ -95,7 +95,7 @@ live.interact(label_set, chosen=chosen)
 # A sound of your own, recorded or from a file, stays with the kernel that runs this page.
 
 
-# %%
+# %% tags=["hide-input"]
 def play(label, number, **_):
     """The test clip."""
     clips = shown[slugs[0]].embeddings["clips"][shown[slugs[0]].embeddings["labels"] == classes.index(label)]
@@ -110,7 +110,7 @@ source = {"heard": heard, "label": label, "number": number, "sound": sound}
 live.interact(play, **source)
 
 
-# %%
+# %% tags=["hide-input"]
 def answers(left, right, heard, label, number, sound, prompts):
     """Cosine of the sound with each prompt, in both setups."""
     texts = [line.strip() for line in prompts.splitlines() if line.strip()]
@@ -125,13 +125,13 @@ def answers(left, right, heard, label, number, sound, prompts):
     return figures.similarities(cosines, texts, title=title)
 
 
-# %%
+# %% tags=["hide-input"]
 left = widgets.Dropdown(options=slugs, value=slugs[0], description="left", layout=wide)
 right = widgets.Dropdown(options=slugs, value=slugs[-2], description="right", layout=wide)
 prompts = widgets.Textarea("\n".join(first), description="prompts", continuous_update=False, layout=high)
 listeners = {slug: live.Listener(run) for slug, run in shown.items()}
 
-# %% mystnb={"figure": {"name": "live-prompts", "caption": "One test clip of the synthetic sounds beside ten prompts, in a setup with leaks and in one without. The coloured bar of each is its answer."}, "image": {"alt": "Two panels of bars: the cosine of one sound with ten prompts, for two setups; the longest bar of each is coloured."}}
+# %% mystnb={"figure": {"name": "live-prompts", "caption": "One test clip of the synthetic sounds beside ten prompts, in a setup with leaks and in one without. The coloured bar of each is its answer."}, "image": {"alt": "Two panels of bars: the cosine of one sound with ten prompts, for two setups; the longest bar of each is coloured."}} tags=["hide-input"]
 for slug in (left.value, right.value) if train else ():
     conductor.run(conductor.open_study(load_profile(profile)), Setup.parse(slug), seed=seed)
 live.interact(answers, left=left, right=right, prompts=prompts, elsewhere=source)
@@ -143,7 +143,7 @@ live.interact(answers, left=left, right=right, prompts=prompts, elsewhere=source
 # you slide. Watch what a wide range does to $S$, and what happens when a class counts among its own neighbours, as
 # [Table 3](table3_topology.ipynb) discusses.
 
-# %%
+# %% tags=["hide-input"]
 spaces = {"E_a and E_t": ("E_a", "E_t"), "x_a and E_a": ("x_a", "E_a"), "x_t and E_t": ("x_t", "E_t")}
 
 
@@ -156,7 +156,7 @@ def neighbours(setup, pair, k, with_itself):
     return figures.overlap({pair: tuple(points)}, k_max=k, include_self=with_itself)
 
 
-# %% mystnb={"figure": {"name": "live-overlap", "caption": "S_k of sound and text in the setup without leaks, with its chance line, the band of unrelated clouds, and the maximum up to the line: synthetic sounds."}, "image": {"alt": "A curve of shared neighbours over k above a grey band of unrelated clouds; a vertical line marks the chosen k and a dot the maximum up to it. The title gives the values."}}
+# %% mystnb={"figure": {"name": "live-overlap", "caption": "S_k of sound and text in the setup without leaks, with its chance line, the band of unrelated clouds, and the maximum up to the line: synthetic sounds."}, "image": {"alt": "A curve of shared neighbours over k above a grey band of unrelated clouds; a vertical line marks the chosen k and a dot the maximum up to it. The title gives the values."}} tags=["hide-input"]
 setup = widgets.Dropdown(options=slugs, value=slugs[-2], description="setup", layout=wide)
 pair = widgets.Dropdown(options=list(spaces), description="spaces", layout=wide)
 usual, last = round(len(classes) ** 0.5), len(classes) - 1
@@ -170,7 +170,7 @@ live.interact(neighbours, setup=setup, pair=pair, k=k, with_itself=with_itself)
 # Clean pre-training, and a share of the leaking captions put back: trained beforehand, several seeds each. The page
 # [Leakage, or just less data?](controls.ipynb) says what else is in this curve besides leakage.
 
-# %% mystnb={"figure": {"name": "live-shares", "caption": "Accuracy with half of the leaking pairs in training, on the curve of all shares: clean pre-training, synthetic sounds. Not in the paper."}, "image": {"alt": "A curve of accuracy over the share of leaking pairs; the share of one half is marked and its accuracy stands in the title."}}
+# %% mystnb={"figure": {"name": "live-shares", "caption": "Accuracy with half of the leaking pairs in training, on the curve of all shares: clean pre-training, synthetic sounds. Not in the paper."}, "image": {"alt": "A curve of accuracy over the share of leaking pairs; the share of one half is marked and its accuracy stands in the title."}} tags=["hide-input"]
 options = [(f"{FILTERS[setup.training].share:.0%}", FILTERS[setup.training].share) for setup in SHARES]
 share = widgets.SelectionSlider(options=options, value=options[2][1], description="leaks", layout=wide)
 live.interact(lambda share: figures.shares(shares, share), share=share)

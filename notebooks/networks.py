@@ -54,12 +54,13 @@ display(Markdown("\n\n".join(ladder.findings(runs, {}, titled, points)[:2])))
 #
 # The linear probe says how much a network *knows* about all fifty classes, at full width and at 128 dimensions. The
 # silhouette and the class centroids say how x_a is *clustered*. "Clean" and "dirty" are zero-shot accuracies among ten
-# answers, with intervals of 95 % over class groups and seeds.
+# answers, with intervals of 95 % over class groups and seeds. Silhouettes here are of all fifty classes at once; those of
+# [Table 2](table2_silhouette.ipynb) are of ten at a time.
 
 # %% tags=["hide-input"]
 display(HTML(tables.origin(folder, runs)))
 with pd.option_context("display.max_colwidth", None):
-    display(probes.set_index("network").round(2))
+    display(HTML(probes.round(2).to_html(index=False)))
 
 # %% tags=["hide-input"]
 ladder.zero_shot(probes, runs)

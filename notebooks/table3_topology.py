@@ -70,7 +70,8 @@ figures.overlap({**clouds, "E_a and E_t": (means["E_a"], cloud["E_t"])})
 # %%
 noise = np.random.default_rng(0).normal(size=(2, 50, 16))
 S = metrics.neighborhood_overlap(*noise, include_self=True)
-pd.Series({"S_1": S[0], "S_2": S[1], "S_n": S[-1], "maximum": S.max()}).round(2)
+named = {"S_1": S[0], "S_2": S[1], "S_n": S[-1], "maximum": S.max()}
+pd.Series(named).round(2)
 
 # %% [markdown]
 # The values printed in Table 3 are below 1, so the authors must have used another range of $k$ or left the point out;
