@@ -121,8 +121,10 @@ def answers(left, right, heard, label, number, sound, prompts):
         listener = listeners[slug]
         E_a = listener.hear(sound) if heard == "my sound" else listener.clip(label, number)
         cosines[slug] = listener.read(texts) @ E_a
-    title = sound.name if heard == "my sound" else f"test clip {number} of {label}"
-    return figures.similarities(cosines, texts, title=title)
+    if heard == "my sound":
+        return figures.similarities(cosines, texts, title=sound.name)
+    marked = [f"✓ {text}" if label in text else text for text in texts]  # the clip's own class
+    return figures.similarities(cosines, marked, title=f"test clip {number} of {label}")
 
 
 # %% tags=["hide-input"]
@@ -131,7 +133,7 @@ right = widgets.Dropdown(options=slugs, value=slugs[-2], description="right", la
 prompts = widgets.Textarea("\n".join(first), description="prompts", continuous_update=False, layout=high)
 listeners = {slug: live.Listener(run) for slug, run in shown.items()}
 
-# %% mystnb={"figure": {"name": "live-prompts", "caption": "One test clip of the synthetic sounds beside ten prompts, in a setup with leaks and in one without. The coloured bar of each is its answer."}, "image": {"alt": "Two panels of bars: the cosine of one sound with ten prompts, for two setups; the longest bar of each is coloured."}} tags=["hide-input"]
+# %% mystnb={"figure": {"name": "live-prompts", "caption": "One test clip of the synthetic sounds beside ten prompts, in a setup with leaks and in one without. The coloured bar of each is its answer; ✓ marks the clip's own class."}, "image": {"alt": "Two panels of bars: the cosine of one sound with ten prompts, for two setups; the longest bar of each is coloured."}} tags=["hide-input"]
 for slug in (left.value, right.value) if train else ():
     conductor.run(conductor.open_study(load_profile(profile)), Setup.parse(slug), seed=seed)
 live.interact(answers, left=left, right=right, prompts=prompts, elsewhere=source)
