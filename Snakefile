@@ -10,16 +10,21 @@ from clapleak.files import find_root
 PACKAGE = Path(results.__file__).parent
 ROOT = find_root()  # of the files that it reads; what it makes lies below the working directory
 
-FILE = os.path.relpath(config["file"])  # of the profile; braces in the name of this folder would be wildcards
+
+def near(paths):  # braces in the name of the folder would be wildcards
+    return [os.path.relpath(path) for path in paths]
+
+
+(FILE,) = near([config["file"]])  # of the profile
 BUILD = f"build/{config['name']}"
 CLI = shlex.quote(f"{Path(sys.executable).parent}/clapleak")
 PROFILE = f"--profile {shlex.quote(config['profile'])}"
 DATA = f"--data-root {shlex.quote(config['data_root'])}" if config["data_root"] else ""
 MISSING = "--allow-missing" if config["allow_missing"] else ""
 # what a finished run cannot depend on; whether its numbers are old is decided by its ids, not by the time of a file
-SHOWN = ("cli.py", "plan.py", "results.py", "texts.py")
-CODE = [str(p) for p in sorted(PACKAGE.glob("*.py")) if p.name not in SHOWN]
-CODE += [str(p) for name in ("corpora", "foley", "models") for p in sorted((PACKAGE / name).glob("*.[pc]*"))]
+SHOWN = ("cli.py", "plan.py", "results.py", "run_folder.py", "texts.py")
+CODE = near(p for p in sorted(PACKAGE.glob("*.py")) if p.name not in SHOWN)
+CODE += near(p for name in ("corpora", "foley", "models") for p in sorted((PACKAGE / name).glob("*.[pc]*")))
 SEEDS, GROUPS = range(config["seeds"]), config["groups"]
 RUNS = {results.run_name(seed, group): ([seed], [group]) for group in GROUPS or [None] for seed in SEEDS}
 if config["together"]:  # trainings of seconds, each of which would wait longer for its process
@@ -67,8 +72,8 @@ rule train:
 
 rule pages:
     input:
-        trained(), str(ROOT / "_config.yml"), [str(p) for p in sorted((ROOT / "notebooks").glob("*.py"))],
-        [str(p) for p in sorted((PACKAGE / "book").glob("*.py"))], [str(p) for p in sorted((ROOT / "reference").glob("*.csv"))],
+        trained(), near([ROOT / "_config.yml", *sorted((ROOT / "notebooks").glob("*.py"))]),
+        near([*sorted((PACKAGE / "book").glob("*.py")), *sorted((ROOT / "reference").glob("*.csv"))]),
     output: touch(f"{BUILD}/pages.done")
     threads: workflow.cores
     localrule: True
@@ -78,7 +83,7 @@ rule pages:
 rule book:
     input:
         rules.pages.output,
-        [str(p) for p in sorted((ROOT / "book").rglob("*")) if p.suffix in (".md", ".yml", ".bib", ".css", ".js", ".svg")],
+        near(p for p in sorted((ROOT / "book").rglob("*")) if p.suffix in (".md", ".yml", ".bib", ".css", ".js", ".svg")),
     output: touch("build/book.done")
     threads: workflow.cores
     localrule: True

@@ -45,7 +45,7 @@ def test_a_run_is_made_once_and_what_does_not_change_its_numbers_does_not_make_i
 
 
 def test_the_map_of_a_backbone_that_was_finished_before_a_kill_is_drawn(finished):
-    path = results.own_run("smoke", "backbone/clean", 0, None) / "map.npz"
+    path = results.own_folder("smoke") / "backbone" / "clean" / "seed0" / "map.npz"
     before = path.read_bytes()
     path.unlink()
     runs.run(runs.open_study(SMOKE), Setup("clean", "matched"))
@@ -139,11 +139,11 @@ def test_shuffled_captions_give_chance_where_right_ones_do_not(study, tmp_path):
     right = experiment.prepare(study.sources, profile, Setup("dirty", "dirty"), None, study.store)
     backbone, _ = pretrain.pretrained(profile, "dirty", right, tmp_path / "backbone", "id", seed=0)
     texts, hits = right.pairs.table["text"].to_numpy(), []
-    for number, order in enumerate([range(len(texts)), *(np.random.default_rng(i).permutation(88) for i in range(4))]):
+    for number, order in enumerate([range(len(texts)), *(np.random.default_rng(i).permutation(88) for i in range(16))]):
         pairs, folder = right.pairs.table.assign(text=texts[list(order)]), tmp_path / str(number)
         learnt = replace(right, pairs=Corpus("foley", None, pairs))
         model, _ = train.trained(profile, deepcopy(backbone), study.text, study.captions, learnt, folder, "id", seed=0)
         hits.append(embed.measure(embed.test_clouds(model, learnt, profile), profile.measures)["accuracy"])
-    # clips of a class answer together, so the 4 classes count, not their 24 clips: 16 draws of 1 in 4
-    limit = 0.25 + 3 * np.sqrt(0.25 * 0.75 / 16)
+    # clips of a class answer together, so the 4 classes count, not their 24 clips: 64 draws of 1 in 4
+    limit = 0.25 + 3 * np.sqrt(0.25 * 0.75 / 64)
     assert np.mean(hits[1:]) < limit < hits[0]
