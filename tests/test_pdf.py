@@ -23,8 +23,10 @@ def test_the_book_is_one_pdf_with_its_links_outline_and_equations(tmp_path):
     html = [(html_folder() / f"{name}.html").read_text(encoding="utf-8") for name in PAGES]
     chapters = [re.sub(r"\W", "", re.sub("<[^>]+>|&[^;]+;", "", re.search(r"<h1>(.+?)<a", page)[1])) for page in html]
     outline = [(re.sub(r"\W", "", one.title), book.get_destination_page_number(one)) for one in entries(book.outline)]
-    starts = [next(sheet for title, sheet in outline if title == chapter) for chapter in chapters]
-    assert starts[0] == 0 and starts == sorted(set(starts))  # each begins a sheet of its own
+    starts = [-1]  # each begins a sheet of its own; the slides have headings that are titles of later chapters
+    for chapter in chapters:
+        starts.append(next(sheet for title, sheet in outline if title == chapter and sheet > starts[-1]))
+    assert starts[1] == 0
     links = [one.get_object() for sheet in book.pages for one in sheet.get("/Annots", [])]
     inside = [str(one["/Dest"]) for one in links if "/Dest" in one]
     outside = [str(one["/A"]["/URI"]) for one in links if "/A" in one]
