@@ -53,7 +53,9 @@ def execute_pages(jobs: Sequence[Job], root: Path, cores: int = 1, *, place: Pat
     """
     place = place or root
     drafts = [draft_of(notebook, parameters, root) for notebook, _, parameters in jobs]
-    inherited = {"OMP_NUM_THREADS": "1", "CLAPLEAK_PAGE": "1", "PYTHONHASHSEED": "0"}  # one thread repeats its sums
+    # one thread repeats its sums; Snakemake sets each of these names to its number of cores
+    inherited = {f"{name}_NUM_THREADS": "1" for name in ("OMP", "OPENBLAS", "GOTO", "MKL")}
+    inherited |= {"CLAPLEAK_PAGE": "1", "PYTHONHASHSEED": "0"}
     with patch.dict(os.environ, inherited), chdir(place):
         pool = ThreadPoolExecutor(cores)
         try:
