@@ -262,27 +262,31 @@ def load_network(name: str) -> Network:
     Random weights are He's, the same in every run. ClapleakError for an unknown name, and for a file that is absent or
     has another checksum; nothing of such a file is read.
     """
-    architecture, random = name.removeprefix("random_"), name.startswith("random_")
-    refuse_absent([name])
-    source = NETWORKS[architecture]
-    network = source.build().eval()
-    if random:
+    contents = _contents(name)
+    network = NETWORKS[name.removeprefix("random_")].build().eval()
+    if contents is None:
         generator = torch.Generator().manual_seed(0)
         for module in network.modules():
             if isinstance(module, nn.Conv1d | nn.Conv2d | nn.Linear):
                 nn.init.kaiming_normal_(module.weight, nonlinearity="relu", generator=generator)
                 if module.bias is not None:
                     nn.init.zeros_(module.bias)
-        return network
-    network.load_state_dict(source.read(io.BytesIO(_contents(name))))
+    else:
+        network.load_state_dict(NETWORKS[name].read(io.BytesIO(contents)))
     return network
 
 
-def _contents(name: str) -> bytes:
-    """The bytes of a network's file. ClapleakError where it is absent or another one."""
+def _contents(name: str) -> bytes | None:
+    """The bytes of a network's file, None for random weights. ClapleakError where unknown, absent or another one."""
+    if (known := name.removeprefix("random_")) not in NETWORKS:
+        raise ClapleakError(f"unknown network '{name}'{nearest(known, NETWORKS)}: known are {', '.join(NETWORKS)}")
+    if known != name:
+        return None
     contents = (path := weights_file(name)).read_bytes()
     if (found := hashlib.sha256(contents).hexdigest()) != (wanted := NETWORKS[name].sha256):
         raise ClapleakError(f"{path}: SHA-256 is {found}, not {wanted}: delete it and fetch {name} again")
+    if name == "yamnet" and find_spec("onnx") is None:
+        raise ClapleakError("yamnet needs onnx: pip install 'clapleak[networks]'")
     return contents
 
 
@@ -291,14 +295,7 @@ def refuse_absent(names: Iterable[str]) -> None:
     faults: list[str] = []
     for name in names:
         try:
-            if (known := name.removeprefix("random_")) not in NETWORKS:
-                raise ClapleakError(
-                    f"unknown network '{name}'{nearest(known, NETWORKS)}: known are {', '.join(NETWORKS)}"
-                )
-            if known == name:
-                _contents(name)
-            if name == "yamnet" and find_spec("onnx") is None:
-                raise ClapleakError("yamnet needs onnx: pip install 'clapleak[networks]'")
+            _contents(name)
         except ClapleakError as error:
             faults.append(str(error))
     if faults:
