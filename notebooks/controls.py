@@ -177,7 +177,7 @@ after, before = (tables.by_setup(paired, name) for name in ("accuracy_long", "ac
 
 def worth(values, path):
     """What leaks through one path add to accuracy, mean over the other path's states."""
-    return estimate(values, lambda means: sum(analysis.leak_gains(means)[path]) / len(analysis.leak_gains(means)[path]))
+    return estimate(values, lambda means: analysis.mean_gains(means)[path])
 
 
 added = (after - before).mean()

@@ -110,7 +110,7 @@ figures.headline(runs["real networks"], marks, title="Zero-shot accuracy of the 
 # pre-trainings.
 
 # %% tags=["remove-input"]
-compared(lambda m: sum(analysis.leak_gains(m)["captions"]) / len(PRETRAININGS))
+compared(lambda m: analysis.mean_gains(m)["captions"])
 
 # %% [markdown]
 # ## What labels heard before add

@@ -49,8 +49,9 @@ def share_lost(means):
 above = {name: tables.by_setup(runs, "accuracy") - runs["chance"].mean() for name, runs in data_sets.items() if len(runs)}
 lost = {name: estimates(accuracy, share_lost)[0] for name, accuracy in above.items()}
 shares = ", ".join(f"{share} {name}" for name, share in lost.items())
-falls = analysis.answer("A", "accuracy falls whenever leaks, and then pre-training itself, are taken away", data_sets)
-decides = analysis.answer("I", "any pre-training, with captions that name no class, beats captions that name them without pre-training", data_sets)
+judged = {name: analysis.judge(runs) for name, runs in data_sets.items() if len(runs)}
+falls = analysis.answer("A", "accuracy falls whenever leaks, and then pre-training itself, are taken away", judged)
+decides = analysis.answer("I", "any pre-training, with captions that name no class, beats captions that name them without pre-training", judged)
 display(Markdown(f"**When leaks are removed from both trainings,** of the accuracy above guessing this share is lost: {shares}.\n\n{falls}\n\n{decides}"))
 
 # %% [markdown]

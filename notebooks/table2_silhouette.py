@@ -41,8 +41,9 @@ data_sets = {"in the paper's table": analysis.paper_runs(), "with real networks"
 data_sets |= {"on synthetic sounds": ours, "on real sounds with a small network": real}
 
 # %% tags=["remove-input"]
-follows = analysis.answer("B", "accuracy follows the clusters of E_a", data_sets)
-clearer = analysis.answer("G", "projection does not make the clusters clearer", data_sets)
+judged = {name: analysis.judge(runs) for name, runs in data_sets.items() if len(runs)}
+follows = analysis.answer("B", "accuracy follows the clusters of E_a", judged)
+clearer = analysis.answer("G", "projection does not make the clusters clearer", judged)
 display(Markdown(f"{follows}\n\n{clearer}"))
 
 # %% [markdown]

@@ -42,8 +42,9 @@ data_sets = {"in the paper's table": analysis.paper_runs(), "with real networks"
 data_sets |= {"on synthetic sounds": ours, "on real sounds with a small network": real}
 
 # %% tags=["remove-input"]
-least = analysis.answer("E", "sound and text share fewer neighbours than either projection keeps", data_sets)
-follows = analysis.answer("F", "the logarithm of accuracy follows what sound and text share", data_sets)
+judged = {name: analysis.judge(runs) for name, runs in data_sets.items() if len(runs)}
+least = analysis.answer("E", "sound and text share fewer neighbours than either projection keeps", judged)
+follows = analysis.answer("F", "the logarithm of accuracy follows what sound and text share", judged)
 display(Markdown(f"{least}\n\n{follows}"))
 
 # %% [markdown]

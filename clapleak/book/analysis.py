@@ -110,9 +110,9 @@ def judge(runs: pd.DataFrame) -> dict[str, Verdict]:
     return dict(sorted(verdicts.items()))
 
 
-def answer(letter: str, claim: str, data_sets: dict[str, pd.DataFrame]) -> str:
-    """A sentence on one of `CLAIMS`, in words that follow "That", with its verdict and evidence for each table."""
-    found = [(name, *judge(runs)[letter]) for name, runs in data_sets.items() if len(runs)]
+def answer(letter: str, claim: str, judged: dict[str, dict[str, Verdict]]) -> str:
+    """A sentence on one of `CLAIMS`, in words that follow "That", with its verdict and evidence for each data set."""
+    found = [(name, *verdicts[letter]) for name, verdicts in judged.items()]
     parts = []
     for verdict, says in (("holds", "holds"), ("contradicted", "is contradicted"), ("undecided", "is undecided")):
         if names := [f"{name} ({text})" for name, of_name, text in found if of_name == verdict]:

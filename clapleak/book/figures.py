@@ -256,8 +256,10 @@ def _write_names(ax: Axes, anchors: np.ndarray, names: Sequence[str], colours: S
         )  # fmt: skip
 
 
-def _cloud(ax: Axes, points: np.ndarray, labels: np.ndarray, classes: Sequence[str], *, named: int = 10**6) -> None:
-    """Dots of clips; of the classes that lie closest together, `named` have their names written by them."""
+def _cloud(
+    ax: Axes, points: np.ndarray, labels: np.ndarray, classes: Sequence[str], *, named: int | None = None
+) -> None:
+    """Dots of clips; of the classes that lie closest together, `named`, or all, have their names by them."""
     points, colours, anchors, spread = points.astype(float), [], [], []
     for number in range(len(classes)):
         chosen = points[labels == number]
@@ -290,7 +292,7 @@ def six_clouds(runs: Sequence[Run]) -> Figure:
     for run, _, ax in panels:  # names last: they need the final layout
         if run:
             labels, classes = run.embeddings["labels"].astype(int), [str(c) for c in run.embeddings["classes"]]
-            _cloud(ax, run.map["E_a"], labels, classes, named=_MANY if len(classes) <= _MANY else 7)
+            _cloud(ax, run.map["E_a"], labels, classes, named=None if len(classes) <= _MANY else 7)
     return figure
 
 
