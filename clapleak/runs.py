@@ -205,15 +205,19 @@ def weights(run: results.Run) -> Path:
     return _work(load_profile(run.profile), slug, run.seed, run.group, ids["training"]) / "model.safetensors"
 
 
-def load_trained(run: results.Run) -> Clap:
-    """The network that gave the results of a run. ClapleakError where its weights are not on this machine."""
+def load_trained(run: results.Run, file: Path | None = None) -> Clap:
+    """The network that gave the results of a run, from `file` or from what its training left on this machine.
+
+    ClapleakError where these are not the weights of just this training.
+    """
     from clapleak import checkpoints, models, parallel
 
-    profile, kept = load_profile(run.profile), checkpoints.load_weights(weights(run), run.metrics["ids"]["training"])
+    training_id = run.metrics["ids"]["training"]
+    profile, kept = load_profile(run.profile), checkpoints.load_weights(file or weights(run), training_id)
     if kept is None:
         group = "" if run.group is None else f" --group {run.group}"
         remedy = f"`clapleak train --profile {run.profile} --setup {run.slug} --seed {run.seed}{group}`"
-        raise ClapleakError(f"{weights(run)}: no weights of this very training on this machine; make them by {remedy}")
+        raise ClapleakError(f"{file or weights(run)}: no weights of this very training; make them by {remedy}")
     backbone = models.Cnn14(profile.audio.mel_bins, len(kept[0]["audio.fc_audioset.bias"]), profile.audio_encoder)
     model = models.Clap(backbone, models.load_text_encoder(profile.text_encoder), profile)
     model.load_state_dict(kept[0], strict=False)

@@ -18,8 +18,9 @@
 #
 # In the book you see still pictures: each shows the first position of its knobs. To turn them, open this page with the
 # rocket above, on Colab or Binder, or with `make live` on your own machine, and run all cells. The first, third and
-# fourth part work at once, from the results that are kept. The second asks a trained network: set `train = True` in the
-# cell of the parameters and run all cells again.
+# fourth part work at once, from the results that are kept. The second asks a trained network for what is not among
+# these. Its weights are fetched where somebody publishes them; if a message says that there are none, set `train = True`
+# in the cell of the parameters and run all cells again.
 
 # %% tags=["hide-input"]
 # %matplotlib inline
@@ -89,8 +90,8 @@ live.interact(label_set, chosen=chosen)
 #
 # Two setups are given the same sound and compare it with the same prompts, one a line. The nearest prompt is their answer;
 # its bar has the colour of the setup. Test clips and labels are known already; your own words or your own sound need
-# the trained networks (`train = True` above). From nothing that takes some minutes, most of them for the sounds that the
-# networks learn from. A bare label is put into the sentence of the test; all else is read as you write it.
+# the trained networks. To train them here (`train = True` above) takes some minutes from nothing, most of them for the
+# sounds that the networks learn from. A bare label is put into the sentence of the test; all else is read as you write it.
 #
 # A sound of your own, recorded or from a file, stays with the kernel that runs this page.
 

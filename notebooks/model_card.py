@@ -103,8 +103,9 @@ if "clean-clean" in clouds:
 #
 # ## What they cost, and how to get them
 #
-# Weights are not published, since anyone can make them: `make book`, or one setup with
-# `clapleak train --setup clean-clean`. They are left in `build/`, and `clapleak.runs.load_trained` opens them.
+# Anyone can make the weights: `make book`, or one setup with `clapleak train --setup clean-clean`. They are left in
+# `build/`, and `clapleak.runs.load_trained` opens them. For the weights behind the runs of seed 0, `reference/weights.csv`
+# has the size, the SHA-256 and, once somebody publishes them, the address.
 
 # %% tags=["remove-input"]
 if every:

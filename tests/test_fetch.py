@@ -5,6 +5,7 @@ import hashlib
 import io
 import multiprocessing
 import os
+import re
 import shutil
 import signal
 import stat
@@ -158,7 +159,12 @@ def test_table_has_the_published_addresses_and_sums_and_leads_into_the_official_
         jobs = download.jobs(name)
         items = [item for job in jobs for item in job]
         assert {item.target for item in items} == targets and all(item.licence for item in items)
-        assert {(item.file, item.url, item.md5) for item in items} <= published
+        if name == "esc50":  # published as a branch that moves: ours is one of its commits
+            (item,) = items
+            commit = re.fullmatch(r"https://github.com/karolpiczak/ESC-50/archive/([0-9a-f]{40}).zip", item.url)[1]
+            assert item.inside == f"ESC-50-{commit}"
+        else:
+            assert {(item.file, item.url, item.md5) for item in items} <= published
         for job in jobs:  # the volumes of an archive together, the last one closing it
             assert [Path(item.file).suffix for item in job[:-1]] == [f".z{i:02}" for i in range(1, len(job))]
 

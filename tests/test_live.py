@@ -1,6 +1,7 @@
 """The live page: what a trained network answers, controls with and without a kernel, the microphone, JupyterLab."""
 
 import re
+import runpy
 import shutil
 import socket
 import subprocess
@@ -15,10 +16,12 @@ import pytest
 import soundfile
 from browsing import CHROMIUM, FLAGS, ROOT, needs_chromium, served
 from fake_results import write_project
+from helpers import files
 
 from clapleak import foley, results, runs
 from clapleak.book import live
 from clapleak.config import ClapleakError, load_profile
+from clapleak.setups import Setup
 
 RUN = Path("smoke") / "clean-clean" / "seed0"
 JUPYTER = Path(sys.executable).with_name("jupyter-lab")
@@ -43,6 +46,8 @@ def test_a_test_clip_brought_as_a_sound_of_the_reader_is_heard_as_in_the_test(fi
 def test_the_user_s_own_run_answers_once_its_weights_are_there_and_else_the_command_is_named(finished):
     own = finished / "build" / "results" / RUN
     published = shutil.copytree(own, finished / "results" / RUN)
+    (finished / "reference").mkdir()
+    shutil.copy(ROOT / "reference" / "weights.csv", finished / "reference")
     listener = live.Listener(results.read_run(published))
     assert listener.run.path == own
     stored = listener.read(listener.classes)
@@ -55,6 +60,38 @@ def test_the_user_s_own_run_answers_once_its_weights_are_there_and_else_the_comm
     listener.read(listener.classes)  # needs none
     with pytest.raises(ClapleakError, match="clapleak train --profile smoke --setup clean-clean"):
         listener.read(["somebody whispers"])
+
+
+def test_published_weights_answer_where_none_are_on_this_machine_and_only_as_they_were_published(finished, monkeypatch):
+    """Packed by the script of the release, and served from this machine."""
+    shutil.copytree(finished / "build" / "results", finished / "results")
+    script = runpy.run_path(str(ROOT / "workflow" / "weights.py"), {"__name__": "weights"})
+    monkeypatch.setitem(script["main"].__globals__, "PROFILE", "smoke")
+    monkeypatch.setitem(script["main"].__globals__, "SETUPS", [Setup("clean", "clean")])
+    run = results.read_run(finished / "results" / RUN)
+    asked = live.Listener(run).read(["somebody whispers"])
+    with served(finished / "build" / "artefact") as address:
+        monkeypatch.setattr(sys, "argv", ["weights.py", address])
+        script["main"]()
+        shutil.rmtree(finished / "build" / "smoke")  # as on a machine that never trained
+        assert len(files(finished / "build" / "artefact")) == 2
+        place = finished / "build" / "artefact" / "smoke_clean-clean_seed0.safetensors"
+        content = place.read_bytes()
+        place.write_bytes(content[:-1] + b"x")
+        with pytest.raises(ClapleakError, match="SHA-256 of smoke_clean-clean_seed0.safetensors is .*nothing is kept"):
+            live.Listener(run).read(["somebody whispers"])
+        place.write_bytes(content)
+        np.testing.assert_array_equal(live.Listener(run).read(["somebody whispers"]), asked)
+        assert not list((finished / "build" / "weights").glob(".*"))
+    np.testing.assert_array_equal(live.Listener(run).read(["somebody whispers"]), asked)  # is not fetched again
+    shutil.rmtree(finished / "build" / "weights")
+    with pytest.raises(ClapleakError, match="is there a network"):
+        live.Listener(run).read(["somebody whispers"])
+    monkeypatch.setattr(sys, "argv", ["weights.py"])
+    metrics = finished / "results" / RUN / "metrics.json"
+    metrics.write_text(metrics.read_text().replace('"accuracy": 0.', '"accuracy": 0.1', 1))
+    with pytest.raises(ClapleakError, match="accuracy differs"):  # these weights gave other numbers
+        script["main"]()
 
 
 # The rest needs a browser

