@@ -46,13 +46,6 @@ def read(path: str | Path, sample_rate: int, offset: float = 0.0, duration: floa
     return resample(torch.from_numpy(mono), ratio.numerator, ratio.denominator).numpy()
 
 
-class _SoundFile(soundfile.SoundFile):
-    """A FLAC may leave its length unknown: then nothing seeks behind the last sample, which would fail."""
-
-    def seekable(self) -> bool:
-        return self.frames < 2**62 and super().seekable()
-
-
 def samples(path: str | Path, offset: float = 0.0, duration: float | None = None) -> tuple[np.ndarray, int]:
     """Decode a wav, flac, ogg or mp3 file to mono, (samples,) float32, and its rate in hertz.
 
@@ -62,7 +55,9 @@ def samples(path: str | Path, offset: float = 0.0, duration: float | None = None
     if not Path(path).is_file():
         raise ClapleakError("missing")
     try:
-        with _SoundFile(path) as file:
+        with soundfile.SoundFile(path) as file:
+            if file.frames > 2**62:  # a FLAC may leave its length unknown, and no library seeks behind its end
+                file.seekable = lambda: False
             rate, parts = file.samplerate, []
             file.seek(min(round(offset * rate), file.frames))
             left = file.frames if duration is None else round(duration * rate)

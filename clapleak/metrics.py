@@ -54,7 +54,7 @@ def silhouette(emb: ArrayLike, labels: ArrayLike) -> float:
 def centroid_accuracy(emb: ArrayLike, labels: ArrayLike, recordings: ArrayLike | None = None) -> float:
     """Share of clips that are closest, by cosine, to the mean of the other clips of their own class.
 
-    An upper bound of what the audio embedding offers to zero-shot classification: every label stands where its clips
+    What the audio embedding offers to zero-shot classification (no upper bound): every label stands where its clips
     are (class-centroid labels), and no text is needed. Class means are of vectors of unit length, without the clip
     itself or, where `recordings` (N,) are given, without all clips of its recording. `emb` is (N, D), `labels` (N,)
     integers. From 0 to 1; of a class with one clip or recording that clip is missed.

@@ -18,7 +18,8 @@
 # The paper ends with a promise: its tools can identify leakage in a model whose training data nobody has. Here we try it
 # on a network that many people use. YAMNet was trained on the labels of AudioSet, and nearly every class of ESC-50 is
 # among them. Its fifty-class zero-shot accuracy on the real clips of ESC-50 is {glue:text}`audit_all:.2f`; after every name that
-# means a test class is taken away, {glue:text}`audit_both:.2f` remain. `clapleak audit` does the same for any model.
+# means a test class is taken away, {glue:text}`audit_both:.2f` remain. `clapleak audit` asks this of any model, and often
+# has to answer *not testable*: [how often it is right](audit_known.ipynb) where leaks are known stands on a page of its own.
 
 # %% tags=["remove-input"]
 # %matplotlib inline
@@ -243,6 +244,8 @@ dials.style.format(precision=2).hide()
 # - The audit finds such a leak only because it is told the names of the training. Where nobody knows them, it cannot say
 #   which classes were seen, and says so.
 # - "None found" comes with the gap that would have been found. With few seen or few unseen classes that gap is wide.
+# - *Evidence* rests on the gap between seen and unseen classes and its p. What the leak is worth is a second estimate
+#   whose interval is wider and may reach 0: then there is a leak, and its size is not known.
 # - [Audit models whose leaks are known](audit_known.ipynb) asks the same of the setups of this book. To audit a model of
 #   your own, see [Audit your own model](../audit.md).
 #

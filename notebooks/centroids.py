@@ -134,7 +134,7 @@ for key, value in {"first": first, "zero": str(zero), "centroid": str(centroid),
 # ## Exercises
 #
 # **1. Which setup loses most?** In which setup do the places of the labels cost most? Count it in points, and as the share
-# of the upper bound from the audio embedding that zero-shot reaches. Predict whether both name the same setup.
+# of the accuracy with class-centroid labels that zero-shot reaches. Predict whether both name the same setup.
 
 # %% tags=["hide-cell"]
 for name, runs in data.items():

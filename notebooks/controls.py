@@ -194,6 +194,8 @@ if len(paired):
 #   accuracy of {glue:text}`floor:.2f` on average, where guessing gives {glue:text}`guess:.2f`.
 # - The paper's design confounds leaks and loss of data. For the captions this control takes them apart; for the
 #   pre-training we have no such control.
+# - A leak is a pair: a name and a sound that belong together. Neither this control nor the paper's design tells the name
+#   from the sound. [Word-clean and truly clean](degrees.ipynb) come nearest to that.
 # - What a leaked caption teaches is another question: [which embedding does a leak move?](centroids.ipynb)
 #
 # ## Exercises

@@ -55,7 +55,7 @@ pd.DataFrame(cosine, [f"sound: {name}" for name in names], [f"text: {name}" for 
 # %%
 # Your answer to 1.
 
-# %% tags=["hide-cell", "answer"]
+# %% tags=["remove-cell", "answer"]
 rows = np.exp(cosine / tau) / np.exp(cosine / tau).sum(axis=1, keepdims=True)
 columns = np.exp(cosine / tau) / np.exp(cosine / tau).sum(axis=0, keepdims=True)
 loss = -np.mean([np.log(np.diag(rows)), np.log(np.diag(columns))])
@@ -88,7 +88,7 @@ shown.set_axis(["caption", "what sounds"], axis=1).set_axis(range(1, len(chosen)
 # %%
 # Your answer to 2.
 
-# %% tags=["hide-cell", "answer"]
+# %% tags=["remove-cell", "answer"]
 key = pd.DataFrame({"word rule": kind[chosen], "words": found.loc[chosen, "words"].map(", ".join)})
 display(key.assign(test_class=heard[chosen].map(", ".join)).set_axis(range(1, len(chosen) + 1)))
 print("(b) any 'goes, not heard'; (c) any 'stays, heard'; (d) the second: its sound is learnt with a text near its name,")
@@ -112,7 +112,7 @@ pd.DataFrame({"sound, degrees": places[0], "text, degrees": places[1]}, five)
 # %%
 # Your answer to 3.
 
-# %% tags=["hide-cell", "answer"]
+# %% tags=["remove-cell", "answer"]
 nearest = [np.argsort(abs(a[:, None] - a) + 999 * np.eye(5), axis=1)[:, :2] for a in places]
 listed = {space: [", ".join(five[i] for i in row) for row in near] for space, near in zip(("sound", "text"), nearest, strict=True)}
 display(pd.DataFrame(listed, five))
@@ -141,7 +141,7 @@ display(Markdown(f"Synthetic sounds, pre-training *{pretraining}*."), drop[["dir
 # %%
 # Your answer to 4.
 
-# %% tags=["hide-cell", "answer"]
+# %% tags=["remove-cell", "answer"]
 values = drop[["less data", "leakage"]].assign(group=0).set_index("group", append=True).swaplevel()
 for name in values if len(values) else ():
     one = statistics.estimate(values[[name]], statistics.of(name))
@@ -160,7 +160,7 @@ print("Points: one each; (c) follows the student's own interval.")
 # %%
 # Your answer to 5.
 
-# %% tags=["hide-cell", "answer"]
+# %% tags=["remove-cell", "answer"]
 print("Points: one each. (a) needs every part from its first weights on; a part of which the paper says nothing counts as")
 print("'not known', not as clean. (b) needs an example of a miss. (d) loses its point where it claims that there is a leak:")
 print("the paper's silence is no evidence of one.")

@@ -217,20 +217,19 @@ names = [classes[i] for i in hard]
 print(f"{', '.join(names)}: accuracy {among(run, names):.2f}, guessing {1 / len(names):.2f}")
 
 # %% [markdown]
-# **2. The sentence around the label.** Does it matter whether you write "dog" or "a dog"? Predict for both setups, then
-# put both on two lines of the second part. Cosines of two such prompts with each other say how alike a setup reads them;
-# where the networks are not trained yet, the solution says so.
+# **2. Two labels side by side.** Which label lies nearest to "dog" among the texts, and where do the clips of "dog" go that
+# are named wrongly? Predict for both setups of the second part; then put other pairs of labels on its lines.
 
 # %% tags=["hide-cell"]
-try:
-    for slug in (left.value, right.value):
-        pair_of_prompts = listeners[slug].read([first[0], f"a {first[0]}"])
-        known = listeners[slug].read(classes)  # (C, D)
-        others = np.delete(known @ known[classes.index(first[0])], classes.index(first[0]))
-        between = f"{first[0]} and its nearest other label {others.max():.2f}"
-        print(f"{slug}: the two prompts {pair_of_prompts[0] @ pair_of_prompts[1]:.2f}, {between}")
-except ClapleakError as error:
-    print(error)
+for slug in dict.fromkeys((left.value, right.value)):
+    here = {name: value.astype("float32") for name, value in shown[slug].embeddings.items() if name in ("E_a", "E_t")}
+    texts, dog = here["E_t"] @ here["E_t"].T, classes.index(first[0])
+    texts[dog, dog] = -1
+    clips = shown[slug].embeddings["labels"] == dog
+    given = pd.Series((here["E_a"][clips] @ here["E_t"].T).argmax(1)).map(classes.__getitem__)
+    missed = given[given != first[0]].value_counts()
+    print(f"{slug}: nearest text {classes[texts[dog].argmax()]}; {len(given) - missed.sum()} of {len(given)} clips right;", "most of the others:", ", ".join(missed.index[:3]) or "none")
+print("Where the nearest text is not among the answers, it is the sounds that lie in the wrong place.")
 
 # %% [markdown]
 # **3. The largest $k$.** What is $S$ for any setup and any two spaces when $k$ may go up to its end? Slide there before

@@ -71,7 +71,7 @@ counts.groupby("setup").mean().reindex(tables.SLUGS).rename(columns=titles).rena
 # ## How well they do
 #
 # On unseen synthetic clips of the fifty test classes, with intervals of 95 % over seeds. The last column is the accuracy
-# with [class-centroid labels](centroids.ipynb), an upper bound from the audio embedding.
+# with [class-centroid labels](centroids.ipynb): what the clusters allow when each label lies amid its own sounds.
 
 # %% tags=["remove-input"]
 columns = {"accuracy": "accuracy", "silhouette_x_a": "silhouette x_a", "silhouette_E_a": "silhouette E_a"}

@@ -145,11 +145,11 @@ HTML(tables.html_table(shown[["sound", "", "similarity", "class", "answer"]], ma
 
 # %% tags=["remove-input"]
 by_class = pd.Series(~wrong).groupby(labels).mean()
-change = m["silhouette"]["E_a"] - m["silhouette"]["x_a"]
+change = round(m["silhouette"]["E_a"], 2) - round(m["silhouette"]["x_a"], 2)  # as shown above
 glue("right", f"{m['accuracy'] / m['chance']:.1f}", display=False)
 glue("best", classes[by_class.idxmax()], display=False)
 glue("worst", classes[by_class.idxmin()], display=False)
-glue("change", "lower" if change < 0 else "higher", display=False)
+glue("change", "lower than" if change < 0 else "higher than" if change > 0 else "as high as", display=False)
 glue("lost", int((by_class < 0.1).sum()), display=False)
 
 # %% tags=["remove-input"]
@@ -166,7 +166,7 @@ glue("nothing", float(np.log(recipe.batch_size)), display=False)
 # - Training was ended by {glue:text}`end`, when the validation loss {glue:text}`falling`. Its lowest value is
 #   {glue:text}`loss:.2f`, where {glue:text}`nothing:.2f` means that nothing is learnt. What a
 #   [longer training](controls.ipynb#or-too-short-a-training) changes is a control of its own.
-# - The silhouette of E_a is {glue:text}`change` than that of x_a: compare
+# - The silhouette of E_a is {glue:text}`change` that of x_a: compare
 #   [Table 2](table2_silhouette.ipynb), where the paper discusses what projection does to clusters.
 # - [The six setups side by side](setups.ipynb) compare this run with the others, and
 #   [real networks](networks.ipynb) with real sounds.

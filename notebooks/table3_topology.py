@@ -114,21 +114,21 @@ HTML(site.slider("Size of the neighbourhood", frames, 6, (figures.overlap(spaces
 # %% tags=["hide-input"]
 rows = ["S(E_a,E_t)", "S(x_a,E_a)", "S(x_t,E_t)"]  # the main one first
 display(HTML(tables.origin(network_folder, networks)))
-tables.beside_paper(network_columns, rows).drop(columns="difference", level=1)
+tables.beside_paper(network_columns, rows).drop(columns="difference", level=1, errors="ignore")
 
 # %% [markdown]
 # Synthetic sounds, all fifty classes:
 
 # %% tags=["hide-input"]
 display(HTML(tables.origin(folder, ours)))
-tables.beside_paper(columns, rows).drop(columns="difference", level=1)
+tables.beside_paper(columns, rows).drop(columns="difference", level=1, errors="ignore")
 
 # %% [markdown]
 # Real sounds and a small network:
 
 # %% tags=["hide-input"]
 display(HTML(tables.origin(real_folder, real)))
-tables.beside_paper(real_columns, rows).drop(columns="difference", level=1)
+tables.beside_paper(real_columns, rows).drop(columns="difference", level=1, errors="ignore")
 
 # %% [markdown]
 # With few classes a group, chance is high and a few neighbours decide. So here are the means corrected for chance:

@@ -85,7 +85,7 @@ def test_every_page_of_the_book_has_its_job():
     jobs = execute.jobs(ROOT / "build" / "pages", ROOT, own=True)
     drafts = [execute.draft_of(notebook, parameters, ROOT) for notebook, _, parameters in jobs]  # knows every parameter
     assert [output.stem for _, output, _ in jobs] == site.page_names(ROOT)
-    pages = {path.name for path in (ROOT / "notebooks").glob("*.py")} - {"homework.py"}  # whose key is no page
+    pages = {path.name for path in (ROOT / "notebooks").glob("*.py")}
     assert {notebook.name for notebook, _, _ in jobs} == pages
     assert all(parameters["own"] for _, output, parameters in jobs if output.stem not in site.WITHOUT_RESULTS)
     assert all(re.match("# .", draft.cells[0].source) for draft in drafts)

@@ -108,11 +108,14 @@ def test_fifty_names_stay_apart_and_inside():
 def test_beside_paper_by_hand():
     setups = ["dirty-dirty"] * 2 + ["none-clean"]
     mine = pd.DataFrame({"setup": setups, "group": np.nan, "seed": [0, 1, 0], "accuracy": [0.5, 0.7, 0.14]})
+    mine["chance"] = 1 / 50
     shown = tables.beside_paper({"yours": mine, "published": mine.iloc[2:]}, ["accuracy"])["accuracy"]
     assert shown.index.tolist() == tables.SLUGS
     assert shown.columns.tolist() == ["yours", "published", "paper", "difference"]
     assert shown.loc["dirty-dirty"].tolist() == ["0.60 [0.50,\u00a00.70]", "–", "0.73", "-0.13"]
     assert shown.loc["none-clean"].tolist() == ["0.14", "0.14", "0.14", "+0.00"]  # one run has no interval
+    among_ten = tables.beside_paper({"yours": mine.assign(chance=0.1)}, ["accuracy"])["accuracy"]
+    assert among_ten.columns.tolist() == ["yours", "paper"]  # accuracies among ten and among fifty do not compare
 
 
 def test_a_user_s_mean_is_within_the_published_seeds_or_outside(ours):

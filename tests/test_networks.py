@@ -257,3 +257,12 @@ def test_what_is_measured_of_the_targets_ignores_the_other_classes():
     alone = {name: clouds[name][labels < 3] for name in ("x_a", "E_a", "labels")}
     alone |= {name: clouds[name][:3] for name in ("x_t", "E_t")}
     assert embed.measure(alone, measures) == {name: found[name] for name in found if name != "all_classes"}
+
+
+@pytest.mark.parametrize(
+    ("name", "total"), [("yamnet", 184408.8), ("byola", 30035.89), ("soundnet", 85187.63), ("aisfx", 102820.5)]
+)
+def test_random_weights_are_those_that_the_published_results_rest_on(name, total):
+    """Another order of a network's layers draws others: then its results are made again, and these numbers change."""
+    weights = networks.load_network(f"random_{name}").parameters()
+    assert sum(value.abs().sum().item() for value in weights) == pytest.approx(total, rel=1e-5)

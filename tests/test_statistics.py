@@ -93,10 +93,12 @@ def analysis_share(name):
 def test_findings_say_what_was_measured_and_the_reverse_of_it():
     none, points, small = runs(SIX).iloc[:0], pd.DataFrame(), {"a small network": runs(SIX)}
     shown = ladder.findings(runs(SIX), small, none, points)
-    assert "labels look better" in shown[0] and "in all data sets" in shown[0] and len(shown) == 2
+    assert "labels look better" in shown[0] and "so does a small network" in shown[0] and len(shown) == 2
     assert "matter more" in shown[1]
     reverse = runs({slug: 1 - mean for slug, mean in SIX.items()})
-    assert "but not in every data set" in ladder.findings(runs(SIX), {"a small network": reverse}, none, points)[0]
+    assert (
+        "a small network does not on all" in ladder.findings(runs(SIX), {"a small network": reverse}, none, points)[0]
+    )
     shown = ladder.findings(reverse, small, none, points)
     assert "labels look worse" in shown[0] and "-0." in shown[0] and "do harm" in shown[1]
     shown = ladder.findings(runs(dict.fromkeys(SIX, 0.5), spread=0.2), small, none, points)
@@ -108,15 +110,26 @@ def test_findings_say_what_was_measured_and_the_reverse_of_it():
 
 @pytest.mark.parametrize(
     ("follows", "says"),
-    [("silhouette", "follows clusters"), ("probe, 128", "follows knowledge"), ("", "neither clusters nor knowledge")],
+    [("silhouette", "follows clusters more"), ("probe, 128", "follows knowledge more"), ("", "neither clusters nor")],
 )
 def test_what_zero_shot_follows_is_said_as_measured(follows, says):
     rng = np.random.default_rng(0)
-    points = pd.DataFrame(rng.normal(size=(12, 3)), columns=["silhouette", "probe, 128", "clean"])
-    if follows:
-        points["clean"] = points[follows] + rng.normal(0, 0.1, 12)
+    points = pd.DataFrame(rng.normal(size=(12, 4)), columns=["silhouette", "probe, 128", "clean", "dirty"])
+    for captions in ("clean", "dirty") if follows else ():
+        points[captions] = points[follows] + rng.normal(0, 0.1, 12)
     words, evidence = ladder.inheritance(points)
-    assert says in words and "12 networks" in evidence and "too few" in ladder.inheritance(points[:5])[0]
+    assert words.count(says) == 2 and "12 networks" in evidence and "too few" in ladder.inheritance(points[:5])[0]
+    points["clean"] = points["silhouette"] + points["probe, 128"] + rng.normal(0, 0.5, 12)
+    assert "alike" in ladder.inheritance(points)[0]
+
+
+def test_a_lead_is_the_difference_of_standardised_coefficients_and_covers_the_truth():
+    rng, hits = np.random.default_rng(0), 0
+    for _ in range(200):
+        x, z, noise = pd.DataFrame(rng.normal(size=(400, 3))).to_numpy().T
+        one = statistics.lead(pd.Series(x + 0.5 * z + noise), pd.Series(x), pd.Series(z))
+        hits += one.low < 0.5 / 1.5 < one.high  # the deviation of y is the root of 1 + 0.25 + 1
+    assert hits > 180 and np.isnan(statistics.lead(*[pd.Series([1.0, 2.0, 3.0])] * 3).value)
 
 
 def test_what_the_word_rule_leaves_is_said_as_measured():

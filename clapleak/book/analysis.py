@@ -14,11 +14,14 @@ from clapleak.results import MEASURES
 from clapleak.setups import PRETRAININGS, TRAININGS
 
 CLAIMS = {
-    "A": "accuracy falls with the leaks", "B": "accuracy correlates with silhouette",
-    "C": "no pre-training, least clear", "D": "caption leaks, clearer clusters",
-    "E": "audio and text agree least", "F": "log accuracy correlates with S", "G": "projection, not clearer",
-    "H": "label leaks, clearer clusters", "I": "any pre-training is worth more than names in the captions",
+    "A": "accuracy falls with the leaks", "B": "accuracy correlates with the silhouette of E_a",
+    "C": "clusters are least clear without pre-training", "D": "leaks in the captions make clearer clusters",
+    "E": "S(E_a, E_t) is below both other S", "F": "log accuracy correlates with S(E_a, E_t)",
+    "G": "projection does not make clusters clearer", "H": "leaks in the pre-training make clearer clusters",
+    "I": "any pre-training is worth more than names in the captions",
 }  # fmt: skip
+SIGNS = {"holds": "✓", "contradicted": "✗", "undecided": "?"}
+NO_TEST = {"real networks": "EG"}  # compare x_a, which does not learn there, with an E_a of fewer dimensions
 Verdict = tuple[str, str]  # "holds", "contradicted" or "undecided", and the evidence in words
 
 
@@ -108,6 +111,27 @@ def judge(runs: pd.DataFrame) -> dict[str, Verdict]:
         "G": compared(before - after, lambda means: [means[slug] for slug in SLUGS], tie=True),
     }
     return dict(sorted(verdicts.items()))
+
+
+def judged_by_answers(data_sets: dict[str, pd.DataFrame]) -> dict[str, dict[str, Verdict]]:
+    """`judge` for every table of runs; one that was also tested with all classes as answers is judged a second time."""
+    found = {}
+    for name, runs in data_sets.items():
+        if len(runs) and runs.get("all_accuracy", pd.Series(dtype=float)).notna().any():
+            found[f"{name}, ten answers"] = judge(runs)
+            found[f"{name}, fifty answers"] = judge(runs.assign(accuracy=runs["all_accuracy"]))
+        elif len(runs):
+            found[name] = judge(runs)
+    return found
+
+
+def signs(judged: dict[str, dict[str, Verdict]]) -> pd.DataFrame:
+    """One line a claim, one column a data set: ✓ holds, ✗ contradicted, ? undecided; in brackets what is no test."""
+    columns = {}
+    for name, verdicts in judged.items():
+        aside = NO_TEST.get(name.partition(",")[0], "")
+        columns[name] = [("({})" if k in aside else "{}").format(SIGNS[word]) for k, (word, _) in verdicts.items()]
+    return pd.DataFrame({"claim of the paper": [f"{k}: {claim}" for k, claim in CLAIMS.items()], **columns})
 
 
 def answer(letter: str, claim: str, judged: dict[str, dict[str, Verdict]]) -> str:

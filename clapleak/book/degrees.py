@@ -42,7 +42,9 @@ def by_rule(accuracy: pd.DataFrame) -> pd.DataFrame:
             alone = estimate(pair, of(f"{p}-{rule}"))
             less = estimate(pair, of(f"{p}-{rule}", f"{p}-clean"))
             found.setdefault((f"pre-training {p}", "accuracy"), {})[name] = str(alone)
-            found.setdefault((f"pre-training {p}", "less word-clean"), {})[name] = "–" if rule == "clean" else str(less)
+            found.setdefault((f"pre-training {p}", "minus word-clean"), {})[name] = (
+                "–" if rule == "clean" else str(less)
+            )
     return pd.DataFrame(found)
 
 
@@ -58,14 +60,14 @@ def answer(accuracy: pd.DataFrame) -> str:
     left = estimate(accuracy[needed], lambda m: mean(m, "clean") - mean(m, "truly_clean"))
     clean = estimate(accuracy[needed], lambda m: mean(m, "clean"))
     verdict = left.words(
-        f"So up to {left.value / clean.value:.0%} of what is reported as free of leaks may be leakage, and the "
-        "rest of the change the loss of pairs",
+        f"Loss of pairs is in this change as well, so that at most {left.value / clean.value:.0%} of what is reported "
+        "as free of leaks is leakage",
         "Training sets without those sounds do better, so that they cannot be what clean accuracy rests on",
         "That may be chance: the sounds that the rule leaves cannot be shown to matter",
     )
     return (
         f"Word-clean training sets still hold sounds of the target classes. Taking these away as well changes accuracy "
-        f"from {clean.value:.2f} by {-left.value:+.2f} (mean of three pre-trainings; the loss is {left}). {verdict}."
+        f"of {clean.value:.2f} by {-left:+} (mean of three pre-trainings). {verdict}."
     )
 
 

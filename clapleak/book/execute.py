@@ -120,6 +120,7 @@ def _run(draft: nbformat.NotebookNode, parameters: dict[str, Any], tries: int = 
             draft, None, parameters, kernel_name="python3", progress_bar=False, stderr_file=sys.stderr,
             coalesce_streams=True,  # a busy machine cuts printed lines in pieces
             config=Config(KernelManager={"transport_encryption": "auto"}),  # others on this machine cannot listen
+            extra_arguments=["--log-level=CRITICAL"],  # else a kernel that is stopped at the end says so as an error
         )  # fmt: skip
     except RuntimeError as error:
         if tries == 1 or "respond" not in str(error):

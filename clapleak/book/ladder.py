@@ -6,7 +6,7 @@ import pandas as pd
 
 from clapleak import results
 from clapleak.book.analysis import mean_gains
-from clapleak.book.statistics import Estimate, estimate, grouped_correlation, of, partial_correlation
+from clapleak.book.statistics import Estimate, estimate, grouped_correlation, lead, of, partial_correlation
 from clapleak.book.tables import by_setup, setup_means
 from clapleak.config import ClapleakError, load_profile
 from clapleak.setups import NETWORK_SETUPS, OTHER_NETWORKS, PRETRAININGS, SETUPS, Setup, network_facts
@@ -74,36 +74,38 @@ def zero_shot(probes: pd.DataFrame, runs: pd.DataFrame) -> pd.DataFrame:
 
 
 def points(probes: pd.DataFrame, runs: pd.DataFrame) -> pd.DataFrame:
-    """One row a network: linear probe, silhouette and centroid accuracy of x_a, accuracy with clean captions."""
-    clean = setup_means(runs, "accuracy", slugs("clean")).set_axis(list(STEPS))
-    return probes.assign(clean=clean).set_index("network").dropna()
+    """One row a network: linear probe, silhouette and centroid accuracy of x_a, accuracy by captions."""
+    found = {name: setup_means(runs, "accuracy", slugs(name)).set_axis(list(STEPS)) for name in ("clean", "dirty")}
+    return probes.assign(**found).set_index("network").dropna()
 
 
 def inheritance(points: pd.DataFrame) -> tuple[str, str]:
-    """What clean accuracy follows, in few words and with partial correlations over all networks and all but one."""
+    """What accuracy follows, clusters or knowledge, with clean and with dirty captions: the answer and its evidence."""
     if len(points) < 6:
-        return "has too few networks for an answer", "There are too few networks for an answer."
-    found = {}
-    for name, other in (("silhouette", "probe, 128"), ("probe, 128", "silhouette")):
-        every = [points, *(points.drop(index=network) for network in points.index)]
-        found[name] = [partial_correlation(part[name], part["clean"], part[other]) for part in every]
-    (clusters, *less), (knowledge, *fewer) = found.values()
-    sure = "follows" if all(one.low > 0 for one in less) else "seems to follow"
-    says = {
-        (True, False): f"{sure} clusters, and is not shown to follow knowledge",
-        (True, True): "follows clusters and knowledge alike",
-        (False, True): "follows knowledge, and is not shown to follow clusters",
-        (False, False): "is shown to follow neither clusters nor knowledge",
-    }[clusters.low > 0, knowledge.low > 0]
-    follows = ("follows", "runs against", "cannot be shown to follow")
-    without = [
-        f"{min(one.value for one in part):.2f} to {max(one.value for one in part):.2f}" for part in (less, fewer)
-    ]
-    return says, (
-        f"Over {len(points)} networks, accuracy with clean captions {clusters.words(*follows)} how clearly the classes "
-        f"cluster in the audio embedding (its silhouette), where a linear probe finds equally much: partial r = "
-        f"{clusters}, and {without[0]} without any one network. It {knowledge.words(*follows)} what the probe finds, "
-        f"where the clusters are equally clear: partial r = {knowledge}, and {without[1]} without any one."
+        return "There are too few networks for an answer", "They are less than six."
+    cannot, answers, evidence = "though these networks cannot tell clusters from knowledge", [], []
+    for captions, where in (("clean", "no caption names the test classes"), ("dirty", "captions name them")):
+        y, clusters, probe = (points[name] for name in (captions, "silhouette", "probe, 128"))
+        first, second = partial_correlation(clusters, y, probe), partial_correlation(probe, y, clusters)
+        unsure = {
+            (True, False): f"seems to follow clusters, {cannot}",
+            (False, True): f"seems to follow knowledge, {cannot}",
+            (True, True): "follows clusters and knowledge alike",
+            (False, False): "is shown to follow neither clusters nor knowledge",
+        }[first.low > 0, second.low > 0]
+        sure = "follows clusters more than knowledge", "follows knowledge more than clusters"
+        answers.append(f"where {where}, it {lead(y, clusters, probe).words(*sure, unsure)}")
+        less = [points.drop(index=name) for name in points.index]
+        without = [partial_correlation(part["silhouette"], part[captions], part["probe, 128"]).value for part in less]
+        evidence.append(
+            f"Where {where}, r is {first} for clusters ({min(without):.2f} to {max(without):.2f} without any one "
+            f"network) and {second} for knowledge; their standardised coefficients differ by "
+            f"{lead(y, clusters, probe)}."
+        )
+    return "; ".join(answers), (
+        "Clusters are the silhouette of the audio embedding, knowledge is what a linear probe finds in it at 128 "
+        f"dimensions; r is the partial correlation with one while the other is held equal, over {len(points)} "
+        f"networks. {' '.join(evidence)}"
     )
 
 
@@ -135,7 +137,7 @@ def three_degrees(runs: pd.DataFrame) -> pd.DataFrame:
             continue
         line = {label: str(estimate(accuracy[[slug]], of(slug))) for label, slug in names.items()}
         left = estimate(accuracy[list(names.values())], of(names["word-clean"], names["truly clean"]))
-        lines[title(step)] = {**line, "word-clean less truly clean": str(left), "leakage left": left.verdict}
+        lines[title(step)] = {**line, "word-clean minus truly clean": str(left), "above 0": left.verdict}
     return pd.DataFrame(lines).T
 
 
@@ -182,7 +184,13 @@ def findings(
     first = next(iter(found))
     seen = labels[first].words("look better", "look worse", "are not shown to look better")
     others = [one.low > 0 for name, one in labels.items() if name != first]
-    agree = ", and in all data sets" if all(others) else ", but not in every data set" if labels[first].low > 0 else ""
+    agree = (
+        ", and so does a small network"
+        if all(others)
+        else ", but a small network does not on all sounds"
+        if labels[first].low > 0
+        else ""
+    )
     lines = [
         f"**Networks that were told the test's labels {seen} at zero-shot classification{agree if others else ''}.** "
     ]
@@ -194,10 +202,19 @@ def findings(
             f"{told:.2f} among ten answers and {pair[1]}, which heard the same sounds without labels, {heard:.2f}. "
             "This is one pair of networks, which differ in more than their labels. "
         )
-    lines[0] += f"What such labels add to accuracy: {listed(labels)}."
+    lines[0] += f"What such labels add to accuracy, with clean captions: {listed(labels)}."
+    if first == "real networks" and "unseen" in networks:
+        unseen, seen = networks.loc[networks["setup"] == "dirty-clean", ["unseen", "seen"]].mean()
+        lines[0] += (
+            f" With every name on offer, those that the captions taught as well, {pair[0]} names {unseen:.0%} of the "
+            f"clips of unseen classes rightly, and {seen:.0%} of the others."
+        )
     more = "matter more" if names[first].value > labels[first].value else "matter"
     named = names[first].words(more, "do harm", "may matter")
-    lines.append(f"**Captions that name the test classes {named}.** What they add: {listed(names)}.")
+    lines.append(
+        f"**Captions that name the test classes {named}.** What they add, with the clips that they belong to (mean of "
+        f"three pre-trainings): {listed(names)}."
+    )
     clean = ["dirty-clean", "dirty-truly_clean"]
     accuracy = by_setup(titled, "accuracy", clean).dropna()
     if len(accuracy):
@@ -209,5 +226,6 @@ def findings(
             f"test classes is left out (a difference of {left})."
         )
     if len(points) >= 6:
-        lines.append("**Zero-shot accuracy {}.** {}".format(*inheritance(points)))
+        says, why = inheritance(points)
+        lines.append(f"**What does accuracy follow? {says[:1].upper() + says[1:]}.** {why}")
     return lines

