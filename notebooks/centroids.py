@@ -36,7 +36,7 @@ network_profile = "networks"  # real sounds, networks of others
 own = False  # show the runs of this machine, not the published ones
 
 # %% tags=["remove-input"]
-names = {"real networks": network_profile, "synthetic sounds": profile, "small network": real_profile}
+names = {"real networks": network_profile, "synthetic sounds": profile, "small network, real sounds": real_profile}
 folders = {title: results.folder(name, own=own) for title, name in names.items()}
 data = {title: tables.table_or_note(folder) for title, folder in folders.items()}
 COLUMNS = {"accuracy": "zero-shot", "centroid_E_a": "class-centroid labels"}

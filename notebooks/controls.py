@@ -222,7 +222,7 @@ analysis.accuracy_drop(ours).groupby("pretraining")[["leakage"]].mean().sort_val
 # is a clean set worse than that?
 
 # %% tags=["hide-cell"]
-for name, runs in (("real ESC-50", real), ("synthetic sounds", ours)):
+for name, runs in (("small network, real sounds", real), ("synthetic sounds", ours)):
     parts = analysis.accuracy_drop(runs).dropna()
     less, leak = (parts["less data"] > 0).sum(), (parts["leakage"] > 0).sum()
     print(f"{name}: less data costs in {less} of {len(parts)} runs, missing leaks in {leak}")

@@ -50,7 +50,7 @@ def before_and_after(folder):
 # %% tags=["remove-input"]
 parts = {"synthetic sounds": before_and_after(folder)}
 if len(tables.table_or_note(real_folder)):
-    parts["real ESC-50, small network"] = before_and_after(real_folder)
+    parts["small network, real sounds"] = before_and_after(real_folder)
 table = pd.concat(parts, names=["sounds", "pre-training"])
 change = table.round(2).sub(table["before"].round(2), axis=0).drop(columns="before").stack()
 most = change.abs().idxmax()

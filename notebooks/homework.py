@@ -81,7 +81,7 @@ chosen = table.groupby(kind).sample(2, random_state=variant).sample(frac=1, rand
 # it is?
 
 # %% tags=["hide-input"]
-print(textwrap.fill(" ".join(sorted(leakage.label_words(targets))), 100))
+print(textwrap.fill(" ".join(sorted(leakage.label_words(targets))), 76))
 shown = table.loc[chosen, ["text", "labels"]].assign(labels=table["labels"].map(", ".join))
 shown.set_axis(["caption", "what sounds"], axis=1).set_axis(range(1, len(chosen) + 1))
 

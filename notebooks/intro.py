@@ -33,7 +33,7 @@ titles_profile = "networks-titles"  # the same with captions that people wrote
 own = False  # show the runs of this machine, not the published ones
 
 # %% tags=["remove-input"]
-shown = {"real networks": network_profile, "synthetic sounds": profile, "real sounds, small network": real_profile}
+shown = {"real networks": network_profile, "synthetic sounds": profile, "small network, real sounds": real_profile}
 columns = {title: tables.columns(name, own=own) for title, name in shown.items()}
 first = {title: next(iter(found.values())) for title, found in columns.items()}
 networks, ours = first["real networks"], first["synthetic sounds"]
@@ -43,7 +43,7 @@ folder = results.folder(network_profile, own=own)
 points = ladder.points(ladder.backbones(folder), tables.table_or_note(folder, ladder.present(folder)))
 titles_folder = results.folder(titles_profile, own=own)
 titled = tables.table_or_note(titles_folder, ladder.present(titles_folder))
-small = {f"a small network on {kind}": first[name] for kind, name in (("real sounds", "real sounds, small network"), ("synthetic sounds", "synthetic sounds"))}
+small = {f"a small network on {kind}": first[name] for kind, name in (("real sounds", "small network, real sounds"), ("synthetic sounds", "synthetic sounds"))}
 lines = ladder.findings(networks, small, titled, points)
 display(Markdown("\n".join(f"{n}. {line}" for n, line in enumerate(lines, 1))))
 

@@ -37,7 +37,7 @@ network_profile = "networks"  # real sounds, networks of others
 own = False  # show the runs of this machine, not the published ones
 
 # %% tags=["remove-input"]
-names = {"real networks": network_profile, "synthetic sounds": profile, "real ESC-50, small network": real_profile}
+names = {"real networks": network_profile, "synthetic sounds": profile, "small network, real sounds": real_profile}
 folders = {name: results.folder(place, own=own) for name, place in names.items()}
 runs = {name: tables.table_or_note(folder, ladder.present(folder) if name == "real networks" else SETUPS)
         for name, folder in folders.items()}

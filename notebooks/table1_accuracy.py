@@ -127,7 +127,7 @@ def amounts(folder):
     return data.groupby("setup")[["pairs", "pretrain_clips"]].mean().reindex(tables.SLUGS).round(0).astype("Int64")
 
 
-data_sets = {"synthetic sounds": (folder, ours), "real ESC-50": (real_folder, real)}
+data_sets = {"synthetic sounds": (folder, ours), "small network, real sounds": (real_folder, real)}
 pd.concat({title: amounts(place) for title, (place, runs) in data_sets.items() if len(runs)}, axis=1)
 
 # %% [markdown]
@@ -149,7 +149,7 @@ steps += [(f"{p}-{t}", f"none-{t}") for t in ("dirty", "clean") for p in ("dirty
 steps += [(f"dirty-{t}", f"clean-{t}") for t in ("dirty", "clean")]
 order = pd.DataFrame({"more accurate than": [f"{a} > {b}" for a, b in steps]})
 order["synthetic sounds"] = [compare(ours, *step) for step in steps]
-order["real ESC-50"] = [compare(real, *step) for step in steps]
+order["small network, real sounds"] = [compare(real, *step) for step in steps]
 order
 
 # %% tags=["remove-input"]

@@ -59,7 +59,7 @@ def both(table, column):
 
 
 shown = {"paper": data_sets["in the paper's table"], "real networks": networks}
-shown |= {"synthetic sounds": ours, "real ESC-50, small network": real}
+shown |= {"synthetic sounds": ours, "small network, real sounds": real}
 
 # %% tags=["hide-input"] mystnb={"figure": {"name": "corr-silhouette", "caption": "Accuracy over the silhouette of E_a, the audio embedding after the projection. One point is a setup; 'without one' is the range of r when each setup in turn is left out."}, "image": {"alt": "Four scatter plots of accuracy over the silhouette of E_a for the six setups; correlations stand in the titles."}}
 points = {name: both(table, "silhouette_E_a") for name, table in shown.items()}

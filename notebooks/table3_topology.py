@@ -149,7 +149,7 @@ pd.DataFrame(corrected).rename_axis("setup")
 
 # %% tags=["hide-input"] mystnb={"figure": {"name": "corr-topology", "caption": "Logarithm of accuracy over S(E_a, E_t). One point is a setup."}, "image": {"alt": "Four scatter plots of log accuracy over S(E_a, E_t) for the six setups; correlations stand in the titles."}}
 points = {}
-for name, table in zip(("paper", "real networks", "synthetic sounds", "real ESC-50, small network"), data_sets.values(), strict=True):
+for name, table in zip(("paper", "real networks", "synthetic sounds", "small network, real sounds"), data_sets.values(), strict=True):
     accuracy = tables.setup_means(table, "accuracy")
     points[name] = (tables.setup_means(table, "S_E_a_E_t"), np.log(accuracy))
 figures.correlation(points, x="S(E_a, E_t)", y="log accuracy")
