@@ -78,10 +78,9 @@ def samples(path: str | Path, offset: float = 0.0, duration: float | None = None
     return wave.mean(axis=1), rate
 
 
-def fit(wave: torch.Tensor, samples: int, start: int = 0) -> torch.Tensor:
-    """Cut `samples` from `start` or pad zeros at the end: (n,) -> (samples,)."""
-    piece = wave[start : start + samples]
-    return torch.nn.functional.pad(piece, (0, samples - len(piece)))
+def fit(wave: torch.Tensor, samples: int) -> torch.Tensor:
+    """Cut to the first `samples` or pad zeros at the end: (n,) -> (samples,)."""
+    return torch.nn.functional.pad(wave[:samples], (0, max(0, samples - len(wave))))
 
 
 def standardise(wave: torch.Tensor) -> torch.Tensor:

@@ -60,12 +60,9 @@ def _open_study(
 ) -> tuple[Study, tuple[int | None, ...]]:
     from clapleak import runs
 
-    settings = load_profile(profile)
-    for group in groups or (None,):
-        settings.refuse_group(group)
-    groups = groups or (None,)
-    study = runs.open_study(settings, pretrainings, groups=groups, data_root=data_root, allow_missing=allow_missing)
-    return study, groups
+    settings, chosen = load_profile(profile), groups or (None,)
+    study = runs.open_study(settings, pretrainings, groups=chosen, data_root=data_root, allow_missing=allow_missing)
+    return study, chosen
 
 
 class _OneLineErrors(click.Group):

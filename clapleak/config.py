@@ -197,12 +197,6 @@ class Profile(_Section):
         """Whether every sound of the test is synthesised."""
         return self.data.test.partition(":")[0] == "foley"
 
-    def refuse_group(self, group: int | None) -> None:
-        """ClapleakError for a class group where the profile has none, and for none where it needs one."""
-        if (group is None) != (self.data.class_groups is None):
-            has = "class groups: say which with --group" if group is None else "no class groups: leave --group out"
-            raise ClapleakError(f"profile {self.name} has {has}")
-
 
 def profile_path(name: str) -> Path:
     """File of a profile: `profiles/<name>.yaml`, or the path itself where a YAML file is named."""

@@ -42,9 +42,10 @@ class Sources:
         return [None] if self.groups is None else list(range(len(self.groups)))
 
     def refuse_group(self, group: int | None) -> None:
-        """ClapleakError for a group that is not there."""
+        """ClapleakError for a group that is not there, and for none where there are some."""
         if group not in (known := self.group_numbers()):
-            raise ClapleakError(f"--group: there are class groups 0 to {known[-1]}; group is {group}")
+            has = f"class groups 0 to {known[-1]}: say which with --group" if self.groups else "no class groups"
+            raise ClapleakError(f"this profile has {has}" + ("" if group is None else f"; --group is {group}"))
 
 
 @dataclass(frozen=True)
@@ -132,7 +133,6 @@ def prepare(
     The targets are the classes of the group, if there is one; the seed draws the pairs of the controls, which are not
     in the paper. ClapleakError for an unknown group, or where nothing is left to train on.
     """
-    profile.refuse_group(group)
     others: list[str] = []
     sources.refuse_group(group)
     pretrain, pairs, test, tagging_test = (

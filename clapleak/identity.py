@@ -1,8 +1,8 @@
 """Versions and settings that determine a run's numbers, as short ids.
 
-Each id covers only what changes its numbers, so that worker counts, the number of seeds, the perplexity of a map or a
-comment never make a finished run look old. Source code is not hashed: when a change of the code changes numbers, the
-constant of its format in FORMATS is raised by hand.
+No id covers what changes no number: worker counts, the number of seeds, the perplexity of a map or a comment never make
+a finished run look old. An id that holds another is as old as that: a new recipe trains backbones again as well. Source
+code is not hashed: when a change of the code changes numbers, the constant of its format in FORMATS is raised by hand.
 
 clips        the decoded clips: contents of the source files, front end
 family       what runs must share to be compared: clips, networks, recipe; not the setup, not the seed
@@ -21,7 +21,8 @@ import pandas as pd
 
 from clapleak.config import Audio, Profile
 
-FORMATS = {"clips": 1, "training": 1, "measurement": 1}  # raise one when the code behind it gives other numbers
+# raise one when the code behind it gives other numbers; with the FORMAT of a synthesiser "clips" as well
+FORMATS = {"clips": 1, "training": 1, "measurement": 1}
 
 
 def digest(*parts: object) -> str:

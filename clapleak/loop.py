@@ -1,8 +1,8 @@
-"""The one training loop: seeds, steps, checkpoints, the stop and the history.
+"""The one training loop: seeds, steps, checkpoints and the history.
 
-Pre-training (`pretrain`) and cross-modal training (`train`) say what is learnt; this loop says how: in epochs of
-batches, each step with random numbers that follow from the seed, the phase, the epoch and the step alone. So a run
-that was killed goes on from its checkpoint and ends with the same numbers. `plan` measures single steps of it.
+Pre-training (`pretrain`) and cross-modal training (`train`) say what is learnt and when to stop; this loop says how: in
+epochs of batches, each step with random numbers that follow from the seed, the phase, the epoch and the step alone. So
+a run that was killed goes on from its checkpoint and ends with the same numbers. `plan` measures single steps of it.
 """
 
 import math
@@ -84,7 +84,7 @@ class Training(ABC):
         """The data of a batch, from disk; random segments of long clips with a generator."""
 
     @abstractmethod
-    def loss(self, phase: str, batch: np.ndarray, data: Data) -> Tensor:
+    def loss(self, batch: np.ndarray, data: Data) -> Tensor:
         """Loss, (scalar), of this process's share of a batch."""
 
     def set_mode(self, phase: str) -> None:
@@ -104,10 +104,11 @@ class Training(ABC):
         return self.model.state_dict()
 
     def fit(self, path: Path, training_id: str) -> pd.DataFrame:
-        """Train, from the checkpoint at `path` where it fits; leaves the weights with the best validation in the model.
+        """Train, from the checkpoint at `path` where it fits; leaves the weights of the best epoch in the model.
 
-        Returns one row an epoch: phase, epoch, learning_rate, train_loss, val_loss, seconds. ClapleakError where the
-        loss is not finite, or a signal asked to stop (the checkpoint is written first).
+        The best has the lowest validation loss; without validation it is the last. Returns one row an epoch: phase,
+        epoch, learning_rate, train_loss, val_loss, seconds. ClapleakError where the loss is not finite, or a signal
+        asked to stop (the checkpoint is written first).
         """
         saved = load_checkpoint(path, training_id)
         if saved is not None:
@@ -170,7 +171,7 @@ class Training(ABC):
         with stop_requests() as stop_asked:
             for step, data in zip(steps, loaded, strict=True):
                 torch.manual_seed(stable_seed("step", *place, step, rank))
-                loss = self.loss(phase.name, own_share(batches[step]), data)
+                loss = self.loss(own_share(batches[step]), data)
                 if not loss.isfinite():
                     where = f"the loss is not finite at {phase.name} epoch {epoch + 1}, step {step + 1}"
                     clips = f"clips of the batch: {', '.join(self.clips[batches[step]])}"

@@ -89,7 +89,7 @@ class TagTraining(Training):
     def read(self, batch: np.ndarray, segments: torch.Generator | None) -> Data:
         return self.store.batch(self.store_rows[batch], segments), self.tags.batch(batch)
 
-    def loss(self, phase: str, batch: np.ndarray, data: Data) -> Tensor:
+    def loss(self, batch: np.ndarray, data: Data) -> Tensor:
         log_mel, presence = data
         log_mel, presence = mixed(log_mel, presence, self.settings.mixup)
         with autocast(self.device, self.compute):

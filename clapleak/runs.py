@@ -212,8 +212,10 @@ def load_trained(run: results.Run, file: Path | None = None) -> Clap:
     """
     from clapleak import checkpoints, models, parallel
 
-    training_id = run.metrics["ids"]["training"]
-    profile, kept = load_profile(run.profile), checkpoints.load_weights(file or weights(run), training_id)
+    training_id, profile = run.metrics["ids"]["training"], load_profile(run.profile)
+    if profile.networks:
+        raise ClapleakError(f"{run.path}: its audio encoder is a network of others; see clapleak.models.networks")
+    kept = checkpoints.load_weights(file or weights(run), training_id)
     if kept is None:
         group = "" if run.group is None else f" --group {run.group}"
         remedy = f"`clapleak train --profile {run.profile} --setup {run.slug} --seed {run.seed}{group}`"

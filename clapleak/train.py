@@ -120,7 +120,7 @@ class PairTraining(Training):
             self.model.audio.eval()
             self.model.text.eval()
 
-    def loss(self, phase: str, batch: np.ndarray, data: Data) -> Tensor:
+    def loss(self, batch: np.ndarray, data: Data) -> Tensor:
         """Each process embeds its own pairs, and all get the loss of the whole batch."""
         log_mel, states, owner = data
         learns = self.x_t is None and torch.is_grad_enabled()  # where the backbones are not frozen
@@ -140,7 +140,7 @@ class PairTraining(Training):
         draw = np.random.default_rng(stable_seed("validation order", self.seed))
         parts = [own_share(batch) for batch in full_batches(draw.permutation(self.held_out), self.batch_size)]
         loaded = read_ahead(lambda i: self.read(parts[i], None), range(len(parts)), self.compute, self.device)
-        losses = [self.loss("validation", part, data).item() for part, data in zip(parts, loaded, strict=True)]
+        losses = [self.loss(part, data).item() for part, data in zip(parts, loaded, strict=True)]
         return sum(losses) / len(losses)
 
     def stopped(self) -> bool:

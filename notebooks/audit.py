@@ -167,11 +167,12 @@ pd.DataFrame(doses, index=["true gain", "found", "called evidence"]).T.rename_ax
 # %% tags=["remove-input"]
 largest = max(abs(true - size) for true, size, _ in doses.values())
 glue("audit_miss", float(largest), display=False)
+glue("audit_draws", draws, display=False)
 glue("audit_power", float(min(called for *_, called in doses.values())), display=False)
 
 # %% [markdown]
 # The largest difference between the true gain and what the audit finds is {glue:text}`audit_miss:.2f`, a mean over
-# few draws; the lowest share of draws that are called evidence is {glue:text}`audit_power:.0%`.
+# {glue:text}`audit_draws` draws; at a level of 5 % the lowest share of draws that are called evidence is {glue:text}`audit_power:.0%`.
 #
 # ## How often is it wrong?
 #

@@ -56,12 +56,13 @@ gains = {(title, new): gained(runs, old) for title, runs in data.items() for old
 def moved(title, path):
     """What leaks through a path add with the text labels and with class-centroid labels, and which of them more."""
     both = pd.DataFrame({new: gains[title, new].filter(regex=f"^{path}, ").mean(axis=1) for new in COLUMNS.values()})
-    better = estimate(both, of(*both)).words("the places of the labels", "the clusters of the sounds", "undecided")
-    return [better, *tables.with_intervals(both)]
+    more = estimate(both, of(*both))
+    better = more.words("the places of the labels", "the clusters of the sounds", "undecided")
+    return [better, *tables.with_intervals(both), str(more)]
 
 
 rows = [[path, title, *moved(title, path)] for path in ("captions", "pre-training") for title in data]
-names = ["leaks in the", "data", "what gains more", *(f"{name}: gain" for name in COLUMNS.values())]
+names = ["leaks in the", "data", "what gains more", *(f"{name}: gain" for name in COLUMNS.values()), "difference"]
 said = {row[2] for row in rows if row[0] == "captions" and len(data[row[1]])}
 glue("captions", said.pop() if len(said) == 1 else "one or the other, by data set", display=False)
 HTML(tables.html_table(pd.DataFrame(rows, columns=names)))

@@ -68,7 +68,7 @@ pd.DataFrame(rows).T.rename_axis(f"sizes in {profile}")
 hardness = tables.hardness()
 easier = int((hardness.iloc[0] > hardness.iloc[1])[["silhouette, mean", "accuracy, mean"]].sum())
 word = {2: "easier to tell apart", 1: "in one measure easier to tell apart, in the other harder"}.get(easier, "harder to tell apart")
-display(hardness.T.map("{:.2f}".format).replace(r"\.00$", "", regex=True), Markdown(f"By this comparison the synthetic sounds are {word} than real ones."))
+display(hardness.T.map("{:.2f}".format).replace(r"\.00$", "", regex=True), Markdown(f"By this comparison, among equally many classes, the synthetic sounds are {word} than real ones."))
 
 # %% [markdown]
 # ## What it stands for

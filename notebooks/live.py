@@ -16,7 +16,7 @@
 # **Question:** what changes when you offer other labels, write other prompts, count more neighbours, or leave fewer leaks
 # in the captions?
 #
-# In the book you see still pictures: each shows the first position of its knobs. To turn them, open this page with the
+# In the book you see still pictures: each shows one position of its knobs. To turn them, open this page with the
 # rocket above, on Colab or Binder, or with `make live` on your own machine, and run all cells. The first, third and
 # fourth part work at once, from the results that are kept. The second asks a trained network for what is not among
 # these. Its weights are fetched where somebody publishes them; if a message says that there are none, set `train = True`
@@ -181,7 +181,7 @@ live.interact(lambda share: figures.shares(shares, share), share=share)
 # %% tags=["remove-input"]
 few = pd.Series({slug: among(run, first) for slug, run in shown.items()})
 of_all = pd.Series({slug: among(run, first, classes) for slug, run in shown.items()})
-glue("higher", int((few > of_all).sum()), display=False)
+glue("higher", f"{(few > of_all).sum()} of {len(few)}", display=False)
 glue("gain", float((few - of_all).mean()), display=False)
 glue("few", len(first), display=False)
 glue("all", len(classes), display=False)
@@ -189,7 +189,7 @@ glue("all", len(classes), display=False)
 # %% [markdown]
 # ## What to notice
 #
-# - On the clips of these {glue:text}`few` classes, {glue:text}`higher` of the six setups are right more often when only
+# - On the clips of these {glue:text}`few` classes, {glue:text}`higher` setups are right more often when only
 #   their own labels are offered, by {glue:text}`gain:.2f` on average, than with all {glue:text}`all`. It never hurts: a
 #   right answer stays right. Even so, a few labels that are hard to tell apart can have a lower accuracy than a whole
 #   test, so compare accuracies only over the same clips and labels, and each with its own guessing line.

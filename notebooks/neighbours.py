@@ -92,10 +92,11 @@ def verdict(title):
     """One sentence: how many of the paper's sightings are close here, in sound and in text."""
     near = here[title]["rank"] <= limit[title]
     mixed = (here[title]["mean"] > chance[title])[sound]
+    pairs = here[title].loc[sound, ["one", "other"]].drop_duplicates()
     return (
         f"- **{title.capitalize()}:** among the closest {close:.0%} of all pairs are {near[sound].sum()} of the "
-        f"{sound.sum()} that the paper sees in maps of sounds and {near[~sound].sum()} of the {(~sound).sum()} in maps of "
-        f"texts. {mixed.sum()} of the {sound.sum()} mix more than chance."
+        f"{sound.sum()} that the paper sees in maps of sounds ({len(pairs)} different pairs) and {near[~sound].sum()} of the "
+        f"{(~sound).sum()} in maps of texts. {mixed.sum()} of the {sound.sum()} mix more than chance."
     )
 
 

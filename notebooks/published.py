@@ -129,8 +129,8 @@ glue("published_knows", knows.words("still follows", "runs against", "cannot be 
 #
 # Much of the correlation lies between models that have clear clusters (a V-measure of at least
 # {glue:text}`published_clear`) and models that have not. Among the {glue:text}`published_within_n` that have them, it
-# {glue:text}`published_within_words` (r = {glue:text}`published_within`). Without them {glue:text}`published_without`
-# models do better than guessing, that is, at least {glue:text}`published_times` times as well.
+# {glue:text}`published_within_words` (r = {glue:text}`published_within`). Of the models without clear clusters
+# {glue:text}`published_without` do better than guessing, that is, at least {glue:text}`published_times` times as well.
 #
 # What lacks in a model with clear clusters that guesses is the other half of the task: the text embedding of a name has
 # to lie beside the sounds of its class. A language model that writes *about* sounds was never trained for that.

@@ -288,7 +288,8 @@ def test_broken_sounds_are_listed_before_training_and_counted_where_they_may_be_
     before = files(place / "build" / "results")
     words = ("train", "--profile", profile, "--setup", "none-clean", "--data-root", root)
     done = call(*words, "--group", 9)
-    assert done.exit_code == 2 and "--group: there are class groups 0 to 1; group is 9" in done.stderr
+    assert done.exit_code == 2 and "has class groups 0 to 1: say which with --group; --group is 9" in done.stderr
+    assert (done := call(*words)).exit_code == 2 and done.stderr.endswith("say which with --group\n")
     assert not (place / "build" / "real" / "store").exists()  # before anything is decoded
     done = call(*words, "--group", 0)
     line = done.stderr.splitlines()[-1]

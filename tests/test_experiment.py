@@ -90,7 +90,8 @@ def test_refuses_groups_that_are_not_there_and_too_little_to_learn_from(tiny_esc
     sources = experiment.read_sources(REAL, tiny_esc50)
     others = list(sources.pretrain.table["clip"][~sources.pretrain.table["text"].isin(sources.groups[0])])
     for profile, group, missing, message in (
-        (REAL, 7, [], "class groups 0 to 1; group is 7"), (REAL, None, [], "has class groups: say which with --group"),
+        (REAL, 7, [], "class groups 0 to 1: say which with --group; --group is 7"),
+        (REAL, None, [], "class groups 0 to 1: say which with --group$"),
         (changed(REAL, recipe={"batch_size": 4096}), 0, [], "fewer than one batch of 4096; lower recipe.batch_size"),
         (REAL, 0, others, "no clip is left for pre-training clean; add data to data.pretrain"),
     ):  # fmt: skip

@@ -6,7 +6,7 @@ import zlib
 import numpy as np
 import pytest
 
-from clapleak import corpora, foley
+from clapleak import corpora, foley, identity
 from clapleak.config import ClapleakError, Foley
 from clapleak.foley.synthesiser import draw_distractor
 from clapleak.foley.table import parse
@@ -39,6 +39,10 @@ def test_a_path_always_gives_the_same_samples_and_no_other_path_does(path):
     assert np.array_equal(wave, foley.synthesise(path, **OPTIONS))
     for other in (path.replace("@", "@7"), f"{path}1"):  # another seed, another index
         assert not np.allclose(wave, foley.synthesise(other, **OPTIONS))
+
+
+def test_the_ids_of_runs_go_with_the_format_of_their_sounds():
+    assert (foley.FORMAT, identity.FORMATS["clips"]) == (2, 1)  # one is not raised without the other
 
 
 def test_every_class_sounds_and_the_targets_are_esc50_s(targets):

@@ -279,7 +279,7 @@
     /** Put each name beside its dot where it covers no other: right or left of it, level with it, above or below. */
     stack(names, setup) {
       const boxes = [];
-      const halo = 8; // around the letters, which getBBox leaves out
+      const halo = 11; // around the letters, which getBBox leaves out
       const places = [0, -34, 34, -68, 68, -102, 102].flatMap((dy) => [[18, dy, "start"], [-18, dy, "end"]]);
       for (const name of names) {
         const [x, y] = at(setup.E_t, this.labels.names.indexOf(name));

@@ -11,4 +11,6 @@ from clapleak.foley.table import classes
 
 __all__ = ["FORMAT", "classes", "corpus", "synthesise"]
 
-FORMAT = 2  # raise it whenever the same path gives other samples or another caption: stored clips are then made again
+# Raise it whenever the same path gives other samples or another caption: stored clips are then made again. Then raise
+# FORMATS["clips"] of clapleak.identity as well, so that finished runs are.
+FORMAT = 2
