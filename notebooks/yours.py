@@ -47,7 +47,7 @@ for name in (network_profile, titles_profile, profile, long_profile, real_profil
 # ## Setup by setup
 #
 # Means with intervals of 95 % over seeds (and groups of classes, where there are any), the difference of the means, and
-# the range of the published seeds. Your mean is *within* when it lies in that range.
+# the range of the published seeds, with whether your mean lies *within* it or *outside*.
 
 # %% tags=["hide-input"]
 for name, table in yours.items():
@@ -58,9 +58,8 @@ if not yours:
     display(HTML("<p><code>make book</code> makes your own run of mini and a book that shows it beside the published one, in build/.</p>"))
 
 # %% tags=["remove-input"]
-words = pd.concat([table["yours is"] for table in yours.values()]) if yours else pd.Series(dtype=object)
-counts = words.value_counts()
-within, outside = (int(counts.get(word, 0)) for word in ("within", "outside"))
+seeds = pd.concat([table["published seeds"] for table in yours.values()]) if yours else pd.Series(dtype=str)
+within, outside = (int(seeds.str.endswith(word).sum()) for word in ("within", "outside"))
 glue("yours", f"{within} of {within + outside} means within the published range" if yours else "none is shown here", display=False)
 
 # %% [markdown]

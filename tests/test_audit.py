@@ -72,6 +72,7 @@ def test_shuffled_labels_are_at_chance_and_alarm_nobody():
     found, rng = world(2, drawn(0.3, 2)), np.random.default_rng(2)
     shuffled = Clouds(rng.permutation(found.labels), NAMES, found.x_a, found.E_a, found.x_t, found.E_t)
     result = audit(shuffled, drawn(0.3, 2)).json
+    assert "are the rows of E_t in the order of classes?" in result["notes"][0] and not audit(found).json["notes"]
     low, high = result["shuffled_labels"]
     assert low <= result["measures"]["zero_shot"]["value"] <= high and low < 0.02 < high < 0.04
     assert result["verdicts"]["labels"]["state"] == verdicts.NONE
@@ -132,7 +133,9 @@ def test_arrays_need_no_torch_and_exit_codes_say_what_was_decided(here):
     assert [len(chart["marks"]) for chart in charts] == [5, 50]  # for the script of the page, and as tables
     marks = [mark for chart in charts for mark in chart["marks"]]
     assert all(f"<td>{mark['label']}</td><td>{mark['text']}</td>" in page for mark in marks)
-    assert call(*words, "--max-leak", 0.9).exit_code == 0
+    assert "<b>Gate</b>: failed" in page
+    done = call(*words, "--max-leak", 0.9)
+    assert done.exit_code == 0 and "passed (--max-leak 0.9)" in done.output
     assert call("audit", "m.npz").exit_code == 3  # nobody said what the training held
     assert call("audit", "m.npz", "--fail-on", "labels,unknown").exit_code == 1
     write_labels(here / "labels.csv", drawn(0.5, 9))  # not the classes that leak

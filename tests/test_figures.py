@@ -127,7 +127,7 @@ def test_a_user_s_mean_is_within_the_published_seeds_or_outside(ours):
         assert table.index.tolist() == [(slug, row) for slug in tables.SLUGS for row in tables.ROWS]
         line = table.loc[("none-dirty", "accuracy")].tolist()
         assert line[0] == f"{value:.2f}" and line[1].startswith("0.50 [")  # equal runs have no interval
-        assert line[2:] == [f"{value - 0.5:+.2f}", "0.40 to 0.60", word]
+        assert line[2:] == [f"{value - 0.5:+.2f}", f"0.40 to 0.60, {word}"]
     alone = tables.beside_published(ours[ours["setup"] == "none-dirty"], published).loc[("none-clean", "accuracy")]
     assert alone.tolist()[0] == alone.tolist()[-1] == "–"
 

@@ -96,7 +96,7 @@ def read_arrays(path: Path, test: pd.DataFrame | None = None) -> Clouds:
         with np.load(path, allow_pickle=False) as archive:
             held = {name: archive[name] for name in archive.files}
     except FileNotFoundError as error:
-        raise ClapleakError(f"{path}: no such file; an .npz holds x_a, E_a, x_t, E_t, labels, classes") from error
+        raise ClapleakError(f"{path}: no such file; an .npz holds E_a, E_t, labels, classes and more") from error
     except (OSError, ValueError, EOFError, TypeError, AttributeError, zipfile.BadZipFile, zlib.error) as error:
         raise ClapleakError(f"{path}: not an .npz of plain arrays ({' '.join(str(error).split())})") from error
     if test is not None:

@@ -13,8 +13,8 @@ def page(found: dict) -> str:
         _mark(c["name"], {"value": c["zero_shot"]}, c["seen"], ", seen" if c["seen"] else ", unseen")
         for c in sorted(compared, key=lambda c: (c["seen"], c["zero_shot"]), reverse=True)
     ]
-    page = Environment(autoescape=True, trim_blocks=True).from_string(template)
-    return page.render(found, dots=dots, marks=_marks, sound=_sound)
+    environment = Environment(autoescape=True, trim_blocks=True)
+    return environment.from_string(template).render(found, dots=dots, marks=_marks, sound=_sound)
 
 
 def _marks(labels: dict[str, str], measures: dict[str, dict]) -> list[dict]:

@@ -81,9 +81,11 @@ def audit(
     if {"zero_shot", "centroid_E_a"} <= right.keys():
         ratio = by_class["zero_shot"].mean() / max(by_class["centroid_E_a"].mean(), 1e-9)
         found["efficiency"] = _measure(ratio, means["zero_shot"] / np.maximum(means["centroid_E_a"], 1e-9))
-    table = pd.DataFrame({"clips": np.bincount(y), **by_class}, index=list(clouds.classes))
-    if false_alarms is not None:
-        table["false_alarms"] = false_alarms
+    columns = {"clips": np.bincount(y), **by_class} | ({} if false_alarms is None else {"false_alarms": false_alarms})
+    table = pd.DataFrame(columns, index=list(clouds.classes))
+    notes = list(clouds.notes)
+    if shuffled is not None and by_class["zero_shot"].mean() <= shuffled[1]:
+        notes.append("zero-shot accuracy is that of shuffled labels: are the rows of E_t in the order of classes?")
     verdicts = {
         "labels": _labels(clouds, table, known, alpha, seed),
         "recordings": _recordings(clouds, texts_right, recordings, duplicates),
@@ -98,7 +100,7 @@ def audit(
             "schema": SCHEMA, "model": clouds.name, "clips": len(y), "recordings": int(source.max()) + 1,
             "chance": 1 / classes, "alpha": alpha, "seed": seed, "prompts": prompts, "shuffled_labels": shuffled,
             "measures": found, "verdicts": verdicts, "generalised": _generalised(draws, by_class, known),
-            "topology": _topology(clouds, seed), "duplicates": _copies(clouds, duplicates), "notes": list(clouds.notes),
+            "topology": _topology(clouds, seed), "duplicates": _copies(clouds, duplicates), "notes": notes,
             "classes": [{"name": name, **row.to_dict()} for name, row in table.astype(object).iterrows()],
         }
     )  # fmt: skip
@@ -140,8 +142,8 @@ def compared(table: pd.DataFrame, space: str) -> tuple[np.ndarray, np.ndarray]:
     """What is compared between seen and unseen classes, (C,), and what is held equal, (C, 3)."""
     # a name that many clips are close to is right often by chance: its false alarms are taken off
     values = (table["zero_shot"] - table["false_alarms"]).to_numpy(float)
-    # accuracy with class-centroid labels alone is near 1 for many classes and hides how much easier some are, and a
-    # straight line over silhouettes leaves some of it: benchmarks/audit_power.py then finds more alarms than the level
+    # centroid accuracy alone is near 1 for many classes and a straight line over silhouettes hides how much easier some
+    # are: benchmarks/audit_power.py then finds more alarms than the level
     centroid, silhouette = (table[f"{name}_{space}"].to_numpy(float) for name in ("centroid", "silhouette"))
     return values, np.column_stack([centroid, silhouette, silhouette**2])
 
@@ -151,7 +153,7 @@ def _labels(clouds: Clouds, table: pd.DataFrame, seen: np.ndarray | None, alpha:
     if "zero_shot" not in table:
         return _verdict(UNKNOWN, ": no joint embeddings of sounds and of class names (E_a and E_t)")
     if seen is None:
-        return _verdict(UNKNOWN, ": no training labels or captions, so nobody knows which classes were seen")
+        return _verdict(UNKNOWN, ": no training texts (--training-captions), so nobody knows which classes were seen")
     classes, fewest = len(seen), min(int(seen.sum()), int((~seen).sum()))
     needed = next(k for k in range(2, classes + 9) if comb(max(classes, 2 * k), k) * alpha >= 1)
     counts = f"{int(seen.sum())} of {classes} classes are seen"
@@ -180,12 +182,13 @@ def _labels(clouds: Clouds, table: pd.DataFrame, seen: np.ndarray | None, alpha:
     low, high = measures.interval(map(size, drawn))
     found = {"gap": gap, "p": p, "size": size(np.arange(classes)), "interval": [low, high], "detectable": least}
     found |= {"covariate": space, "seen": int(seen.sum())}
-    where = f"{counts}; their zero-shot accuracy less false alarms is {gap:+.2f} at equal separability of their sounds "
-    where += f"in {space}"
+    named, others = (table["zero_shot"][group].mean() for group in (seen, ~seen))
+    where = f"{counts} and named rightly in {named:.2f} of cases, the others in {others:.2f}; less false alarms and at "
+    where += f"equal separability of their sounds in {space} the gap is {gap:+.2f} (p = {p:.4f})"
+    worth = f"worth {found['size']:.2f} [{low:.2f}, {high:.2f}] of the accuracy"
     if p <= alpha:
-        worth = f"worth {found['size']:.2f} [{low:.2f}, {high:.2f}] of the accuracy"
-        return _verdict(EVIDENCE, f", {worth}: {where} (p = {p:.4f})", **found)
-    return _verdict(NONE, f" (a gap above {least:.2f} would have been): {where}", **found)
+        return _verdict(EVIDENCE, f", {'of unclear size, ' * (low <= 0)}{worth}: {where}", **found)
+    return _verdict(NONE, f" (a gap above {least:.2f} would have been; {worth}): {where}", **found)
 
 
 def _plain(recording: str) -> str:
@@ -198,7 +201,7 @@ def _recordings(
 ) -> dict:
     """How many test clips come from a training recording, by its id or by the fingerprint of the sound."""
     if training is None and duplicates is None:
-        return _verdict(UNKNOWN, ": no list of training recordings and no training sounds")
+        return _verdict(UNKNOWN, ": neither training recordings (--training-recordings) nor sounds (--training-audio)")
     if training is not None and clouds.recordings is None:
         return _verdict(UNKNOWN, ": the test does not say from which recordings its clips come (column recording)")
     shared, how = np.zeros(len(clouds.labels), bool), []
@@ -227,7 +230,7 @@ def _backbone(table: pd.DataFrame, reference: dict | None, alpha: float, seed: i
     if "silhouette_x_a" not in table:
         return _verdict(UNKNOWN, ": no x_a, the audio embedding before the projection")
     if reference is None:
-        return _verdict(UNKNOWN, ": no audit of a reference model; the level of a silhouette alone says nothing")
+        return _verdict(UNKNOWN, ": no audit of a reference model (--reference), without which a level says nothing")
     theirs = pd.DataFrame(reference["classes"]).set_index("name")
     if set(theirs.index) != set(table.index) or "silhouette_x_a" not in theirs:
         raise ClapleakError("the reference has other classes, or no x_a: audit it on the same test first")
@@ -268,10 +271,9 @@ def _topology(clouds: Clouds, seed: int) -> dict:
         if one is None or other is None or len(clouds.classes) < 4:
             continue
         p, q = metrics.class_means(one, clouds.labels), other.mean(axis=0)
-        shared = metrics.topological_similarity(p, q)
-        low, _, high = metrics.permutation_band(p, q, n_permutations=200, seed=seed)[:, shared.k - 1].tolist()
-        kept = {"value": shared.value, "k": shared.k, "corrected": shared.corrected, "chance": [low, high]}
-        found[f"S_{audio}_{text}"] = kept
+        S = metrics.topological_similarity(p, q)
+        low, _, high = metrics.permutation_band(p, q, n_permutations=200, seed=seed)[:, S.k - 1].tolist()
+        found[f"S_{audio}_{text}"] = {"value": S.value, "k": S.k, "corrected": S.corrected, "chance": [low, high]}
     if clouds.E_a is not None and clouds.E_t is not None:
         audio, text = (metrics.unit(points).mean(axis=0) for points in (clouds.E_a, clouds.E_t.mean(axis=0)))
         found["modality_gap"] = {"value": float(np.linalg.norm(audio - text))}

@@ -131,13 +131,14 @@ def _run(draft: nbformat.NotebookNode, parameters: dict[str, Any], tries: int = 
 def normalise(page: nbformat.NotebookNode, place: Path) -> None:
     """Drop from a page what differs between equal runs: times, random ids, progress lines, the path of the folder."""
     page.metadata = {k: page.metadata[k] for k in ("kernelspec", "language_info") if k in page.metadata}
+    hidden = any(has_tag(cell, "parameters") and has_tag(cell, "remove-input") for cell in page.cells)
     count = 0
     for number, cell in enumerate(page.cells):
         cell.id = f"cell-{number}"
         for key in ("papermill", "execution", "collapsed", "scrolled"):
             cell.metadata.pop(key, None)
         if has_tag(cell, "injected-parameters"):
-            cell.metadata["tags"] = ["injected-parameters", "hide-input"]
+            cell.metadata["tags"] = ["injected-parameters", "remove-input" if hidden else "hide-input"]
         if cell.cell_type != "code":
             continue
         cell.outputs = [o for o in cell.outputs if not (o.output_type == "stream" and o.name == "stderr")]

@@ -147,16 +147,16 @@ def real_table(runs: pd.DataFrame, clouds: Sequence[Run]) -> pd.DataFrame:
 def beside_published(yours: pd.DataFrame, published: pd.DataFrame) -> pd.DataFrame:
     """A user's results and the published ones with intervals of 95 %, a line for each setup and measure.
 
-    "within" means that the user's mean lies between the lowest and the highest published seed (a seed's value is the
-    mean over its groups, where there are groups).
+    "within" the published seeds means that the user's mean lies between the lowest and the highest of them (a seed's
+    value is the mean over its groups, where there are groups).
     """
-    parts, names = {}, ["yours", "published", "difference", "published seeds", "yours is"]
+    parts, names = {}, ["yours", "published", "difference", "published seeds"]
     for row, column in ROWS.items():
         mine, ours = (by_setup(runs, column).groupby("seed").mean() for runs in (yours, published))
         mean, low, high = mine.mean(), ours.min(), ours.max()
-        seeds = (low.map("{:.2f} to ".format) + high.map("{:.2f}".format)).where(low.notna(), "–")
-        word = mean.between(low, high).map({True: "within", False: "outside"}).where((mean - low).notna(), "–")
-        columns = intervals(yours, column), intervals(published, column), difference(mean - ours.mean()), seeds, word
+        word = mean.between(low, high).map({True: ", within", False: ", outside"})
+        seeds = (low.map("{:.2f} to ".format) + high.map("{:.2f}".format) + word).where((mean - low).notna(), "–")
+        columns = intervals(yours, column), intervals(published, column), difference(mean - ours.mean()), seeds
         parts[row] = pd.DataFrame(dict(zip(names, columns, strict=True)), index=SLUGS)
     return pd.concat(parts, names=["measure", "setup"]).swaplevel().loc[SLUGS]
 
