@@ -108,7 +108,7 @@ tables.real_table(runs, tables.clouds_or_note(folder))
 # %% [markdown]
 # ## When every class is an answer
 #
-# With clean captions a clip of an unseen class must win against forty classes that the model has met. This is called
+# With clean captions a clip of an unseen class must win against all the classes that the model has met. This is called
 # generalised zero-shot classification.
 
 # %% tags=["hide-input"]

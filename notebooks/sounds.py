@@ -88,7 +88,8 @@ HTML('<div class="sounds">' + "".join(cells) + "</div>")
 # %% tags=["hide-input"]
 sizes = Foley(seed=0, pretrain_clips=1, pair_clips=2, test_clips=1, scenes=100, limit_classes=None)
 corpus = foley.corpus("pairs", sizes, audio.segment)
-corpus.table[["labels", "text"]].sample(12, random_state=0).style.hide(axis="index")
+shown = corpus.table[["labels", "text"]].sample(12, random_state=0)
+shown.assign(labels=shown["labels"].map(", ".join)).style.hide(axis="index")
 
 # %% [markdown]
 # ## As hard as real sounds?
@@ -99,7 +100,7 @@ corpus.table[["labels", "text"]].sample(12, random_state=0).style.hide(axis="ind
 
 # %% tags=["hide-input"]
 hardness = tables.hardness()
-hardness.round(2).convert_dtypes()  # counts without a point
+hardness.T.map("{:.3g}".format)
 
 # %% tags=["remove-input"]
 easier = (hardness.iloc[0] > hardness.iloc[1])[["silhouette, mean", "accuracy, mean"]].sum()

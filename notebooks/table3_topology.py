@@ -139,7 +139,7 @@ for name, table in {"real networks": networks, "synthetic": ours, "small network
     for row in rows:
         values = tables.setup_means(table, f"{tables.ROWS[row]}_corrected")
         corrected[name, row] = values.map("{:.2f}".format).replace("nan", "–")
-pd.DataFrame(corrected).rename_axis("setup")
+pd.DataFrame(corrected).rename_axis("setup").stack(0).swaplevel().sort_index(kind="stable", level=0, sort_remaining=False)
 
 # %% [markdown]
 # ## The correlation with accuracy
