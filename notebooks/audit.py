@@ -15,9 +15,8 @@
 #
 # **Question:** a model arrives without its training data. How much of its zero-shot accuracy is leakage?
 #
-# The paper ends with a promise: its tools can identify leakage in a model whose training data nobody has. Here we try it
-# on a network that many people use. YAMNet was trained on the labels of AudioSet, and nearly every class of ESC-50 is
-# among them. Its fifty-class zero-shot accuracy on the real clips of ESC-50 is {glue:text}`audit_all:.2f`; after every name that
+# The paper promises that its tools identify leakage in a model whose training data nobody has. Here we try it on YAMNet,
+# which was trained on the labels of AudioSet, nearly every class of ESC-50 among them. Its fifty-class zero-shot accuracy on the real clips of ESC-50 is {glue:text}`audit_all:.2f`; after every name that
 # means a test class is taken away, {glue:text}`audit_both:.2f` remain. `clapleak audit` asks this of any model, and often
 # has to answer *not testable*: [how often it is right](audit_known.ipynb) where leaks are known stands on a page of its own.
 
@@ -59,8 +58,8 @@ def conse(kept):
 
 
 # %% [markdown]
-# **Guess first.** All names of AudioSet are known to the model, and so are the classes of the test under other names.
-# There are fifty answers. How many of a hundred clips will it name rightly?
+# **Guess first.** The model knows all names of AudioSet. There are fifty answers. How many of a hundred clips will it name
+# rightly?
 
 # %%
 everything = np.ones(len(names), bool)
@@ -234,14 +233,12 @@ dials = dials.set_axis(["silhouette of x_a", "A / M(E_a)"], axis=1).reset_index(
 dials.style.format(precision=2).hide()
 
 # %% [markdown]
-# Among the setups of the book each dial moves with its own leak path. Between data sets their levels do not carry over,
-# since sounds that are easier to tell apart move both. Without a reference on the same test the audit says *not
-# testable*, and that is the honest answer.
+# Among the setups of the book each dial moves with its own leak path. Between data sets their levels do not carry over, since sounds that are easier to tell apart move both. So without a
+# reference on the same test the audit says *not testable*.
 #
 # ## What to notice
 #
-# - A model can be filtered by the paper's rule and still know most of the test. The rule looks at words; the network
-#   learnt sounds.
+# - A model can be filtered by the paper's rule and still know most of the test.
 # - The audit finds such a leak only because it is told the names of the training. Where nobody knows them, it cannot say
 #   which classes were seen, and says so.
 # - "None found" comes with the gap that would have been found. With few seen or few unseen classes that gap is wide.

@@ -76,9 +76,8 @@ HTML(tables.html_table(pd.DataFrame(rows, columns=names)))
 # the audio embedding allow, wherever training has put the text. A leak that moves only the text changes zero-shot
 # accuracy and leaves this one as it is.
 #
-# A clip must not count towards its own label, so its class is represented by the mean of the *other* clips, on real
-# sounds of the other recordings. This uses the labels of the test and is no zero-shot classification: it measures
-# clusters in the unit of accuracy (`clapleak.metrics.centroid_accuracy`).
+# A clip must not count towards its own label, so its class is the mean of the *other* clips, on real sounds of the other
+# recordings (`clapleak.metrics.centroid_accuracy`). This uses the labels of the test and is no zero-shot classification.
 #
 # ## What the clusters allow, and what the text labels reach
 #

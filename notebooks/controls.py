@@ -60,9 +60,8 @@ display(Markdown("\n".join(lines) or "There are no results of these controls yet
 #
 # The paper's filter takes leaks and data away together. So here is a control that it lacks, *matched*:
 # from all pairs as many are drawn at random as clean training keeps. It is as small as the clean set, but leaks
-# and harmless pairs have shrunk alike, so most leaks are still there. The step from dirty to matched is loss of data,
-# with a few leaks in it. The step from matched to clean exchanges the other leaks for harmless pairs. So what is called
-# leakage here is a low estimate.
+# and harmless pairs have shrunk alike, so most leaks are still there. From dirty to matched data are lost, and a few leaks; from matched to clean the other leaks become harmless pairs. So
+# what is called leakage here is a low estimate.
 #
 # It needs a network that trains in minutes, so there are no such runs of [the large networks](networks.ipynb).
 

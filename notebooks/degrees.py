@@ -89,8 +89,7 @@ lost = estimate(accuracy, lambda m: sum(m[f"{p}-clean"] - m[f"{p}-truly_clean"] 
 glue("worth", lost.words("is lower", "is higher", "is not shown to be lower"), display=False)
 
 # %% [markdown]
-# The difference of two rules holds two things, leaks and plain loss of pairs. [Matched training
-# sets](controls.ipynb) take these apart.
+# [Matched training sets](controls.ipynb) take leaks and loss of pairs apart.
 #
 # ## Two leaks at once
 #

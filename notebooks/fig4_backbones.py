@@ -73,7 +73,7 @@ display(Markdown(
 #
 # ## Real networks on real sounds
 #
-# x_a of YAMNet, which has seen AudioSet's labels, and of BYOL-A, which has heard the same sounds without labels.
+# x_a of YAMNet, which has seen AudioSet's labels, and of BYOL-A, which has not.
 
 # %% tags=["hide-input"] mystnb={"figure": {"name": "fig4-networks", "caption": "Paper Figure 4 a and b with real networks: t-SNE of x_a of all fifty classes of ESC-50, YAMNet on the left, BYOL-A on the right."}, "image": {"alt": "Two t-SNE maps of real clips, by a network that saw labels and by one that saw none."}}
 if made_by_others:

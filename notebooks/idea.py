@@ -282,17 +282,16 @@ glue("idea_dog", float(P[0, 0]), display=False)
 # {glue:text}`idea_loss_better:.2f`. The dog finds its text with probability {glue:text}`idea_dog:.2f`, the mouse click
 # with {glue:text}`idea_click:.2f` only.
 #
-# All four answers are right here, and a smaller temperature would make them surer: two single arrows are never quite
-# the same. But a real class is a cloud of clips. Where the clouds of two classes overlap among the audio embeddings, the same
-# place holds clips of both, and then neither a text nor a temperature can name them all rightly.
+# All four answers are right, since two single arrows are never quite the same. But a real class is a cloud of clips. Where
+# the clouds of two classes overlap, the same place holds clips of both, and neither a text nor a temperature can name them
+# all rightly.
 #
-# This is how the paper's claim is to be understood: *zero-shot accuracy depends on the clusters that the audio backbone
-# brings along*. And a backbone that was trained **with the labels of the test** brings along exactly the clusters that
-# the test asks for.
+# This is the paper's claim: *zero-shot accuracy depends on the clusters that the audio backbone brings along*. One that was
+# trained **with the labels of the test** brings along exactly the clusters that the test asks for.
 #
 # ## What to notice
 #
-# - The loss compares within a batch. It needs pairs of sound and text, not classes.
+# - The loss compares within a batch. It needs pairs, not classes.
 # - Zero-shot classification is a search for the nearest label. Nothing in it checks that the label is new.
 # - Where clips of two classes coincide in $x_a$, no text can separate them.
 # - So there are two leak paths: a test label may have been among the labels of a backbone's **pre-training**, or in the

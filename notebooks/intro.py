@@ -63,8 +63,8 @@ figures.headline(networks, marks, title="Zero-shot accuracy of the six setups")
 # **training** with captions then uses all captions (*dirty*) or only those without a word of the test labels (*clean*).
 # Among our real networks, *dirty* is YAMNet and *clean* is BYOL-A, which saw no label at all.
 #
-# Ours is the mean with its interval of 95 % over seeds and, for real sounds, groups of classes. Among ten answers
-# guessing is right more often than among fifty, so columns compare by their order.
+# Means, with intervals of 95 % over seeds and, for real sounds, groups of classes. Columns compare by their order, since
+# guessing is right more often among ten answers than among fifty.
 
 # %% tags=["remove-input"]
 table = pd.DataFrame({"paper": tables.printed("accuracy").map("{:.2f}".format)}).rename_axis(None)
@@ -78,14 +78,13 @@ origins = [tables.origin(results.folder(p, own=own), first[title]) for title, p 
 display(HTML("".join(origins)), table.fillna(""))
 
 # %% [markdown]
-# The paper's networks are CNN14 and BERT, trained on AudioSet and four corpora of captions. Ours are either networks that
-# others trained, which stay as they are, or a narrow CNN14 that a laptop trains; [the deviations](../deviations.md) list
-# every difference.
+# The paper trains CNN14 and BERT on AudioSet and four corpora of captions. Our networks are those of others, which stay as
+# they are, or a narrow CNN14 that a laptop trains; [the deviations](../deviations.md) list every difference.
 #
 # ```{admonition} Two kinds of sounds
 # :class: note
-# Results marked <span class="synthetic">synthetic</span> rest on sounds that our own synthesiser makes, so that anyone
-# can run everything without a download. They show the mechanism. Results marked
+# Results marked <span class="synthetic">synthetic</span> rest on sounds of our own synthesiser: anyone can run them without a
+# download, and they show the mechanism. Results marked
 # <span class="real">real sounds</span> rest on recordings of ESC-50.
 # ```
 #

@@ -69,8 +69,7 @@ ax.axis("off")
 plt.show()
 
 # %% [markdown]
-# A third leak path does not need words at all: the *same recording* can stand in the training and in the test. We
-# come back to it below.
+# A third leak path needs no words: the *same recording* in training and test; see below.
 #
 # ## The rule
 #
@@ -372,21 +371,18 @@ for rule in ("word", "ontology"):
 #
 # ## What clean costs
 #
-# Removing the leaks costs data: by the word rule {glue:text}`audiocaps_captions:.0%` of the captions of AudioCaps,
-# {glue:text}`clotho_captions:.0%` of Clotho's, {glue:text}`fsd_word:.0%` of the clips of FSD50K and
-# {glue:text}`audioset_word:.0%` of AudioSet's balanced segments; by the ontology rule {glue:text}`fsd_ontology:.0%` of
-# FSD50K and {glue:text}`audioset_ontology:.0%` of AudioSet. A model trained on clean data has thus lost the answers
-# *and* a large part of its lessons. When its accuracy falls, both may be the reason; see
+# The word rule takes {glue:text}`audiocaps_captions:.0%` of the captions of AudioCaps, {glue:text}`clotho_captions:.0%` of
+# Clotho's, {glue:text}`fsd_word:.0%` of the clips of FSD50K and {glue:text}`audioset_word:.0%` of AudioSet's balanced
+# segments; the ontology rule {glue:text}`fsd_ontology:.0%` and {glue:text}`audioset_ontology:.0%` of the last two. So a clean
+# model has lost the answers *and* many lessons, and its accuracy can fall for both reasons; see
 # [clean also means less](../deviations.md#clean-also-means-less).
 #
 # ## What to notice
 #
-# - There are two leak paths through words, and the six setups are all combinations: pre-training labels with leaks,
-#   without them, or no pre-training; captions with leaks or without.
+# - The six setups combine two leak paths through words: labels of the pre-training, and captions.
 # - The paper's rule is easy to state and easy to check, and wrong in both directions. A rule of meaning mends many of
 #   its false hits and misses and makes some of its own; it needs a judgement for every class and cannot read captions.
 # - The two are judged differently: a *pair* goes by its caption, a *clip* of the pre-training goes when any of its
 #   labels leaks.
-# - Anyone can run the rules on texts of their own: `clapleak leaks FILE --labels esc50`, with `--rule ontology` for
-#   labels of AudioSet or FSD50K. [Two more rules](../run.md#real-sounds) compare words without their endings, and
-#   sentence embeddings.
+# - Run the rules on texts of your own: `clapleak leaks FILE --labels esc50`; [two more rules](../run.md#real-sounds)
+#   compare words without endings, and sentence embeddings.

@@ -45,9 +45,8 @@ display(Markdown("\n\n".join(ladder.findings(runs, {}, titled, points)[:2])))
 # %% [markdown]
 # ## The networks
 #
-# Each network turns a clip of ESC-50 into its audio embedding x_a, once. Projections of x_a and of the text embedding
-# x_t then learn from pairs of sounds and captions by the paper's recipe, while the networks stay as they are. They learn
-# from folds 1 to 3 and are tested on folds 4 and 5. In the paper's words, YAMNet is *dirty* pre-training (it has seen
+# Each network turns a clip of ESC-50 into its audio embedding x_a, once. Projections of x_a and x_t then learn from pairs of
+# sounds and captions by the paper's recipe, on folds 1 to 3, and are tested on folds 4 and 5. In the paper's words, YAMNet is *dirty* pre-training (it has seen
 # AudioSet's labels, among them nearly all of ESC-50), BYOL-A is *clean* (the same sounds, no label), and YAMNet's
 # architecture with random weights is *none*. With *clean* captions ten target classes are taken away, five times over,
 # so that every one of the fifty classes is a target once.
@@ -187,15 +186,14 @@ if len(points) >= 6:
 display(Markdown(ladder.inheritance(points)))
 
 # %% [markdown]
-# Partial correlations hold the other measure equal. The difference is that of the standardised coefficients of clusters
-# and knowledge in one linear model: the data can tell the two apart where its interval leaves zero out.
+# The difference is that of the standardised coefficients of clusters and knowledge in one linear model: the data tell the
+# two apart where its interval leaves zero out.
 #
 # ## Accuracy, silhouette and topology over all networks and setups
 #
 # The paper correlates accuracy with the silhouette of E_a and with S(E_a, E_t) over six setups. Here are all networks
 # with dirty and clean captions, as means over groups and seeds. Networks with the same weights are not independent, so
-# the interval is drawn over networks. S and accuracy are partly the same thing: both ask whether a sound lies where its
-# text lies, so a high correlation of these two is no surprise.
+# the interval is drawn over networks. S and accuracy are [partly the same thing](table3_topology.ipynb#the-correlation-with-accuracy).
 
 # %% tags=["hide-input"]
 ladder.correlations(runs, titled)
@@ -224,9 +222,8 @@ for key, value in left.items():
 #
 # ## What to notice
 #
-# - The networks differ in more than the labels: architecture, dimensions, and how they were trained. The random-weight
-#   controls say how much of the difference the architecture makes alone; the probe at 128 dimensions puts them on equal
-#   width. What remains is still a comparison of few networks.
+# - The networks differ in more than the labels. The controls with random weights say what the architecture makes alone, the
+#   probe at 128 dimensions puts them on equal width; they remain few.
 # - Only YAMNet was tried with a network that learns on; the others stay frozen, so that leaks in the captions cannot
 #   shape their x_a.
 # - Folds 4 and 5 were never used to choose anything: training ends by the loss on held-out pairs of the other folds, or

@@ -61,7 +61,7 @@ display(Markdown("\n".join(lines)))
 # A setup has two names: pre-training first, captions second. Pre-training *dirty* means that the audio network learnt
 # labels that include those of the test; *clean*, that these were taken out; *none*, that it starts from random weights.
 # Captions *dirty* means that all pairs of sounds and captions are used; *clean*, that no pair is left whose caption
-# holds a word of a test label. What that leaves differs from data set to data set:
+# holds a word of a test label. What that means differs between data sets:
 #
 # | data | clean pre-training | clean captions |
 # |---|---|---|
@@ -70,8 +70,8 @@ display(Markdown("\n".join(lines)))
 # | real networks, template captions | BYOL-A: *no label at all* | the same |
 # | real networks, titles | BYOL-A: *no label at all* | word-clean and truly clean, [side by side](networks.ipynb#captions-that-people-wrote) |
 #
-# The text encoder has read the test's words in its own pre-training everywhere, in the paper as well. And a clean
-# training set is smaller:
+# The text encoder has read the test's words in its own pre-training everywhere, in the paper too. A clean training set is
+# smaller:
 
 # %% tags=["hide-input"]
 counts = {

@@ -31,7 +31,7 @@ def test_silence_is_the_floor_loudness_does_not_count_and_pieces_fit():
     assert torch.allclose(unit.mean(1), torch.zeros(3), atol=1e-6)
     assert torch.allclose(unit.var(1, correction=0), torch.ones(3), atol=1e-4)
     assert torch.allclose(audio.standardise(wave * 0.01), unit, atol=1e-5)
-    assert audio.fit(torch.arange(5.0), 3, start=1).tolist() == [1, 2, 3]
+    assert audio.fit(torch.arange(5.0), 3).tolist() == [0, 1, 2]
     assert audio.fit(torch.arange(2.0), 4).tolist() == [0, 1, 0, 0]
 
 

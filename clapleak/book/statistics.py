@@ -159,8 +159,9 @@ def lead(y: pd.Series, one: pd.Series, other: pd.Series) -> Estimate:
     if len(table) < 5:
         return NOTHING
     scaled, freedom, contrast = stats.zscore(table.to_numpy(float)), len(table) - 3, np.array([1, -1])
-    weights, (rest, *_), *_ = np.linalg.lstsq(scaled[:, 1:], scaled[:, 0])
-    error = np.sqrt(rest / freedom * contrast @ np.linalg.inv(scaled[:, 1:].T @ scaled[:, 1:]) @ contrast)
+    y, x = scaled[:, 0], scaled[:, 1:]
+    weights = np.linalg.pinv(x) @ y
+    error = np.sqrt(((y - x @ weights) ** 2).sum() / freedom * contrast @ np.linalg.pinv(x.T @ x) @ contrast)
     gap, reach = float(contrast @ weights), float(stats.t.ppf(0.975, freedom) * error)
     return Estimate(gap, gap - reach, gap + reach)
 
