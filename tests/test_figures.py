@@ -132,6 +132,19 @@ def test_a_user_s_mean_is_within_the_published_seeds_or_outside(ours):
     assert alone.tolist()[0] == alone.tolist()[-1] == "–"
 
 
+def test_real_networks_are_judged_among_ten_and_fifty_and_what_is_no_test_stands_in_brackets(ours):
+    judged = analysis.judged_by_answers(
+        {"real networks": ours.assign(all_accuracy=0.5), "ours": ours, "none": ours[:0]}
+    )
+    assert list(judged) == ["real networks, ten answers", "real networks, fifty answers", "ours"]
+    assert judged["ours"] == judged["real networks, ten answers"] != judged["real networks, fifty answers"]
+    signs = analysis.signs(judged).set_index("claim of the paper")
+    bracketed = signs.map(lambda sign: sign.startswith("(")).any()
+    assert bracketed.tolist() == [True, True, False]
+    inside = signs.index[signs["real networks, ten answers"].str.startswith("(")]
+    assert [claim[0] for claim in inside] == ["E", "G"]
+
+
 def test_leak_gains_by_hand():
     values = pd.Series(dict(zip(tables.SLUGS, (0.9, 0.7, 0.5, 0.6, 0.3, 0.2), strict=True)))
     gains = analysis.leak_gains(values)
