@@ -15,10 +15,11 @@
 #
 # **Question:** a model arrives without its training data. How much of its zero-shot accuracy is leakage?
 #
-# The paper promises that its tools identify leakage in a model whose training data nobody has. Here we try it on YAMNet,
-# which was trained on the labels of AudioSet, nearly every class of ESC-50 among them. Its fifty-class zero-shot accuracy on the real clips of ESC-50 is {glue:text}`audit_all:.2f`; after every name that
-# means a test class is taken away, {glue:text}`audit_both:.2f` remain. `clapleak audit` asks this of any model, and often
-# has to answer *not testable*: [how often it is right](audit_known.ipynb) where leaks are known stands on a page of its own.
+# The paper promises that its tools identify leakage in a model whose training data nobody has. Here we try it on
+# YAMNet, which was trained on the labels of AudioSet, nearly every class of ESC-50 among them. Its fifty-class
+# zero-shot accuracy on the real clips of ESC-50 is {glue:text}`audit_all:.2f`; after every name that means a test
+# class is taken away, {glue:text}`audit_both:.2f` remain. `clapleak audit` asks this of any model, and often has to
+# answer *not testable*: [how often it is right](audit_known.ipynb) where leaks are known stands on a page of its own.
 
 # %% tags=["remove-input"]
 # %matplotlib inline
@@ -171,7 +172,8 @@ glue("audit_power", float(min(called for *_, called in doses.values())), display
 
 # %% [markdown]
 # The largest difference between the true gain and what the audit finds is {glue:text}`audit_miss:.2f`, a mean over
-# {glue:text}`audit_draws` draws; at a level of 5 % the lowest share of draws that are called evidence is {glue:text}`audit_power:.0%`.
+# {glue:text}`audit_draws` draws; at a level of 5 % the lowest share of draws that are called evidence is
+# {glue:text}`audit_power:.0%`.
 #
 # ## How often is it wrong?
 #
@@ -233,8 +235,9 @@ dials = dials.set_axis(["silhouette of x_a", "A / M(E_a)"], axis=1).reset_index(
 dials.style.format(precision=2).hide()
 
 # %% [markdown]
-# Among the setups of the book each dial moves with its own leak path. Between data sets their levels do not carry over, since sounds that are easier to tell apart move both. So without a
-# reference on the same test the audit says *not testable*.
+# Among the setups of the book each dial moves with its own leak path. Between data sets their levels do not carry
+# over, since sounds that are easier to tell apart move both. So without a reference on the same test the audit says
+# *not testable*.
 #
 # ## What to notice
 #

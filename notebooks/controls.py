@@ -58,10 +58,10 @@ display(Markdown("\n".join(lines) or "There are no results of these controls yet
 # %% [markdown]
 # ## The control
 #
-# The paper's filter takes leaks and data away together. So here is a control that it lacks, *matched*:
-# from all pairs as many are drawn at random as clean training keeps. It is as small as the clean set, but leaks
-# and harmless pairs have shrunk alike, so most leaks are still there. From dirty to matched data are lost, and a few leaks; from matched to clean the other leaks become harmless pairs. So
-# what is called leakage here is a low estimate.
+# The paper's filter takes leaks and data away together. So here is a control that it lacks, *matched*: from all pairs
+# as many are drawn at random as clean training keeps. It is as small as the clean set, but leaks and harmless pairs
+# have shrunk alike, so most leaks are still there. From dirty to matched data are lost, and a few leaks; from matched
+# to clean the other leaks become harmless pairs. So what is called leakage here is a low estimate.
 #
 # It needs a network that trains in minutes, so there are no such runs of [the large networks](networks.ipynb).
 

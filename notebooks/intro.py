@@ -83,9 +83,9 @@ display(HTML("".join(origins)), table.fillna(""))
 #
 # ```{admonition} Two kinds of sounds
 # :class: note
-# Results marked <span class="synthetic">synthetic</span> rest on sounds of our own synthesiser: anyone can run them without a
-# download, and they show the mechanism. Results marked
-# <span class="real">real sounds</span> rest on recordings of ESC-50.
+# Results marked <span class="synthetic">synthetic</span> rest on sounds of our own synthesiser: anyone can run them
+# without a download, and they show the mechanism. Results marked <span class="real">real sounds</span> rest on
+# recordings of ESC-50.
 # ```
 #
 # ## How to read on

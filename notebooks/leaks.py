@@ -371,11 +371,11 @@ for rule in ("word", "ontology"):
 #
 # ## What clean costs
 #
-# The word rule takes {glue:text}`audiocaps_captions:.0%` of the captions of AudioCaps, {glue:text}`clotho_captions:.0%` of
-# Clotho's, {glue:text}`fsd_word:.0%` of the clips of FSD50K and {glue:text}`audioset_word:.0%` of AudioSet's balanced
-# segments; the ontology rule {glue:text}`fsd_ontology:.0%` and {glue:text}`audioset_ontology:.0%` of the last two. So a clean
-# model has lost the answers *and* many lessons, and its accuracy can fall for both reasons; see
-# [clean also means less](../deviations.md#clean-also-means-less).
+# The word rule takes {glue:text}`audiocaps_captions:.0%` of the captions of AudioCaps,
+# {glue:text}`clotho_captions:.0%` of Clotho's, {glue:text}`fsd_word:.0%` of the clips of FSD50K and
+# {glue:text}`audioset_word:.0%` of AudioSet's balanced segments; the ontology rule {glue:text}`fsd_ontology:.0%` and
+# {glue:text}`audioset_ontology:.0%` of the last two. So a clean model has lost the answers *and* many lessons, and
+# its accuracy can fall for both reasons; see [clean also means less](../deviations.md#clean-also-means-less).
 #
 # ## What to notice
 #

@@ -45,11 +45,11 @@ display(Markdown("\n\n".join(ladder.findings(runs, {}, titled, points)[:2])))
 # %% [markdown]
 # ## The networks
 #
-# Each network turns a clip of ESC-50 into its audio embedding x_a, once. Projections of x_a and x_t then learn from pairs of
-# sounds and captions by the paper's recipe, on folds 1 to 3, and are tested on folds 4 and 5. In the paper's words, YAMNet is *dirty* pre-training (it has seen
-# AudioSet's labels, among them nearly all of ESC-50), BYOL-A is *clean* (the same sounds, no label), and YAMNet's
-# architecture with random weights is *none*. With *clean* captions ten target classes are taken away, five times over,
-# so that every one of the fifty classes is a target once.
+# Each network turns a clip of ESC-50 into its audio embedding x_a, once. Projections of x_a and x_t then learn from
+# pairs of sounds and captions by the paper's recipe, on folds 1 to 3, and are tested on folds 4 and 5. In the paper's
+# words, YAMNet is *dirty* pre-training (it has seen AudioSet's labels, among them nearly all of ESC-50), BYOL-A is
+# *clean* (the same sounds, no label), and YAMNet's architecture with random weights is *none*. With *clean* captions
+# ten target classes are taken away, five times over, so that every one of the fifty classes is a target once.
 #
 # The linear probe says how much a network *knows* about all fifty classes, at full width and at 128 dimensions. The
 # silhouette and the class centroids say how x_a is *clustered*. "Clean" and "dirty" are zero-shot accuracies among ten
@@ -179,7 +179,8 @@ figures.named_points(points, {"probe, 128": "linear probe, 128 dimensions", "sil
 # %% tags=["hide-input"]
 if len(points) >= 6:
     table = ladder.followed(points)
-    table["lowest clusters without one network"] = [min(ladder.followed(points.drop(index=name))["clusters"][captions].value for name in points.index) for captions in table.index]
+    without = pd.DataFrame({name: ladder.followed(points.drop(index=name))["clusters"] for name in points.index})
+    table["lowest clusters without one network"] = without.map(lambda one: one.value).min(axis=1)
     display(table.rename(columns={"lead": "difference of coefficients"}).rename_axis("captions").map(lambda one: f"{one:.2f}" if isinstance(one, float) else str(one)))
 
 # %% tags=["remove-input"]

@@ -66,10 +66,9 @@ display(Markdown(f"**When leaks are removed from both trainings,** of the accura
 # %% [markdown]
 # ## Real networks on real sounds
 #
-# [Audio encoders that others trained](networks.ipynb), tested on all classes of ESC-50: *dirty* is YAMNet, *clean* is BYOL-A,
-# *none* has random weights. With
-# fifty answers and dirty captions this is the paper's own task. With clean captions only ten of the fifty classes are
-# unseen at a time; ten answers are the fair question then.
+# [Audio encoders that others trained](networks.ipynb), tested on all classes of ESC-50: *dirty* is YAMNet, *clean* is
+# BYOL-A, *none* has random weights. With fifty answers and dirty captions this is the paper's own task. With clean
+# captions only ten of the fifty classes are unseen at a time; ten answers are the fair question then.
 
 # %% tags=["hide-input"]
 display(HTML(tables.origin(network_folder, networks)))

@@ -191,13 +191,9 @@ def findings(
     first = next(iter(found))
     seen = labels[first].words("look better", "look worse", "are not shown to look better")
     others = [one.low > 0 for name, one in labels.items() if name != first]
-    agree = (
-        ", and so does a small network"
-        if all(others)
-        else ", but a small network does not on all sounds"
-        if labels[first].low > 0
-        else ""
-    )
+    agree = ", but a small network does not on all sounds" if labels[first].low > 0 else ""
+    if all(others):
+        agree = ", and so does a small network"
     lines = [
         f"**Networks that were told the test's labels {seen} at zero-shot classification{agree if others else ''}.** "
     ]

@@ -19,7 +19,7 @@ from clapleak.results import Run
 def plan(name: str) -> str:
     """Licence and source of a network's weights, as text for the reader; "" where they lie there, checked."""
     source, path = NETWORKS[name], place(name)
-    if path.is_file() and hashlib.sha256(path.read_bytes()).hexdigest() == source.sha256:
+    if _there(path, source.sha256):
         return ""
     return f"{name}: {source.licence}\n{source.file} from {source.origin.split()[0]} into {path.parent}"
 
@@ -41,9 +41,13 @@ def fetch_trained(run: Run) -> Path | None:
     if not rows:
         return None
     path = output_root() / "build" / "weights" / rows[0]["file"]
-    if not (path.is_file() and hashlib.sha256(path.read_bytes()).hexdigest() == rows[0]["sha256"]):
+    if not _there(path, rows[0]["sha256"]):
         _keep(_download(rows[0]["url"]), path, rows[0]["sha256"], rows[0]["url"])
     return path
+
+
+def _there(path: Path, sha256: str) -> bool:
+    return path.is_file() and hashlib.sha256(path.read_bytes()).hexdigest() == sha256
 
 
 def _keep(contents: bytes, path: Path, sha256: str, origin: str) -> None:
