@@ -15,7 +15,7 @@ import lmdb
 import numpy as np
 
 from clapleak.config import ClapleakError
-from clapleak.files import say
+from clapleak.files import locked, say
 
 
 def array_key(*parts: object) -> bytes:
@@ -82,6 +82,19 @@ class ArrayStore:
         """The note of each key; None where nothing was put."""
         with self._transaction() as records:
             return [None if (note := records.get(b"n" + key)) is None else note.decode() for key in keys]
+
+    @contextmanager
+    def lacking(self, keys: list[bytes]) -> Iterator[list[int]]:
+        """Numbers of the keys under which nothing was put; others who ask wait until the block has ended.
+
+        Where most of what lies there is of no use to these keys, all of it is removed first.
+        """
+        with locked(self.path.with_suffix(".lock")):
+            missing = [i for i, note in enumerate(self.notes(keys)) if note is None]
+            if missing and len(self) > 2 * len(keys):
+                self.clear()
+                missing = list(range(len(keys)))
+            yield missing
 
     def put(self, items: Iterable[tuple[bytes, np.ndarray, str]]) -> None:
         """Keep some arrays with their keys and notes, all or none. ClapleakError where the disk is full."""

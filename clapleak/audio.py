@@ -2,6 +2,7 @@
 
 import sys
 import zlib
+from collections.abc import Callable
 from fractions import Fraction
 from functools import cache
 from pathlib import Path
@@ -119,25 +120,27 @@ def segment_log_mel(wave: torch.Tensor, audio: Audio) -> torch.Tensor:
 
 
 def decode(
-    path: str, offset: float, duration: float, root: Path | None, audio: Audio, whole: bool
+    path: str,
+    offset: float,
+    duration: float,
+    root: Path | None,
+    rate: int,
+    convert: Callable[[torch.Tensor], np.ndarray],
 ) -> tuple[np.ndarray, int, str]:
     """A clip for a store, the checksum of its source file, and why it could not be decoded; "" where it could.
 
-    The clip is its log-mel, (T, M) float16, where the store keeps clips `whole`; otherwise its samples, (n,) int16.
-    Where it lies is said as in a Corpus; without a root a synthesiser makes it.
+    `convert` makes the array that is kept of its samples, (n,) float32 at `rate` hertz. Where the clip lies is said as
+    in a Corpus; without a root a synthesiser makes it.
     """
     torch.set_num_threads(1)
     content = 0
     try:
         if root is None:
             source = synthesiser(path.partition("@")[0])
-            wave = source.synthesise(path, sample_rate=audio.sample_rate, duration=duration)
+            wave = source.synthesise(path, sample_rate=rate, duration=duration)
         else:
-            wave = read(root / path, audio.sample_rate, offset, None if pd.isna(duration) else duration)
+            wave = read(root / path, rate, offset, None if pd.isna(duration) else duration)
             content = zlib.crc32((root / path).read_bytes())
     except ClapleakError as error:
-        return np.empty(0, np.int16), 0, " ".join(str(error).split())
-    samples = torch.from_numpy(wave)
-    if whole:
-        return segment_log_mel(samples, audio).numpy().astype(np.float16), content, ""
-    return (samples.clamp(-1, 1) * 32767).round().numpy().astype(np.int16), content, ""
+        return np.empty(0), 0, " ".join(str(error).split())
+    return convert(torch.from_numpy(wave)), content, ""

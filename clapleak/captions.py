@@ -10,7 +10,6 @@ from tqdm import tqdm
 
 from clapleak.arrays import ArrayStore, array_key
 from clapleak.config import Compute
-from clapleak.files import locked
 from clapleak.identity import FORMATS
 from clapleak.models import TextEncoder
 from clapleak.parallel import autocast
@@ -61,8 +60,7 @@ def open_captions(texts: list[str], encoder: TextEncoder, compute: Compute, fold
     settings = (FORMATS["training"], compute.precision, sorted(encoder.config.model_dump(mode="json").items()))
     keys = [array_key(settings, text) for text in unique]
     arrays = ArrayStore(folder, np.int32 if ids_only else np.float16)
-    with locked(folder.with_suffix(".lock")):
-        lacking = [i for i, note in enumerate(arrays.notes(keys)) if note is None]
+    with arrays.lacking(keys) as lacking:
         lacking.sort(key=lambda i: len(unique[i]))  # little padding
         device = next(encoder.parameters()).device
         batches = [lacking[start : start + _BATCH] for start in range(0, len(lacking), _BATCH)]

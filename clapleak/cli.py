@@ -421,6 +421,7 @@ def pages(profile: str, own: bool, cores: int) -> None:
     root, name = find_root(), load_profile(profile).name
     if name in BOOK_PROFILES:
         jobs = execute.jobs(_places(own, "")[0], root, own=own)
+        jobs = execute.without_published(jobs, root) if own else jobs
     else:
         setup, folder = root / "notebooks" / "setup.py", output_root() / "build" / name / "pages"
         values = {"profile": profile, "own": True}

@@ -6,10 +6,10 @@ few clips at most. A file that changes has another key and is decoded again.
 """
 
 import shutil
+from collections.abc import Callable
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cached_property, partial
 from pathlib import Path
-from typing import Self
 
 import numpy as np
 import pandas as pd
@@ -23,9 +23,9 @@ from clapleak.arrays import ArrayStore, array_key
 from clapleak.audio import decode, segment_log_mel
 from clapleak.config import Audio, ClapleakError
 from clapleak.corpora import Corpus, synthesiser
-from clapleak.files import locked, say
+from clapleak.files import say
 
-_ROUND = 8e6  # bytes a core between two writes: three clips of 30 s at 44.1 kHz
+_ROUND, _CLIPS = 8e6, 512  # most that a core decodes between two writes: bytes, three clips of 30 s at 44.1 kHz
 
 
 @dataclass(frozen=True)
@@ -40,19 +40,6 @@ class ClipStore:
     rows: dict[str, int]  # clip id -> row of the store, 0 to N - 1 in this order
     problems: pd.DataFrame  # clip, path and reason of the clips that could not be decoded
     network: str | None = None  # of `features`: what determines x_a, the name and the weights of a network of others
-
-    @classmethod
-    def of(
-        cls, clips: pd.DataFrame, audio: Audio, arrays: ArrayStore, deterministic: bool, keys: list[bytes],
-        notes: list[str],
-    ) -> Self:  # fmt: skip
-        """The store of some clips, of which each note holds the checksum of the source, a tab, and the problem."""
-        contents, reasons = zip(*(note.split("\t") for note in notes), strict=True)
-        usable = [i for i, reason in enumerate(reasons) if not reason]
-        problems = clips[["clip", "path"]].assign(reason=reasons).drop(index=usable).reset_index(drop=True)
-        rows = {clip: row for row, clip in enumerate(clips["clip"].iloc[usable])}
-        keys, contents = [keys[i] for i in usable], [int(contents[i]) for i in usable]
-        return cls(audio, arrays, deterministic, keys, contents, rows, problems)
 
     @cached_property
     def id(self) -> str:
@@ -99,18 +86,51 @@ def open_store(corpora: list[Corpus], audio: Audio, folder: Path, *, cores: int 
     clips = clip_table(corpora)
     whole = bool((clips["duration"] <= audio.segment).all())
     settings = (identity.FORMATS["clips"], sorted(audio.model_dump().items()), whole)
-    keys = [array_key(settings, row[1:4], source_state(*row)) for row in clips.itertuples(index=False, name=None)]
-    arrays = ArrayStore(folder, np.float16 if whole else np.int16)
-    notes = arrays.notes(keys)
-    if None in notes:
-        with locked(folder.with_suffix(".lock")):
-            if len(arrays) > 2 * len(clips):  # more waste than use
-                arrays.clear()
-            lacking = [i for i, note in enumerate(arrays.notes(keys)) if note is None]
-            if lacking:  # else another process has decoded them meanwhile
-                _fill(arrays, clips.iloc[lacking], [keys[i] for i in lacking], audio, whole, cores)
-        notes = arrays.notes(keys)
-    return ClipStore.of(clips, audio, arrays, whole, keys, notes)
+    arrays, length = ArrayStore(folder, np.float16 if whole else np.int16), frames(audio) * audio.mel_bins
+    values = partial(_samples, audio.sample_rate) if not whole else lambda *row: length
+    decoding = partial(decode, rate=audio.sample_rate, convert=partial(_converted, audio=audio, whole=whole))
+    return ClipStore(audio, arrays, whole, *kept(clips, arrays, settings, decoding, values, cores))
+
+
+def _converted(wave: torch.Tensor, audio: Audio, whole: bool) -> np.ndarray:
+    """Log-mel, (T, M), of a whole clip, or its samples, (n,)."""
+    if whole:
+        return segment_log_mel(wave, audio).numpy().astype(np.float16)
+    return (wave.clamp(-1, 1) * 32767).round().numpy().astype(np.int16)
+
+
+def kept(
+    clips: pd.DataFrame, arrays: ArrayStore, settings: object, decoding: Callable, values: Callable, cores: int
+) -> tuple[list[bytes], list[int], dict[str, int], pd.DataFrame]:
+    """Keys, contents, rows and problems of a ClipStore; what `arrays` lack is decoded first.
+
+    Parameters
+    ----------
+    clips, arrays, settings : of `clip_table`; where they are kept; what else a clip's array depends on
+    decoding : `audio.decode` of path, offset, duration and root alone
+    values, cores : about how many numbers the array of a clip, a row of the table, holds; processes that decode
+    """
+    rows = list(clips.itertuples(index=False, name=None))
+    keys = [array_key(settings, row[1:4], source_state(*row)) for row in rows]
+    with arrays.lacking(keys) as lacking, tqdm(lacking, arrays.path.name, unit=" clips", disable=not lacking) as bar:
+        size = np.array([values(*rows[i]) for i in lacking]) * np.dtype(arrays.dtype).itemsize
+        need, free = size.sum(), shutil.disk_usage(arrays.path.parent).free
+        if need > free:
+            raise ClapleakError(f"{arrays.path}: needs {need / 1e9:.1f} GB, the disk has {free / 1e9:.1f} GB left")
+        if lacking:
+            say(f"{arrays.path}: {len(lacking)} clips to decode, {need / 1e6:.0f} MB")
+        work = np.cumsum(np.maximum(size, _ROUND / _CLIPS)) / _ROUND
+        jobs = cores if len(work) and work[-1] > 1 else 1  # processes take seconds to start
+        for chosen in np.split(lacking, np.flatnonzero(np.diff(work // cores)) + 1) if lacking else ():
+            pool = Parallel(n_jobs=jobs, batch_size=len(chosen) // cores + 1)
+            decoded = zip(chosen, pool(delayed(decoding)(*rows[i][1:]) for i in chosen), strict=True)
+            arrays.put((keys[i], array, f"{content}\t{reason}") for i, (array, content, reason) in decoded)
+            bar.update(len(chosen))
+    contents, reasons = zip(*(note.split("\t") for note in arrays.notes(keys)), strict=True)
+    usable = [i for i, reason in enumerate(reasons) if not reason]
+    problems = clips[["clip", "path"]].assign(reason=reasons).drop(index=usable).reset_index(drop=True)
+    numbers = {clip: row for row, clip in enumerate(clips["clip"].iloc[usable])}
+    return [keys[i] for i in usable], [int(contents[i]) for i in usable], numbers, problems
 
 
 def clip_table(corpora: list[Corpus]) -> pd.DataFrame:
@@ -128,27 +148,10 @@ def source_state(clip: str, path: str, offset: float, duration: float, root: Pat
     return stat and (stat.st_size, stat.st_mtime_ns)
 
 
-def _fill(arrays: ArrayStore, clips: pd.DataFrame, keys: list[bytes], audio: Audio, whole: bool, cores: int) -> None:
-    rows = list(clips.itertuples(index=False, name=None))
-    values = [frames(audio) * audio.mel_bins if whole else _length(*row) * audio.sample_rate for row in rows]
-    need, free = 2 * sum(values), shutil.disk_usage(arrays.path.parent).free
-    say(f"clip store: {len(clips)} clips to decode, {need / 1e6:.0f} MB in {arrays.path}")
-    if need > free:
-        raise ClapleakError(f"{arrays.path}: needs {need / 1e9:.1f} GB, the disk has {free / 1e9:.1f} GB left")
-    rounds = np.split(np.arange(len(rows)), np.flatnonzero(np.diff(2 * np.cumsum(values) // (_ROUND * cores))) + 1)
-    jobs = cores if need > _ROUND else 1  # processes take seconds to start
-    with tqdm(total=len(rows), desc="clip store", unit=" clips") as bar:
-        for chosen in rounds:
-            pool = Parallel(n_jobs=jobs, batch_size=-(-len(chosen) // cores))
-            decoded = zip(chosen, pool(delayed(decode)(*rows[i][1:], audio, whole) for i in chosen), strict=True)
-            arrays.put((keys[i], clip, f"{content}\t{reason}") for i, (clip, content, reason) in decoded)
-            bar.update(len(chosen))
-
-
-def _length(clip: str, path: str, offset: float, duration: float, root: Path | None) -> float:
-    """Seconds of a clip by the table or else by its file's header; 0 for a file that cannot be read."""
+def _samples(rate: int, clip: str, path: str, offset: float, duration: float, root: Path | None) -> float:
+    """Length of a clip by the table or else by its file's header; 0 for a file that cannot be read."""
     try:
         told = min(soundfile.info(root / path).duration, 3600.0)  # a header may say anything
-        return max(told - offset, 0.0) if pd.isna(duration) else duration
+        return rate * (max(told - offset, 0.0) if pd.isna(duration) else duration)
     except (soundfile.LibsndfileError, RuntimeError):
         return 0.0

@@ -1,25 +1,21 @@
 """x_a of networks that others trained, kept once a clip: the clip store of the profiles with `networks`."""
 
-import zlib
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
+from functools import lru_cache, partial
 from pathlib import Path
 
 import numpy as np
 import torch
-from joblib import Parallel, delayed
 from torch import Tensor
-from tqdm import tqdm
 
 from clapleak import audio
-from clapleak.arrays import ArrayStore, array_key
-from clapleak.clipstore import ClipStore, clip_table, source_state
-from clapleak.config import Audio, ClapleakError
+from clapleak.arrays import ArrayStore
+from clapleak.clipstore import ClipStore, clip_table, kept
+from clapleak.config import Audio
 from clapleak.corpora import Corpus
-from clapleak.files import locked
-from clapleak.models.networks import NETWORKS, Network, load_network, refuse_absent
+from clapleak.models.networks import NETWORKS, Network, load_network
 
 FORMAT = 1  # raise by hand when a front end or an architecture gives other numbers
-_ROUND = 64  # clips a core between two writes
 
 
 @dataclass(frozen=True)
@@ -60,41 +56,21 @@ def open_features(
     cannot be decoded are listed in `problems`.
     """
     clips, described = clip_table(corpora), network_id(name) + (" unfrozen" if learns else "")
-    files = [root / path for root, path in zip(clips["root"], clips["path"], strict=True)]
-    states = [source_state(*row) for row in clips.itertuples(index=False, name=None)]
-    keys = [array_key(described, settings.segment, str(file), state) for file, state in zip(files, states, strict=True)]
-    arrays = ArrayStore(folder, np.float32)
-    with locked(folder.with_suffix(".lock")):
-        lacking = [i for i, note in enumerate(arrays.notes(keys)) if note is None]
-        if lacking:
-            refuse_absent([name])  # before any process starts
-        pool = Parallel(n_jobs=cores)
-        for start in tqdm(
-            range(0, len(lacking), _ROUND * cores), name, unit=f"x{_ROUND * cores} clips", disable=not lacking
-        ):
-            chosen = lacking[start : start + _ROUND * cores]
-            shares = [share for share in np.array_split(chosen, cores) if len(share)]
-            made = pool(
-                delayed(_embedded)(name, [files[i] for i in share], settings.segment, learns) for share in shares
-            )
-            found = [row for part in made for row in part]
-            arrays.put((keys[i], *row) for i, row in zip(chosen, found, strict=True))
-    learning = NETWORKS[name.removeprefix("random_")].build if learns else None
-    store = Features.of(clips, settings, arrays, True, keys, arrays.notes(keys))
-    return replace(store, network=described, learning=learning)
+    arrays, build = ArrayStore(folder, np.float32), NETWORKS[name.removeprefix("random_")].build
+    decoding = partial(audio.decode, rate=build.rate, convert=partial(_embedded, name, settings.segment, learns))
+    about = settings.segment * 100 * build.bands if learns else build.dim
+    found = kept(clips, arrays, (described, settings.segment), decoding, lambda *row: about, cores)
+    return Features(settings, arrays, True, *found, network=described, learning=build if learns else None)
 
 
 @torch.inference_mode()
-def _embedded(name: str, files: list[Path], seconds: float, learns: bool) -> list[tuple[np.ndarray, str]]:
-    """x_a or log-mel of files, each with the checksum of its file and why it cannot be decoded; "" where it could."""
-    torch.set_num_threads(1)
-    network, found = load_network(name).to(memory_format=torch.channels_last), []  # half as long
-    for file in files:
-        try:
-            wave = audio.fit(torch.from_numpy(audio.read(file, network.rate)), round(seconds * network.rate))
-            x = network.front_end(wave)
-            x = x.flatten() if learns else network(x[None, None])[0]
-            found.append((x.numpy(), f"{zlib.crc32(file.read_bytes())}\t"))
-        except ClapleakError as error:
-            found.append((np.empty(0, np.float32), f"0\t{' '.join(str(error).split())}"))
-    return found
+def _embedded(name: str, seconds: float, learns: bool, wave: Tensor) -> np.ndarray:
+    """x_a or log-mel of samples, flat."""
+    network = _ready(name)
+    x = network.front_end(audio.fit(wave, round(seconds * network.rate)))
+    return (x.flatten() if learns else network(x[None, None])[0]).numpy()
+
+
+@lru_cache(maxsize=1)
+def _ready(name: str) -> Network:
+    return load_network(name).to(memory_format=torch.channels_last)  # half as long

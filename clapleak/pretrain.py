@@ -20,8 +20,7 @@ from clapleak.loop import Data, Phase, Training, kept_or_trained
 from clapleak.models import AudioEncoder, Cnn14, KeptEncoder, load_panns
 from clapleak.models.networks import load_network
 from clapleak.parallel import autocast, pick_device
-
-HISTORY = ("phase", "epoch", "learning_rate", "train_loss", "val_loss", "seconds")  # columns of history.csv
+from clapleak.run_folder import HISTORY
 
 
 def new_backbone(profile: Profile, seed: int, classes: int = 1) -> Cnn14:

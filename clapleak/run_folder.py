@@ -15,7 +15,7 @@ from clapleak.config import ClapleakError
 from clapleak.metrics import cloud, labelled
 
 _DAMAGE = (ValueError, OSError, EOFError, LookupError, TypeError, AttributeError, RuntimeError, MemoryError)
-_HISTORY = ("phase", "epoch", "learning_rate", "train_loss", "val_loss", "seconds")
+HISTORY = ("phase", "epoch", "learning_rate", "train_loss", "val_loss", "seconds")  # columns of history.csv
 
 
 @dataclass(frozen=True)
@@ -48,7 +48,7 @@ class Run:
     @cached_property
     def history(self) -> pd.DataFrame:
         """One row an epoch: phase, epoch, learning_rate, train_loss, val_loss, seconds."""
-        table = readable(self.path / "history.csv", partial(pd.read_csv, usecols=_HISTORY))
+        table = readable(self.path / "history.csv", partial(pd.read_csv, usecols=HISTORY))
         if len(table) != self.metrics.get("epochs", len(table)):
             raise ClapleakError(f"{self.path}/history.csv: not readable ({len(table)} epochs); {again(self.path)}")
         return table

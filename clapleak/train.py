@@ -16,7 +16,7 @@ from clapleak.config import ClapleakError, Profile, Recipe
 from clapleak.experiment import Experiment
 from clapleak.identity import stable_seed
 from clapleak.loop import Data, Phase, Training, kept_or_trained
-from clapleak.models import Clap, Cnn14, TextEncoder, contrastive_loss, settle_batch_norm
+from clapleak.models import Clap, Cnn14, TextEncoder, contrastive_loss
 from clapleak.parallel import autocast, gather, own_share, pick_device, rank_and_size, read_ahead
 
 
@@ -51,10 +51,12 @@ def trained(
         text_rows = np.array([captions.rows[caption] for caption in table["text"]])
         pairs = Pairs(store, captions, store.index(table["clip"]), text_rows)
         learnt, held_out = split_validation(table, profile.recipe, seed)
-        if experiment.pretrain is None and experiment.store.network is None:  # a random backbone
+        if experiment.pretrain is None and experiment.store.network is None:
+            # Frozen and evaluated, a random backbone without statistics would pass raw decibels on (not in paper)
             torch.manual_seed(stable_seed("batch norm", seed))
             chosen = [pairs.clip_rows[learnt[n.numpy()]] for n in torch.randperm(len(learnt)).split(64)[:8]]
-            settle_batch_norm(model.audio, (store.batch(rows).to(device) for rows in chosen))
+            batches = (store.batch(rows).to(device) for rows in chosen)
+            torch.optim.swa_utils.update_bn(batches, model.audio)
         if rank_and_size()[1] > 1 and device.type == "cuda":
             torch.nn.SyncBatchNorm.convert_sync_batchnorm(model)
         if profile.compute.compile:

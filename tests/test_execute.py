@@ -91,6 +91,24 @@ def test_every_page_of_the_book_has_its_job():
     assert all(re.match("# .", draft.cells[0].source) for draft in drafts)
 
 
+def test_pages_that_show_no_run_of_the_user_are_the_published_ones(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "build" / "results" / "networks").mkdir(parents=True)
+    (tmp_path / "notebooks").mkdir()
+    changed = tmp_path / "notebooks" / "sounds.py"
+    changed.write_text((ROOT / "notebooks" / "sounds.py").read_text() + "\n# %%\n1\n")
+    jobs = execute.jobs(tmp_path / "pages", ROOT, own=True)
+    jobs = [(changed if page.stem == "sounds" else notebook, page, values) for notebook, page, values in jobs]
+    left = {page.stem for _, page, _ in execute.without_published(jobs, ROOT)}
+    assert {"networks", "table1_accuracy", "sounds"} <= left
+    copied = {path.stem for path in (tmp_path / "pages").glob("*.ipynb")}
+    assert left | copied == set(site.page_names(ROOT)) and not left & copied
+    assert {"idea", "controls", "setup_dirty-dirty"} <= copied
+    for name in copied:
+        page = tmp_path / "pages" / f"{name}.ipynb"
+        assert page.read_bytes() == (ROOT / "book" / "pages" / f"{name}.ipynb").read_bytes()
+
+
 def test_the_page_of_a_finished_setup_imports_no_torch_and_escapes_what_comes_from_data(tmp_path, monkeypatch):
     hostile = "<script>alert(1)</script>"
     for name in ("profiles", "reference"):

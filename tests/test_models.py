@@ -10,7 +10,7 @@ from helpers import changed
 
 from clapleak.captions import open_captions
 from clapleak.config import AudioEncoder, SpecAugment, load_profile
-from clapleak.models import Cnn14, Projection, contrastive_loss, load_text_encoder, settle_batch_norm
+from clapleak.models import Cnn14, Projection, contrastive_loss, load_text_encoder
 from clapleak.models.cnn14 import spec_augment
 
 NO_MASK = SpecAugment(time_stripes=0, time_width=0, mel_stripes=0, mel_width=0)
@@ -32,14 +32,6 @@ def test_same_embedding_as_the_published_class(panns):
     assert x_a.shape == (2, 2048)
     torch.testing.assert_close(x_a, expected["embedding"], atol=1e-5, rtol=1e-5)
     torch.testing.assert_close(tags, expected["clipwise_output"], atol=1e-5, rtol=1e-5)
-
-
-def test_a_random_network_gets_the_statistics_of_its_batches():
-    model, x = Cnn14(64, 10, PAPER.model_copy(update={"width": 2})), 9 + 3 * torch.randn(16, 1, 32, 64)
-    momentum = model.bn0.momentum
-    settle_batch_norm(model, [x[:8], x[8:]])
-    torch.testing.assert_close(model.bn0.running_mean, x.mean((0, 1, 2)), atol=0.01, rtol=0)
-    assert model.bn0.momentum == momentum
 
 
 def test_spec_augment_masks_stripes_of_each_clip_alone():

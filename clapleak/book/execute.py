@@ -16,6 +16,7 @@ import nbformat
 import papermill
 from traitlets.config import Config
 
+from clapleak import results
 from clapleak.book.site import WITHOUT_RESULTS, colab_cell, page_names
 from clapleak.config import ClapleakError
 from clapleak.files import atomic_file, say
@@ -36,6 +37,31 @@ def jobs(pages: Path, root: Path, *, own: bool = False) -> list[Job]:
             parameters |= {"pretraining": setup.pretraining, "training": setup.training}
         found.append((root / "notebooks" / f"{notebook}.py", pages / f"{name}.ipynb", parameters))
     return found
+
+
+def without_published(jobs: Sequence[Job], root: Path) -> list[Job]:
+    """The jobs whose pages may differ from the published ones; of the others the published page is copied.
+
+    That is a page with the same cells which shows no results of the user's: it has no parameter `own`, or none of the
+    profiles that it names has been run here.
+    """
+    mine = {path.name for path in results.own_folder("").glob("*")}
+    left = []
+    for notebook, page, parameters in jobs:
+        draft, published = draft_of(notebook, parameters, root), root / "book" / "pages" / page.name
+        named = {name for cell in draft.cells for name in re.findall(r'"([\w-]+)"', cell.source)}
+        same = published.is_file() and _cells(draft) == _cells(nbformat.read(published, 4))
+        if same and not (parameters.get("own") and mine & named):
+            with atomic_file(page) as file:
+                file.write(published.read_bytes())
+        else:
+            left.append((notebook, page, parameters))
+    return left
+
+
+def _cells(page: nbformat.NotebookNode) -> list[str]:
+    """What its author wrote below the title, which a page may compute."""
+    return [cell.source for cell in page.cells[1:] if not has_tag(cell, "injected-parameters")]
 
 
 def execute_pages(jobs: Sequence[Job], root: Path, cores: int = 1, *, place: Path | None = None) -> None:

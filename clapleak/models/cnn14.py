@@ -1,7 +1,6 @@
 """CNN14 of PANNs (Kong et al., 2020): log-mel to x_a, with its tagging head. Module names are the checkpoint's."""
 
 import pickle
-from collections.abc import Iterable
 from pathlib import Path
 
 import torch
@@ -78,14 +77,6 @@ def spec_augment(x: Tensor, config: SpecAugment) -> Tensor:
     for _ in range(config.mel_stripes):
         x = mask(x, min(config.mel_width, x.shape[3]), 0.0, axis=3)
     return x
-
-
-def settle_batch_norm(backbone: Cnn14, batches: Iterable[Tensor]) -> None:
-    """Give a random backbone the batch-norm statistics of some log-mel batches, (B, 1, T, M) (not in paper).
-
-    Without them its frozen, evaluated form would pass raw decibels on, far outside the range of any trained network.
-    """
-    torch.optim.swa_utils.update_bn(batches, backbone)
 
 
 def load_panns(path: Path, profile: Profile) -> Cnn14:

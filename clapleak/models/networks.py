@@ -12,7 +12,7 @@ from collections.abc import Callable, Iterable
 from importlib.util import find_spec
 from pathlib import Path
 from tempfile import TemporaryDirectory
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 import torch
@@ -235,7 +235,7 @@ def _aisfx(file: io.BytesIO) -> State:
 class Source(NamedTuple):
     """A network and where its weights come from: an entry of networks.yaml."""
 
-    build: type  # a Network
+    build: Any  # type of a Network
     read: Callable[[io.BytesIO], State]  # contents of the file -> state of the module
     title: str
     heard: str
