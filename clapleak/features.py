@@ -56,6 +56,7 @@ def open_features(
     cannot be decoded are listed in `problems`.
     """
     clips, described = clip_table(corpora), network_id(name) + (" unfrozen" if learns else "")
+    clips["duration"] = clips["duration"].where(clips["root"].isna())  # files whole, which are cut at another rate
     arrays, build = ArrayStore(folder, np.float32), NETWORKS[name.removeprefix("random_")].build
     decoding = partial(audio.decode, rate=build.rate, convert=partial(_embedded, name, settings.segment, learns))
     about = settings.segment * 100 * build.bands if learns else build.dim

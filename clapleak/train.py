@@ -55,8 +55,7 @@ def trained(
             # Frozen and evaluated, a random backbone without statistics would pass raw decibels on (not in paper)
             torch.manual_seed(stable_seed("batch norm", seed))
             chosen = [pairs.clip_rows[learnt[n.numpy()]] for n in torch.randperm(len(learnt)).split(64)[:8]]
-            batches = (store.batch(rows).to(device) for rows in chosen)
-            torch.optim.swa_utils.update_bn(batches, model.audio)
+            torch.optim.swa_utils.update_bn((store.batch(rows).to(device) for rows in chosen), model.audio)
         if rank_and_size()[1] > 1 and device.type == "cuda":
             torch.nn.SyncBatchNorm.convert_sync_batchnorm(model)
         if profile.compute.compile:
