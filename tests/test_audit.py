@@ -1,8 +1,8 @@
 """The audit: leaks of known size, no alarms without one, every family of models, bad inputs, exit codes."""
 
-import importlib.util
 import json
 import re
+import runpy
 import subprocess
 import sys
 import time
@@ -21,10 +21,8 @@ from clapleak import leakage, metrics, texts
 from clapleak.audit import Clouds, audit, export, measures, sounds, verdicts
 from clapleak.config import ClapleakError, find_root
 
-_spec = importlib.util.spec_from_file_location("audit_power", find_root() / "benchmarks" / "audit_power.py")
-benchmark = importlib.util.module_from_spec(_spec)
-_spec.loader.exec_module(benchmark)
-CLASSES, NAMES, world, drawn, planted = (vars(benchmark)[n] for n in ("CLASSES", "NAMES", "world", "drawn", "planted"))
+benchmark = SimpleNamespace(**runpy.run_path(str(find_root() / "benchmarks" / "audit_power.py")))
+CLASSES, NAMES, world, drawn = benchmark.CLASSES, benchmark.NAMES, benchmark.world, benchmark.drawn
 SCHEMA = json.loads((find_root() / "clapleak" / "audit" / "schema.json").read_text())
 
 
@@ -52,7 +50,7 @@ def test_planted_leaks_are_found_at_their_size(monkeypatch):
     monkeypatch.setattr(measures, "PERMUTATIONS", 399)
     sizes, truths, power = [], [], {}
     for share in (0, 0.1, 0.3, 0.5):
-        runs = [planted(share, seed, benchmark.made_up, np.ones(CLASSES)) for seed in range(10)]
+        runs = [benchmark.planted(share, seed, benchmark.made_up, np.ones(CLASSES)) for seed in range(10)]
         truth, size, power[share] = np.mean(runs, axis=0)
         sizes, truths = [*sizes, size], [*truths, truth]
     assert sizes == sorted(set(sizes)) and np.abs(np.subtract(sizes, truths)).max() < 0.05 and power[0.3] >= 0.9
@@ -74,7 +72,7 @@ def test_shuffled_labels_are_at_chance_and_alarm_nobody():
     result = audit(shuffled, drawn(0.3, 2)).json
     assert "are the rows of E_t in the order of classes?" in result["notes"][0] and not audit(found).json["notes"]
     low, high = result["shuffled_labels"]
-    assert low <= result["measures"]["zero_shot"]["value"] <= high and low < 0.02 < high < 0.04
+    assert low <= result["measures"]["zero_shot"]["value"] <= high < 0.04 and low < 0.02
     assert result["verdicts"]["labels"]["state"] == verdicts.NONE
     assert abs(result["measures"]["silhouette_x_a"]["value"]) < 0.1
 
@@ -316,21 +314,17 @@ BAD_ARRAYS = [  # what changes in the arrays, and what the one line must name
     (dict(classes=("dog",) * 50), "hold a name twice"), (dict(x_a=np.ones((300, 9)).astype(str)), "x_a is of type <U"),
     (dict(recordings=["one"] * 300), "all clips are from one recording"),
     (dict(prompts=["a", "b"]), "2 prompts, but E_t"),
-    (dict(labels=np.array([{}] * 300)), "not an .npz of plain arrays"),
 ]  # fmt: skip
-BAD_CALLS = [
-    (("gone.npz",), "gone.npz: no such file"), (("m.py:model",), "a model needs a test"),
-    (("m.py:model", "gone.csv"), "gone.csv: no such test"), (("m.py:broken", "test.csv"), "ValueError: the last line"),
+BAD_CALLS = [  # more of them in bad_inputs.py
+    (("m.py:broken", "test.csv"), "ValueError: the last line"), (("m.py:no", "test.csv"), "m.py:no: AttributeError"),
     (("m.py:short", "test.csv"), "m.py:short: E_a is (1, 3), but there are 8 clips"),
-    (("m.py:no", "test.csv"), "m.py:no: AttributeError"),
     (("no/clap", "test.csv"), "no/clap: no such folder, and the hub does not answer"),
     (("msclap:2023", "test.csv"), "msclap:2023: ModuleNotFoundError", "export.py"),
     (("m.py:model", "broken.csv"), "1 of 2 sounds cannot be used", "x.wav (unreadable)", "--allow-missing"),
     (("m.py:model", "unlabelled.csv"), "columns missing: label"), (("m.py:model", "bare.csv"), "no column path"),
     (("m.npz", "--fail-on", "label"), "--fail-on label: use labels, recordings, unknown"),
-    (("m.npz", "--rule", "sense"), "unknown rule 'sense'"), (("m.npz", "--reference", "m.py"), "not an audit.json"),
+    (("m.npz", "--rule", "sense"), "unknown rule 'sense': use word, lemma, phrase, ontology, meaning"),
     (("m.npz", "--training-labels", "test.csv"), "no column of texts"),
-    (("m.npz", "--training-recordings", "bare.csv"), "no column recording"),
     (("m.npz", "--training-audio", "."), "this test has no column path"),
     (("m.py:model", "test.csv", "--prompts", "bare.csv"), "put {} once where the class name goes"),
 ]  # fmt: skip
@@ -340,9 +334,7 @@ def refused(words: tuple, *parts: str) -> None:
     done = call("audit", *words)
     assert done.exit_code == 2 and not Path("audit/audit.json").exists(), done.output
     line = done.stderr.splitlines()[-1]
-    assert line.startswith("clapleak: ") and "Traceback" not in done.stderr and all(part in line for part in parts), (
-        line
-    )
+    assert line.startswith("clapleak: ") and [part for part in parts if part not in line] == []
 
 
 def test_bad_inputs_are_one_line(here, clips):
@@ -383,13 +375,8 @@ def test_copies_of_a_sound_are_found_and_others_are_not(here):
         found = sounds.duplicates(prints, copies)
         assert (found["test"].astype(str) == found["training"]).all() and len(found) >= 11, name
     assert sounds.duplicates(prints, [("new", sounds.fingerprint(sound(), rate))]).empty
-    faster = [
-        (
-            "fast",
-            sounds.fingerprint(np.interp(np.arange(0, len(waves[0]), 1.05), np.arange(len(waves[0])), waves[0]), rate),
-        )
-    ]
-    assert sounds.duplicates(prints, faster).empty  # the known limit
+    faster = np.interp(np.arange(0, 4 * rate, 1.05), np.arange(4 * rate), waves[0])
+    assert sounds.duplicates(prints, [("fast", sounds.fingerprint(faster, rate))]).empty  # the known limit
 
 
 def test_training_sounds_count_as_recordings(here, clips):
@@ -419,15 +406,11 @@ def test_which_classes_the_training_names():
 
 
 def test_the_meaning_of_texts_has_the_calibrated_threshold():
-    spec = importlib.util.spec_from_file_location("calibrate", find_root() / "reference" / "calibrate_meaning.py")
-    script = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(script)
-    assert script.calibrate()["threshold"].iloc[0] == texts.MEANING
+    calibrate = runpy.run_path(str(find_root() / "reference" / "calibrate_meaning.py"))["calibrate"]
+    assert calibrate()["threshold"].iloc[0] == texts.MEANING
     found = texts.find_leaks(["Laughter", "French toast", "Aircraft"], ["laughing", "airplane"], "meaning")
     assert found["classes"].tolist() == [["laughing"], [], ["airplane"]] and found["words"][0] == ["Laughter"]
     assert texts.find_leaks([], ["dog"], "meaning").empty
-    with pytest.raises(ClapleakError, match="use word, lemma, phrase, ontology or meaning"):
-        texts.find_leaks(["a"], ["dog"], "sense")
 
 
 def test_leaks_reads_several_files_columns_and_kinds(here):
@@ -438,29 +421,18 @@ def test_leaks_reads_several_files_columns_and_kinds(here):
     assert "1 of 3 rows hold a leak" in done.output  # of rows with a text
     assert pd.read_csv("out.csv")["file"].tolist() == ["a.csv", "b.jsonl", "b.jsonl", "b.jsonl"]
     assert "2 of 2 rows hold a leak" in call("leaks", "a.csv", "--labels", "labels.csv", "--column", "Title").output
-    for words, part in (
-        (("a.csv", "--column", "name"), "found title, caption, need one of name"),
-        (("bad.jsonl",), "not readable as JSON"), (("x.parquet",), "x.parquet"),
-        (("a.csv", "--labels", "a.csv"), "no column of labels"),
-    ):  # fmt: skip
-        Path("bad.jsonl").write_text("{")
-        Path("x.parquet").write_text("{")
-        done = call("leaks", *words)
-        assert done.exit_code == 2 and part in done.stderr, done.output
+    done = call("leaks", "a.csv", "--labels", "a.csv")
+    assert done.exit_code == 2 and "no column of labels; found title, caption" in done.stderr
 
 
-def test_parquet_without_pyarrow_is_one_line(here, monkeypatch):
-    for name in ("pyarrow", "fastparquet"):
-        monkeypatch.setitem(sys.modules, name, None)
-    Path("x.parquet").write_text("{")
-    with pytest.raises(ClapleakError, match=r"x.parquet: Parquet needs pyarrow; pip install 'clapleak\[parquet\]'"):
-        texts.read_texts("x.parquet")
-
-
-def test_parquet(here):
+def test_parquet_is_read_and_without_pyarrow_refused_in_one_line(here, monkeypatch):
     pytest.importorskip("pyarrow")
     pd.DataFrame({"labels": [["Car_horn", "Speech, male"]]}).to_parquet("x.parquet")
     assert texts.read_texts("x.parquet")["text"].tolist() == ["Car horn", "Speech, male"]
+    for name in ("pyarrow", "fastparquet"):
+        monkeypatch.setitem(sys.modules, name, None)
+    with pytest.raises(ClapleakError, match=r"x.parquet: Parquet needs pyarrow; pip install 'clapleak\[parquet\]'"):
+        texts.read_texts("x.parquet")
 
 
 @pytest.mark.slow
