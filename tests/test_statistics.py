@@ -1,5 +1,7 @@
 """Intervals, verdicts and the sentences that follow from them."""
 
+from itertools import product
+
 import numpy as np
 import pandas as pd
 import pytest
@@ -27,9 +29,8 @@ SIX = dict(zip(tables.SLUGS, (0.9, 0.8, 0.5, 0.45, 0.25, 0.14), strict=True))
 
 
 def test_an_interval_holds_the_mean_and_pairs_setups():
-    accuracy = tables.by_setup(
-        runs({"dirty-clean": 0.4, "clean-clean": 0.3}), "accuracy", ["dirty-clean", "clean-clean"]
-    )
+    means = {"dirty-clean": 0.4, "clean-clean": 0.3}
+    accuracy = tables.by_setup(runs(means), "accuracy", list(means))
     one, difference = estimate(accuracy, of("dirty-clean")), estimate(accuracy, of("dirty-clean", "clean-clean"))
     assert one.low < one.value < one.high and one.value == pytest.approx(accuracy["dirty-clean"].mean())
     assert difference.verdict == "holds" and difference.value == pytest.approx(0.1, abs=0.02)
@@ -38,43 +39,44 @@ def test_an_interval_holds_the_mean_and_pairs_setups():
 
 
 def test_nine_in_ten_intervals_hold_the_truth():
-    rng, held = np.random.default_rng(1), 0
-    for _ in range(100):
-        index = pd.MultiIndex.from_product([[0], range(12)], names=["group", "seed"])
-        found = estimate(pd.DataFrame({"a": rng.normal(0.5, 0.1, 12)}, index=index), of("a"))
-        held += found.low <= 0.5 <= found.high
-    assert 85 <= held <= 99
+    index = pd.MultiIndex.from_product([[0], range(12)], names=["group", "seed"])
+    drawn = np.random.default_rng(1).normal(0.5, 0.1, (100, 12))
+    found = [estimate(pd.DataFrame({"a": values}, index=index), of("a")) for values in drawn]
+    assert 85 <= sum(one.low <= 0.5 <= one.high for one in found) <= 99
 
 
 def test_a_single_run_has_no_interval_and_an_absent_one_no_number():
-    single = estimate(
-        tables.by_setup(runs({"dirty-clean": 0.4}, groups=1, seeds=1), "accuracy", ["dirty-clean"]), of("dirty-clean")
-    )
-    assert single.low == single.value == single.high and str(single) == f"{single.value:.2f}"
-    lacking = estimate(
-        pd.DataFrame({"a": [np.nan]}, pd.MultiIndex.from_tuples([(0, 0)], names=["group", "seed"])), of("a")
-    )
+    table = pd.DataFrame({"a": [0.4]}, pd.MultiIndex.from_tuples([(0, 0)], names=["group", "seed"]))
+    single, lacking = estimate(table, of("a")), estimate(table * np.nan, of("a"))
+    assert single == Estimate(0.4, 0.4, 0.4) and str(single) == "0.40"
     assert str(lacking) == "no results" and lacking.verdict == "undecided"
-    assert f"{Estimate(0.2, 0.1, 0.3):+}" == "+0.20 [0.10, 0.30]" and f"{Estimate(-0.2, -0.3, -0.1):+}".startswith(
-        "-0.20"
-    )
+    signed = f"{Estimate(0.2, 0.1, 0.3):+}", f"{Estimate(-0.2, -0.3, -0.1):+}"
+    assert signed == ("+0.20 [0.10, 0.30]", "-0.20 [-0.30, -0.10]")
 
 
 def test_partial_correlation_takes_the_given_away():
-    rng = np.random.default_rng(0)
-    given = pd.Series(rng.normal(size=200))
-    x, y = (given + 0.3 * pd.Series(rng.normal(size=200)) for _ in range(2))
+    given, *noise = np.random.default_rng(0).normal(size=(3, 200))
+    x, y = (pd.Series(given + 0.3 * some) for some in noise)
+    line = np.c_[np.ones(200), given]
+    left = [s - line @ np.linalg.lstsq(line, s, rcond=None)[0] for s in (x, y)]
+    partial = statistics.partial_correlation(x, y, pd.Series(given)).value
+    assert partial == pytest.approx(left[0].corr(left[1])) and abs(partial) < 0.2
     assert statistics.correlation(x, y).value > 0.8
-    assert abs(statistics.partial_correlation(x, y, given).value) < 0.2
-    residual = [pd.Series(np.linalg.lstsq(np.c_[np.ones(200), given], s, rcond=None)[0]) for s in (x, y)]
-    left = [s - (b[0] + b[1] * given) for s, b in zip((x, y), residual, strict=True)]
-    assert statistics.partial_correlation(x, y, given).value == pytest.approx(left[0].corr(left[1]))
+
+
+def test_a_correlation_over_groups_has_no_interval_from_two_and_none_to_speak_of_on_a_line():
+    x = pd.Series([0.0, 1, 2, 3, 4, 5])
+    line = statistics.grouped_correlation(x, 2 * x, list("aabbcc"))
+    assert (line.value, line.low, line.high) == pytest.approx((1, 1, 1))
+    few = statistics.grouped_correlation(x, x**2, list("aaabbb"))
+    assert few.value == pytest.approx(x.corr(x**2)) and np.isnan([few.low, few.high]).all()
 
 
 @pytest.mark.parametrize(("d", "verdict"), [(0.0, "undecided"), (0.3, "holds"), (-0.3, "contradicted")])
 def test_leaks_that_add_have_no_interaction(d, verdict):
-    shares = [(x, y) for x in (0, 0.25, 0.5, 0.75, 1) for y in (0, 0.25, 0.5, 0.75, 1)]
-    assert [(analysis_share(s.pretraining), analysis_share(s.training)) for s in SURFACE] == shares
+    share = {"clean": 0, "leak25": 0.25, "leak50": 0.5, "leak75": 0.75, "dirty": 1}
+    shares = [(share[s.pretraining], share[s.training]) for s in SURFACE]
+    assert shares == list(product(share.values(), repeat=2))
     means = {s.slug: 0.2 + 0.1 * x + 0.3 * y + d * x * y for s, (x, y) in zip(SURFACE, shares, strict=True)}
     table = runs(means, groups=1)
     values = tables.by_setup(table, "accuracy", list(means))
@@ -82,30 +84,24 @@ def test_leaks_that_add_have_no_interaction(d, verdict):
     assert found.value == pytest.approx(d, abs=0.05) and (d == 0 or found.verdict == verdict)
     said = degrees.together(table)
     assert {0.0: "", 0.3: "more than the sum", -0.3: "less than the sum"}[d] in said
-    grid = degrees.surface(table)
-    assert grid.loc["0%", "100%"] == pytest.approx(0.5, abs=0.05)
-
-
-def analysis_share(name):
-    return {"clean": 0, "leak25": 0.25, "leak50": 0.5, "leak75": 0.75, "dirty": 1}[name]
+    assert degrees.surface(table).loc["0%", "100%"] == pytest.approx(0.5, abs=0.05)
 
 
 def test_findings_say_what_was_measured_and_the_reverse_of_it():
-    none, points, small = runs(SIX).iloc[:0], pd.DataFrame(), {"a small network": runs(SIX)}
-    shown = ladder.findings(runs(SIX), small, none, points)
-    assert "labels look better" in shown[0] and "so does a small network" in shown[0] and len(shown) == 2
-    assert "matter more" in shown[1]
-    reverse = runs({slug: 1 - mean for slug, mean in SIX.items()})
-    assert (
-        "a small network does not on all" in ladder.findings(runs(SIX), {"a small network": reverse}, none, points)[0]
-    )
-    shown = ladder.findings(reverse, small, none, points)
-    assert "labels look worse" in shown[0] and "-0." in shown[0] and "do harm" in shown[1]
-    shown = ladder.findings(runs(dict.fromkeys(SIX, 0.5), spread=0.2), small, none, points)
-    assert "are not shown to look better" in shown[0] and "may be chance" in shown[0]
-    titled = runs({"dirty-clean": 0.6, "dirty-truly_clean": 0.3})
-    assert "misses many leaks" in ladder.findings(runs(SIX), small, titled, points)[1]
-    assert "no results" in ladder.findings(none, {}, none, points)[0]
+    usual, reverse = runs(SIX), runs({slug: 1 - mean for slug, mean in SIX.items()})
+
+    def findings(large, small, titled=usual[:0]):
+        return ladder.findings(large, {} if small is None else {"a small network": small}, titled, pd.DataFrame())
+
+    labels, captions = findings(usual, usual)
+    assert "labels look better" in labels and "so does a small network" in labels and "matter more" in captions
+    assert "a small network does not on all" in findings(usual, reverse)[0]
+    labels, captions = findings(reverse, usual)
+    assert "labels look worse" in labels and "-0." in labels and "do harm" in captions
+    unsure = findings(runs(dict.fromkeys(SIX, 0.5), spread=0.2), usual)[0]
+    assert "are not shown to look better" in unsure and "may be chance" in unsure
+    assert "misses many leaks" in findings(usual, usual, runs({"dirty-clean": 0.6, "dirty-truly_clean": 0.3}))[1]
+    assert "no results" in findings(usual[:0], None)[0]
 
 
 @pytest.mark.parametrize(
@@ -124,18 +120,16 @@ def test_what_zero_shot_follows_is_said_as_measured(follows, says):
 
 
 def test_a_lead_is_the_difference_of_standardised_coefficients_and_covers_the_truth():
-    rng, hits = np.random.default_rng(0), 0
-    for _ in range(200):
-        x, z, noise = pd.DataFrame(rng.normal(size=(400, 3))).to_numpy().T
+    hits = 0
+    for x, z, noise in np.random.default_rng(0).normal(size=(200, 3, 400)):
         one = statistics.lead(pd.Series(x + 0.5 * z + noise), pd.Series(x), pd.Series(z))
         hits += one.low < 0.5 / 1.5 < one.high  # the deviation of y is the root of 1 + 0.25 + 1
     assert hits > 180 and np.isnan(statistics.lead(*[pd.Series([1.0, 2.0, 3.0])] * 3).value)
 
 
 def test_what_the_word_rule_leaves_is_said_as_measured():
-    means = {
-        f"{p}-{t}": mean for p in PRETRAININGS for t, mean in (("dirty", 0.6), ("clean", 0.4), ("truly_clean", 0.2))
-    }
+    by_captions = {"dirty": 0.6, "clean": 0.4, "truly_clean": 0.2}
+    means = {f"{p}-{t}": mean for p in PRETRAININGS for t, mean in by_captions.items()}
     for change, words in ((0.0, "of what is reported as free of leaks"), (0.4, "do better")):
         table = runs({slug: mean + change * slug.endswith("truly_clean") for slug, mean in means.items()}, groups=1)
         assert words in degrees.answer(tables.by_setup(table, "accuracy", list(means)))
@@ -143,20 +137,19 @@ def test_what_the_word_rule_leaves_is_said_as_measured():
 
 
 def test_verdicts_change_with_the_numbers():
-    verdicts = analysis.compared(tables.by_setup(runs(SIX), "accuracy"), lambda m: analysis.claimed_differences("A", m))
-    assert verdicts[0] == "holds" and verdicts[1].startswith("of 9 differences the smallest is 0.")
-    wide = tables.by_setup(runs({**SIX, "clean-dirty": 0.9}, spread=0.1), "accuracy")
-    assert analysis.compared(wide, lambda m: analysis.claimed_differences("A", m))[0] == "undecided"
-    assert analysis.compared(wide.iloc[:0], lambda m: [m["dirty-dirty"]])[0] == "undecided"
+    narrow, wide = runs(SIX), runs({**SIX, "clean-dirty": 0.9}, spread=0.1)
+    (verdict, words), *others = (
+        analysis.compared(tables.by_setup(table, "accuracy"), lambda means: analysis.claimed_differences("A", means))
+        for table in (narrow, wide, wide[:0])
+    )
+    assert verdict == "holds" and words.startswith("of 9 differences the smallest is 0.")
+    assert [verdict for verdict, _ in others] == ["undecided"] * 2
 
 
 def test_an_interval_over_recordings_is_wider_where_clips_share_them():
-    right = np.random.default_rng(0).random(400) < 0.7
-    alone, shared = (
-        statistics.over_recordings(np.repeat(right, 4), names) for names in (range(1600), np.repeat(range(400), 4))
-    )
-    binomial = 1.96 * (0.7 * 0.3 / 400) ** 0.5
+    right, binomial = np.random.default_rng(0).random(400) < 0.7, 1.96 * (0.7 * 0.3 / 400) ** 0.5
+    names = range(1600), np.repeat(range(400), 4)
+    alone, shared = (statistics.over_recordings(np.repeat(right, 4), recordings) for recordings in names)
     assert alone.value == shared.value == pytest.approx(right.mean())
-    assert (shared.high - shared.low) / 2 == pytest.approx(
-        binomial, rel=0.1
-    ) and alone.high - alone.low < binomial * 1.2
+    assert (shared.high - shared.low) / 2 == pytest.approx(binomial, rel=0.1)
+    assert alone.high - alone.low < binomial * 1.2
