@@ -6,7 +6,7 @@ import pytest
 import torch
 from helpers import changed
 
-from clapleak import experiment, pretrain, train
+from clapleak import pretrain, train
 from clapleak.config import ClapleakError, load_profile
 from clapleak.models import Clap, load_text_encoder
 from clapleak.setups import Setup
@@ -15,7 +15,7 @@ from clapleak.setups import Setup
 @pytest.fixture
 def made(study):
     """A function that gives a fresh training, "pairs" or "tags", its recipe changed as asked."""
-    prepared = experiment.prepare(study.sources, study.profile, Setup("dirty", "dirty"), None, study.store)
+    prepared = study.experiment(Setup("dirty", "dirty"), None, 0)
 
     def make(kind="pairs", compute=None, **recipe):
         profile = changed(study.profile, recipe=recipe, compute=compute or {})
@@ -114,7 +114,6 @@ def test_a_loss_that_is_not_finite_stops_with_the_place_and_the_clips(made, tmp_
 
 @pytest.mark.parametrize("kind", ["pairs", "tags"])
 def test_workers_that_read_ahead_change_no_number(made, tmp_path, kind):
-    first, second = (
-        made(kind, {"workers": n}, frozen_epochs=1, max_epochs=1).fit(tmp_path / f"{n}.pt", "test") for n in (0, 2)
-    )
+    trainings = (made(kind, {"workers": workers}, frozen_epochs=1, max_epochs=1) for workers in (0, 2))
+    first, second = (made.fit(tmp_path / "checkpoint.pt", str(i)) for i, made in enumerate(trainings))
     assert first.drop(columns="seconds").equals(second.drop(columns="seconds"))
