@@ -158,19 +158,3 @@ def test_the_measures_of_small_clouds():
         np.testing.assert_allclose(measured["curve"], curve)
         assert measured["value"] == pytest.approx(curve[:2].max()) and measured["k"] == curve[:2].argmax() + 1
     assert found["topology"]["x_t-E_t"]["value"] == found["topology"]["x_t-E_t"]["corrected"] == 1
-
-
-ONES, EYE, NAN = np.ones((2, 3)), np.eye(4), np.full((4, 4), np.nan)
-REFUSED = [
-    *((metrics.zero_shot_accuracy, ONES, ONES, labels) for labels in ([0, 2], [0, -1], [0.0, 1.0], [0])),
-    (metrics.zero_shot_accuracy, ONES, np.ones((2, 4)), [0, 1]), (metrics.zero_shot_accuracy, NAN, EYE, [0, 1, 2, 3]),
-    *((metrics.silhouette, np.eye(3), labels) for labels in ([0, 0, 0], [0, 1, 2], list("abb"))),
-    (metrics.class_means, np.eye(2), [0, 2]), (metrics.neighborhood_overlap, EYE, EYE.astype(complex)),
-    *((metrics.topological_similarity, *pair) for pair in ((EYE, np.eye(5)), (np.eye(2), np.eye(2)), (EYE, NAN))),
-]  # fmt: skip
-
-
-@pytest.mark.parametrize("case", REFUSED, ids=lambda case: case[0].__name__)
-def test_refuses(case):
-    with pytest.raises(ClapleakError):
-        case[0](*case[1:])
