@@ -11,7 +11,7 @@ import pandas as pd
 import pytest
 import soundfile
 import torch
-from helpers import call, write_profile
+from helpers import call, changed, write_profile
 
 from clapleak import audio, embed, features, results, runs
 from clapleak.book.publish import publish
@@ -82,11 +82,10 @@ def test_yamnet_agrees_with_its_published_tflite(yamnet, real_data):
     oracle = interpreters.Interpreter(str(file), experimental_preserve_all_tensors=True)
     oracle.allocate_tensors()
     log_mel = next(tensor["index"] for tensor in oracle.get_tensor_details() if "/Log;" in tensor["name"])
-    loud_ones = [
-        wave for wave in waves(real_data, load("esc50", real_data).table["path"][::40], 15600) if wave.std() > 0.01
-    ]
     right, bands = [], []
-    for wave in loud_ones:
+    for wave in waves(real_data, load("esc50", real_data).table["path"][::40], 15600):
+        if wave.std() <= 0.01:
+            continue
         oracle.set_tensor(0, wave.numpy())
         oracle.invoke()
         theirs = torch.from_numpy(oracle.get_tensor(log_mel))
@@ -114,9 +113,7 @@ class Attack:
 
 
 @pytest.mark.parametrize("name", NAMES)
-def test_weights_with_another_checksum_are_named_and_never_read_and_a_typing_error_gets_the_nearest_name(name, place):
-    with pytest.raises(ClapleakError, match=f"unknown network '{name}x' .did you mean '{name}'"):
-        networks.load_network(f"{name}x")
+def test_weights_with_another_checksum_are_named_and_never_read(name, place):
     file = place / "build" / "weights" / networks.NETWORKS[name].file
     with pytest.raises(ClapleakError, match=f"no such file.*clapleak data fetch {name}"):
         networks.load_network(name)
@@ -197,9 +194,7 @@ def test_no_clip_of_the_test_folds_is_learnt_from_and_every_class_is_tested(stud
 
 
 def test_a_network_that_learns_on_sees_excerpts_and_changes(study, place, tiny_esc50):
-    learning = study.profile.model_copy(
-        update={"networks": study.profile.networks.model_copy(update={"unfrozen": True})}
-    )
+    learning = changed(study.profile, networks={"unfrozen": True})
     store = study.experiment(Setup("dirty", "dirty"), 0, 0).store
     study = runs.open_study(learning, data_root=tiny_esc50)
     experiment = study.experiment(Setup("dirty", "dirty"), 0, 0)
@@ -213,9 +208,8 @@ def test_a_network_that_learns_on_sees_excerpts_and_changes(study, place, tiny_e
     assert any(torch.equal(excerpts[0, 0], window.T) for window in whole[0, 0].unfold(0, 96, 1))
     run = runs.run(study, Setup("dirty", "dirty"), group=0)
     weights = load_weights(runs.weights(run), run.metrics["ids"]["training"])[0]
-    before = {f"audio.{name}": values for name, values in network.state_dict().items()}
-    changed = [name for name in before if name.endswith("weight") and not torch.equal(before[name], weights[name])]
-    assert len(changed) == 8  # three convolutions, three batch norms, two dense layers
+    moved = [name for name, value in network.named_parameters() if not torch.equal(value, weights[f"audio.{name}"])]
+    assert sum(name.endswith("weight") for name in moved) == 8  # three convolutions and batch norms, two dense layers
 
 
 def test_networks_run_through_the_one_path_and_publish_one_table(study, place):
@@ -249,15 +243,13 @@ def test_what_is_measured_of_the_targets_ignores_the_other_classes():
     measures = load_profile("networks").measures
     found = embed.measure(clouds, measures)
     assert found["all_classes"]["unseen"] == pytest.approx(2 / 3) and found["all_classes"]["seen"] == 1
-    alone = {name: clouds[name][labels < 3] for name in ("x_a", "E_a", "labels")}
-    alone |= {name: clouds[name][:3] for name in ("x_t", "E_t")}
+    alone = {name: clouds[name][labels < 3] for name in ("x_a", "E_a", "labels")} | {"x_t": E_t[:3], "E_t": E_t[:3]}
     assert embed.measure(alone, measures) == {name: found[name] for name in found if name != "all_classes"}
 
 
-@pytest.mark.parametrize(
-    ("name", "total"), [("yamnet", 184408.8), ("byola", 30035.89), ("soundnet", 85187.63), ("aisfx", 102820.5)]
-)
-def test_random_weights_are_those_that_the_published_results_rest_on(name, total):
+def test_random_weights_are_those_that_the_published_results_rest_on():
     """Another order of a network's layers draws others: then its results are made again, and these numbers change."""
-    weights = networks.load_network(f"random_{name}").parameters()
-    assert sum(value.abs().sum().item() for value in weights) == pytest.approx(total, rel=1e-5)
+    weights = {name: networks.load_network(f"random_{name}").parameters() for name in NAMES}
+    sums = {name: sum(value.abs().sum().item() for value in values) for name, values in weights.items()}
+    published = {"yamnet": 184408.8, "byola": 30035.89, "soundnet": 85187.63, "aisfx": 102820.5}
+    assert sums == pytest.approx(published, rel=1e-5)
