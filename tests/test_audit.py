@@ -7,7 +7,7 @@ import subprocess
 import sys
 import time
 from pathlib import Path
-from types import ModuleType, SimpleNamespace
+from types import SimpleNamespace
 
 import jsonschema
 import numpy as np
@@ -246,43 +246,41 @@ def letters(names) -> np.ndarray:
     return np.array([[name.count(c) + 0.1 for c in "adginors"] for name in names])
 
 
-class FakeMsclap:
-    def __init__(self, version: str, use_cuda: bool) -> None:
-        assert version == "2023" and not use_cuda
-        self.args, encoder = SimpleNamespace(sampling_rate=8000), lambda: SimpleNamespace(projection=Layer())
-        self.clap = SimpleNamespace(audio_encoder=encoder(), caption_encoder=encoder())
+def fake_msclap(version: str, use_cuda: bool) -> SimpleNamespace:
+    assert version == "2023" and not use_cuda
+    audio, text = Layer(), Layer()
 
-    def get_audio_embeddings(self, files, resample):
-        waves = [self.read_audio(file, resample) for file in files]
-        assert all(rate == 8000 and wave.ndim == 2 for wave, rate in waves)
-        return self.clap.audio_encoder.projection(spectra(wave[0] for wave, _ in waves))
+    def embedded(files, resample):
+        read = [model.read_audio(file, resample) for file in files]
+        assert all(rate == 8000 and wave.ndim == 2 for wave, rate in read)
+        return audio(spectra(wave[0] for wave, _ in read))
 
-    def get_text_embeddings(self, names):
-        return self.clap.caption_encoder.projection(letters(names))
+    model = SimpleNamespace(
+        args=SimpleNamespace(sampling_rate=8000), get_audio_embeddings=embedded,
+        clap=SimpleNamespace(
+            audio_encoder=SimpleNamespace(projection=audio), caption_encoder=SimpleNamespace(projection=text)
+        ),
+        get_text_embeddings=lambda names: text(letters(names)),
+    )  # fmt: skip
+    return model
 
 
-class FakeLaion:
-    def __init__(self, enable_fusion: bool, amodel: str) -> None:
-        assert not enable_fusion and amodel == "HTSAT-tiny"
-        self.model = SimpleNamespace(audio_projection=Layer(), text_projection=Layer())
-
-    def load_ckpt(self, path: str) -> None:
-        assert path == "w.pt"
-
-    def get_audio_embedding_from_data(self, waves):
-        return self.model.audio_projection(spectra(waves)).numpy()
-
-    def get_text_embedding(self, names):
-        return self.model.text_projection(letters(names)).numpy()
+def fake_laion(enable_fusion: bool, amodel: str) -> SimpleNamespace:
+    assert not enable_fusion and amodel == "HTSAT-tiny"
+    audio, text = Layer(), Layer()
+    return SimpleNamespace(
+        model=SimpleNamespace(audio_projection=audio, text_projection=text),
+        load_ckpt=["w.pt"].index,  # fails for another path
+        get_audio_embedding_from_data=lambda waves: audio(spectra(waves)).numpy(),
+        get_text_embedding=lambda names: text(letters(names)).numpy(),
+    )
 
 
 @pytest.mark.parametrize(("spec", "name", "fake"), [
-    ("msclap:2023", "msclap", {"CLAP": FakeMsclap}), ("laion:w.pt", "laion_clap", {"CLAP_Module": FakeLaion}),
+    ("msclap:2023", "msclap", {"CLAP": fake_msclap}), ("laion:w.pt", "laion_clap", {"CLAP_Module": fake_laion}),
 ])  # fmt: skip
 def test_msclap_and_laion_clap_and_the_script_for_their_environment(here, clips, monkeypatch, spec, name, fake):
-    module = ModuleType(name)
-    vars(module).update(fake)
-    monkeypatch.setitem(sys.modules, name, module)
+    monkeypatch.setitem(sys.modules, name, SimpleNamespace(**fake))
     assert call("audit", spec, "test.csv").exit_code == 3 and result()["model"] == spec
     export.main(spec, "test.csv", "exported.npz")
     assert call("audit", "exported.npz", "-o", "second").exit_code == 3
@@ -397,7 +395,7 @@ def test_training_sounds_count_as_recordings(here, clips):
 def test_which_classes_the_training_names():
     training = ["A dog_barks", "the French horn", "Cough", "Cough", "rain"]
     seen = audits.seen_classes(["dog", "car_horn", "coughing", "sea"], training)
-    assert seen["seen"].tolist() == [False, True, False, False] or seen.loc["dog", "quotes"] == ["A dog_barks"]
+    assert seen["seen"].tolist() == [True, True, False, False] and seen.loc["dog", "quotes"] == ["A dog_barks"]
     by_lemma = audits.seen_classes(["dog", "coughing"], training, "lemma")
     assert by_lemma["texts"].tolist() == [1, 1] and by_lemma.loc["coughing", "quotes"] == ["Cough"]
     same = {"coughs": "coughing", "sneeze": "sneezing", "clapped": "clapping", "cries": "crying", "waves": "wave"}
