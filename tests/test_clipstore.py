@@ -66,8 +66,7 @@ def test_a_file_that_changes_or_turns_up_is_decoded_again_and_no_other(tmp_path,
 def test_what_is_stored_is_what_is_decoded_for_every_front_end(tmp_path, duration, bins):
     noise(tmp_path, {"a.wav": 0.3, "b.wav": 0.5})
     clips, front = corpus(["a.wav", "b.wav"], tmp_path, duration=duration), SMALL.model_copy(update={"mel_bins": bins})
-    open_store([clips], SMALL, tmp_path / "store")
-    store = open_store([clips], front, tmp_path / "store")
+    _, store = (open_store([clips], settings, tmp_path / "store") for settings in (SMALL, front))
     waves = [audio.fit(torch.from_numpy(audio.read(tmp_path / name, 8000)), 4000) for name in ("b.wav", "a.wav")]
     expected = torch.stack([audio.log_mel(audio.standardise(wave)[None], front) for wave in waves])
     torch.testing.assert_close(store.batch(store.index(["b.wav", "a.wav"])), expected, atol=0.1, rtol=1e-3)
@@ -84,8 +83,7 @@ def test_long_recordings_give_random_segments(tmp_path):
 
 def test_an_array_store_grows_beside_a_reader_and_forty_are_open_at_once(tmp_path):
     stores = [ArrayStore(tmp_path / str(number), np.int32) for number in range(40)]  # the address space has an end
-    for store in stores:
-        assert store.notes([b"0"]) == [None]
+    assert [store.notes([b"0"]) for store in stores] == [[None]] * 40
     code = "import sys, numpy as np; from pathlib import Path; from clapleak.arrays import ArrayStore\n"
     code += "array = np.arange(5_000_000, dtype=np.int32)\n"
     code += "ArrayStore(Path(sys.argv[1]), np.int32).put((b'%d' % i, array[i:], 'x') for i in range(3))"
@@ -116,9 +114,8 @@ def build(clips: Corpus, folder: Path) -> torch.Tensor:
 def test_processes_build_and_read_side_by_side(tmp_path):
     names = [f"{i}.wav" for i in range(40)]
     noise(tmp_path, {name: 0.4 + i / 20 for i, name in enumerate(names)})
-    job = corpus(names, tmp_path, duration=LONG), tmp_path / "store"
-    with multiprocessing.get_context("spawn").Pool(2) as pool:
-        found = pool.starmap(build, [job] * 2, chunksize=1)
-    with multiprocessing.get_context("fork").Pool(2) as pool:  # as the readers ahead of a training
-        found += pool.starmap(build, [job] * 2, chunksize=1)
-    assert all(torch.equal(batch, build(*job)) for batch in found)
+    job, found = (corpus(names, tmp_path, duration=LONG), tmp_path / "store"), []
+    for method in ("spawn", "fork"):  # the latter as the readers ahead of a training
+        with multiprocessing.get_context(method).Pool(2) as pool:
+            found += pool.starmap(build, [job] * 2, chunksize=1)
+    assert len(found) == 4 and all(torch.equal(batch, build(*job)) for batch in found)

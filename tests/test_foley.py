@@ -11,6 +11,7 @@ from clapleak.config import ClapleakError, Foley
 from clapleak.foley.synthesiser import draw_distractor
 from clapleak.foley.table import parse
 
+TARGETS = [row["name"] for row in corpora.package_table("esc50_classes.csv")]
 OPTIONS = {"sample_rate": 16000, "duration": 2.5}
 GOLDEN = {  # every 4000th sample; where they change, stored clips are wrong: raise foley.FORMAT
     "foley@0/dog/17": [-0.002, -0.026, 0.024, -0.001, 0.002, -0.047, 0.006, 0.007, -0.382, -0.009],
@@ -20,11 +21,6 @@ GOLDEN = {  # every 4000th sample; where they change, stored clips are wrong: ra
     "foley@0/dog+rain/1000002": [0.01, -0.077, 0.101, 0.016, 0.161, 0.151, 0.051, -0.003, -0.08, 0.102],
     "foley@0/cat+airplane/1000001": [0.003, 0.012, -0.019, 0.137, -0.011, -0.05, 0.01, 0.023, -0.049, -0.06],
 }
-
-
-@pytest.fixture(scope="module")
-def targets() -> list[str]:
-    return [row["name"] for row in corpora.package_table("esc50_classes.csv")]
 
 
 def table(part: str, **changes):
@@ -45,9 +41,9 @@ def test_the_ids_of_runs_go_with_the_format_of_their_sounds():
     assert (foley.FORMAT, identity.FORMATS["clips"]) == (2, 1)  # one is not raised without the other
 
 
-def test_every_class_sounds_and_the_targets_are_esc50_s(targets):
+def test_every_class_sounds_and_the_targets_are_esc50_s():
     classes = foley.classes()
-    assert sorted(classes.index[classes["target"]]) == sorted(targets)
+    assert sorted(classes.index[classes["target"]]) == sorted(TARGETS)
     assert (~classes["target"]).sum() >= 150 and classes.index.is_unique
     for name in classes.index:
         wave = foley.synthesise(f"foley@0/{name}/0", **OPTIONS)
@@ -62,16 +58,16 @@ def test_unknown_paths_are_refused(path):
         foley.synthesise(f"foley@0/{path}", **OPTIONS)
 
 
-def test_parts_share_no_clip_and_the_test_holds_targets_alone(targets):
+def test_parts_share_no_clip_and_the_test_holds_targets_alone():
     parts = {part: table(part) for part in ("pretrain", "pairs", "test")}
     clips = [clip for part in parts.values() for clip in part["clip"]]
     assert len(set(clips)) == len(clips) == 337 * 7 + 50 * 2 + 80
     assert all((part["split"] == name).all() and (part["duration"] == 2.5).all() for name, part in parts.items())
     assert (parts["pretrain"]["text"] == "").all()
     test = parts["test"]
-    assert test["text"].tolist() == test["labels"].str[0].tolist() and set(test["text"]) == set(targets)
-    names = {label for labels in table("pairs", limit_classes=8, scenes=0)["labels"] for label in labels}
-    assert len(names) == 8 and len(names & set(targets)) == 4
+    assert test["text"].tolist() == test["labels"].str[0].tolist() and set(test["text"]) == set(TARGETS)
+    names = set(table("pairs", limit_classes=8, scenes=0)["labels"].explode())
+    assert len(names) == 8 and len(names & set(TARGETS)) == 4
     with pytest.raises(ClapleakError, match="unknown part 'eval'.*pretrain, pairs, test"):
         table("eval")
 

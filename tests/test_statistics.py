@@ -147,8 +147,8 @@ def test_verdicts_change_with_the_numbers():
 
 
 def test_an_interval_over_recordings_is_wider_where_clips_share_them():
-    right, binomial = np.random.default_rng(0).random(400) < 0.7, 1.96 * (0.7 * 0.3 / 400) ** 0.5
-    names = range(1600), np.repeat(range(400), 4)
+    right, binomial = np.random.default_rng(0).random(200) < 0.7, 1.96 * (0.7 * 0.3 / 200) ** 0.5
+    names = range(800), np.repeat(range(200), 4)
     alone, shared = (statistics.over_recordings(np.repeat(right, 4), recordings) for recordings in names)
     assert alone.value == shared.value == pytest.approx(right.mean())
     assert (shared.high - shared.low) / 2 == pytest.approx(binomial, rel=0.1)
