@@ -10,7 +10,7 @@ from helpers import changed
 
 from clapleak.captions import open_captions
 from clapleak.config import SpecAugment, load_profile
-from clapleak.models import Cnn14, Projection, contrastive_loss, load_text_encoder
+from clapleak.models import Projection, contrastive_loss, load_text_encoder
 from clapleak.models.cnn14 import spec_augment
 
 

@@ -158,6 +158,17 @@ def test_x_a_is_made_once_for_every_clip_that_can_be_decoded(data, tmp_path, mon
     assert torch.equal(again.batch(np.arange(9)), first.batch(np.arange(9)))
 
 
+@torch.inference_mode()
+def test_a_file_is_cut_at_the_rate_of_the_network_and_not_before(data, tmp_path):
+    corpus, settings = load("esc50", data), load_profile("networks").audio
+    corpus, file = corpus.keep(corpus.table.index == 0), data / corpus.table["path"][0]
+    soundfile.write(file, np.random.default_rng(0).normal(0, 0.1, 55_400), 11025)  # a little longer than a clip
+    network = networks.load_network("random_byola")
+    wave = audio.fit(torch.from_numpy(audio.read(file, network.rate)), round(settings.segment * network.rate))
+    x_a = features.open_features([corpus], "random_byola", settings, tmp_path / "x_a").batch(np.arange(1))
+    torch.testing.assert_close(x_a, network(network.front_end(wave)[None, None]), rtol=1e-4, atol=1e-4)
+
+
 def test_titles_come_from_the_licence_file_of_both_releases(data):
     first, second, third = load("esc50", data).table["clip"][:3].str.removeprefix("esc50/")
     lines = f"""\
