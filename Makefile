@@ -1,4 +1,4 @@
-# make book   environment, the six setups of the mini profile, every page, the HTML, all below build/
+# make book   environment, the six setups of the mini profile, the pages that show them, the HTML, all below build/
 # make test   environment, lint, unit tests, the smoke workflow, the strict build of the book
 # make html   the published book from the committed pages alone; installs no torch
 # make pdf    the published book as one PDF; needs Chromium

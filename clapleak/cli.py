@@ -412,7 +412,7 @@ def page(notebook: str, output: Path, parameters: tuple[tuple[str, str], ...]) -
 @OWN
 @CORES(help="Pages at once.")
 def pages(profile: str, own: bool, cores: int) -> None:
-    """Execute the pages of the book from finished results.
+    """Execute the pages of the book from finished results; with --own those alone that show your runs.
 
     Of a profile that the book does not show, the six setup pages are made in build/PROFILE/pages.
     """
