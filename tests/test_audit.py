@@ -200,18 +200,14 @@ def tiny_clap(folder: Path) -> Path:
     tokenizer.pre_tokenizer = pre_tokenizers.Split("", "isolated")
     audio = dict(
         depths=[1, 1], num_attention_heads=[1, 2], patch_embeds_hidden_size=8, hidden_size=16, num_mel_bins=32,
-        spec_size=64, window_size=4, num_hidden_layers=2, enable_fusion=False, num_classes=4, projection_dim=12,
+        spec_size=64, window_size=4, num_hidden_layers=2,
     )  # fmt: skip
-    text = dict(
-        vocab_size=len(vocabulary), hidden_size=16, num_hidden_layers=1, num_attention_heads=2, intermediate_size=16,
-        max_position_embeddings=64, pad_token_id=0, projection_dim=12,
-    )  # fmt: skip
+    text = dict(vocab_size=len(vocabulary), hidden_size=16, num_hidden_layers=1, num_attention_heads=2, pad_token_id=0)
     torch.manual_seed(0)
     ClapModel(ClapConfig(audio_config=audio, text_config=text, projection_dim=12)).save_pretrained(folder)
-    front = dict(
-        feature_size=32, sampling_rate=16000, hop_length=160, fft_window_size=512, max_length_s=1, frequency_max=8000
-    )
-    ClapFeatureExtractor(truncation="rand_trunc", padding="repeatpad", **front).save_pretrained(folder)
+    front = dict(feature_size=32, sampling_rate=16000, hop_length=160, fft_window_size=512, max_length_s=1)
+    front |= dict(frequency_max=8000, truncation="rand_trunc", padding="repeatpad")
+    ClapFeatureExtractor(**front).save_pretrained(folder)
     PreTrainedTokenizerFast(tokenizer_object=tokenizer, model_max_length=60, **special).save_pretrained(folder)
     return folder
 
