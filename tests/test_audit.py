@@ -321,7 +321,7 @@ BAD_CALLS = [  # more of them in bad_inputs.py
     (("m.py:model", "broken.csv"), "1 of 2 sounds cannot be used", "x.wav (unreadable)", "--allow-missing"),
     (("m.py:model", "unlabelled.csv"), "columns missing: label"), (("m.py:model", "bare.csv"), "no column path"),
     (("m.npz", "--fail-on", "label"), "--fail-on label: use labels, recordings, unknown"),
-    (("m.npz", "--rule", "sense"), "unknown rule 'sense': use word, lemma, phrase, ontology, meaning"),
+    (("m.npz", "--rule", "sense"), "unknown rule 'sense': use word, lemma, phrase, ontology or meaning"),
     (("m.npz", "--training-labels", "test.csv"), "no column of texts"),
     (("m.npz", "--training-audio", "."), "this test has no column path"),
     (("m.py:model", "test.csv", "--prompts", "bare.csv"), "put {} once where the class name goes"),

@@ -29,7 +29,7 @@ def run(
     if wrong := set(failures) - set(FAILURES):
         raise ClapleakError(f"--fail-on {min(wrong)}: use {', '.join(FAILURES)}, with commas between")
     if rule not in texts.RULES:
-        raise ClapleakError(f"unknown rule '{rule}': use {', '.join(texts.RULES)}")
+        raise ClapleakError(f"unknown rule '{rule}': use {', '.join(texts.RULES[:-1])} or {texts.RULES[-1]}")
     files = (*training_labels, *training_captions)
     training = texts.read_files(files, labels_only=rule == "ontology")["text"] if files else None
     recordings = None if training_recordings is None else _recordings(training_recordings)
