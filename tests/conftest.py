@@ -104,6 +104,14 @@ def panns():
     return importlib.import_module("panns_inference.models").Cnn14(sample_rate=32000, **sizes)
 
 
+@pytest.fixture(scope="session")
+def published(tmp_path_factory) -> Path:
+    """A folder that pages run in, with results of random clouds; no test changes it."""
+    from fake_results import write_project
+
+    return write_project(tmp_path_factory.mktemp("published"))
+
+
 @pytest.fixture
 def project(tmp_path) -> Path:
     """A copy of what a run reads, without results or anything built."""

@@ -8,7 +8,7 @@ import numpy as np
 import pandas as pd
 
 from clapleak import embed, foley, metrics, results
-from clapleak.config import find_root, load_profile
+from clapleak.config import Measures, find_root, load_profile
 from clapleak.setups import CONTROLS, NETWORK_SETUPS, OTHER_NETWORKS, SETUPS, Setup
 
 DIMENSIONS, CLIPS = 12, 4
@@ -19,6 +19,13 @@ EVERY = tuple(dict.fromkeys((*SETUPS, *(setup for several in CONTROLS.values() f
 def classes(number: int) -> list[str]:
     """Names of the first test classes, in the order of every profile; all fifty hold the pairs that the paper names."""
     return sorted(map(str, foley.classes().query("target").index))[:number]
+
+
+@cache
+def settings() -> tuple[Measures, dict[str, str]]:
+    """The same for all runs: measures of the profile mini, and where numbers come from."""
+    profile = load_profile(str(Path(__file__).parents[1] / "profiles" / "mini.yaml"))
+    return profile.measures, results.provenance("cpu")
 
 
 def clouds(names: list[str], spread: float, rng: np.random.Generator, synthetic: bool) -> dict[str, np.ndarray]:
@@ -53,20 +60,18 @@ def make_run(
     counts = {"classes": number, "test_clips": number * CLIPS, "pairs": 90 - rank, "pairs_removed": rank}
     counts |= {"pretrain_clips": 50, "pretrain_removed": rank, "expected_clips": 2000, "missing_clips": 7}
     counts["complete_classes"] = number
-    profile, settings = base.name, load_profile(str(Path(__file__).parents[1] / "profiles" / "mini.yaml"))
+    profile, (measures, provenance) = base.name, settings()
     numbers = {"schema": results.SCHEMA, "profile": profile, "pretraining": pretraining, "training": training}
     numbers |= {"seed": seed, "group": group, "synthetic": synthetic, "data": counts}
     ids = dict.fromkeys(("clips", "family", "backbone", "training", "measurement"), profile)
-    numbers |= embed.measure(found, settings.measures) | {"ids": ids, "provenance": results.provenance("cpu")}
+    numbers |= embed.measure(found, measures) | {"ids": ids, "provenance": provenance}
     if not trained:
         found = {name: cloud for name, cloud in found.items() if name not in ("E_a", "E_t")}
         numbers = {k: v for k, v in numbers.items() if k not in ("topology", "accuracy", "centroid_accuracy")}
         numbers["silhouette"] = {"x_a": numbers["silhouette"]["x_a"]}
         if others:
-            numbers |= {
-                "centroid_accuracy": {"x_a": rng.random()},
-                "linear_probe": {"all": rng.random(), "128": rng.random()},
-            }
+            numbers |= {"centroid_accuracy": {"x_a": rng.random()}}
+            numbers |= {"linear_probe": {"all": rng.random(), "128": rng.random()}}
     maps = {space: found[space][:, :2] for space in (("E_a", "E_t") if trained else ("x_a", "x_t"))}
     losses = np.linspace(4, 2, 6)
     history = pd.DataFrame({"phase": ["frozen"] * 3 + ["unfrozen"] * 3, "epoch": range(6), "learning_rate": 1e-3})
@@ -94,8 +99,9 @@ def write_profile(
 
 def write_project(root: Path) -> Path:
     """A folder that result pages can run in: profiles, reference values, and three profiles of published results."""
-    for name in ("profiles", "reference"):
+    for name in ("profiles", "reference", "notebooks"):
         shutil.copytree(find_root() / name, root / name)
+    shutil.copy(find_root() / "_config.yml", root)
     write_profile(root / "results" / "mini", number=50)
     write_profile(root / "results" / "mini-long", number=50)
     write_profile(root / "results" / "esc50", number=9, groups=(0, 1))

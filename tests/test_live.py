@@ -15,7 +15,6 @@ import numpy as np
 import pytest
 import soundfile
 from browsing import CHROMIUM, FLAGS, ROOT, needs_chromium, served
-from fake_results import write_project
 from helpers import files
 
 from clapleak import foley, results, runs
@@ -158,8 +157,8 @@ def wait_for(address: str) -> None:
 @pytest.mark.slow
 @needs_chromium
 @pytest.mark.skipif(not JUPYTER.is_file(), reason="no JupyterLab: pip install 'clapleak[book]'")
-def test_every_control_of_the_page_is_live_in_jupyterlab(tmp_path, browse):
-    write_project(tmp_path)
+def test_every_control_of_the_page_is_live_in_jupyterlab(published, tmp_path, browse):
+    shutil.copytree(published, tmp_path, dirs_exist_ok=True)
     notebook = jupytext.read(ROOT / "notebooks" / "live.py")
     notebook.metadata["kernelspec"] = {"name": "python3", "display_name": "Python 3", "language": "python"}
     jupytext.write(notebook, tmp_path / "live.ipynb")

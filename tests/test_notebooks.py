@@ -3,6 +3,7 @@
 import json
 import re
 import shutil
+from functools import cache
 from pathlib import Path
 
 import jupytext
@@ -10,17 +11,20 @@ import matplotlib.pyplot as plt
 import nbformat
 import numpy as np
 import pytest
+import torch
 from browsing import ROOT
-from fake_results import write_profile, write_project
+from fake_results import write_profile
 from helpers import legible
 from IPython.core.interactiveshell import InteractiveShell
+from threadpoolctl import threadpool_limits
 
-from clapleak.book import site
+from clapleak.book import ladder, site
 
 NOTEBOOKS = sorted((ROOT / "notebooks").glob("*.py"))
 RESULTS = [path for path in NOTEBOOKS if path.stem not in (*site.WITHOUT_RESULTS, "setup")]
 WITHOUT_EXERCISES = {"intro", "setup", "slides", "model_card", "data_card"}
 WITHOUT_ANY = {"intro", "explorer", "neighbours", "claims", "centroids"}  # run before there is any result
+FEWER = {"audit": {"draws": 1}, "idea": {"steps": 20}}  # parameters of pages whose loops are long
 # where digits may stand: formulas, code and glued values, addresses, numbers of sections
 NO_PROSE = re.compile(
     r"\$\$.*?\$\$|\$[^$]+\$|`[^`]*`|\{[\w:-]+\}|\]\([^)]*\)|[Ss]ections? \d[\d.]*( and \d[\d.]*)?", re.S
@@ -52,6 +56,16 @@ def test_form(path):
     assert sum(solutions) >= sum(asked) >= (0 if path.stem in WITHOUT_EXERCISES else 2)
 
 
+@pytest.fixture(scope="module", autouse=True)
+def one_thread():
+    """Threads of several libraries that wait for one another made a page fifteen times slower."""
+    before = torch.get_num_threads()
+    torch.set_num_threads(1)
+    with threadpool_limits(1):
+        yield
+    torch.set_num_threads(before)
+
+
 @pytest.fixture
 def run_cells(monkeypatch, capsys):
     """Runs a notebook's cells in this process: the glued values, and what was shown as text."""
@@ -59,6 +73,7 @@ def run_cells(monkeypatch, capsys):
     def run(path: Path, folder: Path, **parameters: object) -> tuple[dict, str]:
         glued: dict = {}
         monkeypatch.setattr("myst_nb.glue", lambda name, value, display=True: glued.update({name: value}))
+        monkeypatch.setattr(ladder, "load_profile", cache(ladder.load_profile))  # else read for every title
         monkeypatch.chdir(folder)
         shell = InteractiveShell()
         for cell in cells(path, "code"):
@@ -72,34 +87,27 @@ def run_cells(monkeypatch, capsys):
     return run
 
 
-@pytest.fixture(scope="module")
-def project(tmp_path_factory) -> Path:
-    return write_project(tmp_path_factory.mktemp("project"))
+def slow(path: Path):
+    """A page that takes some seconds is left out with the slow tests."""
+    several = path.stem in ("audit", "audit_known", "networks", "table2_silhouette")
+    return pytest.param(path, id=path.stem, marks=[pytest.mark.slow] if several else [])
 
 
-@pytest.fixture(scope="module")
-def mine(project, tmp_path_factory) -> Path:
-    """The user ran one seed of `mini` without controls, and nothing on real sounds; a published run is unfinished."""
-    mine = shutil.copytree(project, tmp_path_factory.mktemp("mine") / "project")
-    write_profile(mine / "build" / "results" / "mini", number=50, seeds=1, better=0.1)
-    for slug in ("none-matched", "clean-leak50"):
-        shutil.rmtree(mine / "build" / "results" / "mini" / slug)
-    shutil.rmtree(mine / "results" / "esc50" / "none-clean")
-    return mine
+each_result_page = pytest.mark.parametrize("path", RESULTS, ids=lambda path: path.stem)
 
 
-@pytest.mark.parametrize("path", RESULTS, ids=lambda path: path.stem)
-def test_page_with_all_results_glues_numbers(path, project, run_cells):
-    glued, shown = run_cells(path, project)
+@pytest.mark.parametrize("path", [slow(path) for path in RESULTS])
+def test_page_with_all_results_glues_numbers(path, published, run_cells):
+    glued, shown = run_cells(path, published)
     assert "clapleak reproduce" not in shown
     assert not [name for name, value in glued.items() if value != value or value == "no results"]
 
 
 @pytest.fixture(scope="module", params=["reversed", "noise"])
-def perturbed(request, project, tmp_path_factory) -> tuple[str, Path]:
+def perturbed(request, published, tmp_path_factory) -> tuple[str, Path]:
     """The same results, but the better a setup was the worse it is now, or with accuracies that say nothing."""
     root, rng = tmp_path_factory.mktemp("perturbed") / "project", np.random.default_rng(0)
-    for path in shutil.copytree(project, root).glob("results/*/*/*/metrics.json"):
+    for path in shutil.copytree(published, root).glob("results/*/*/*/metrics.json"):
         numbers = json.loads(path.read_text())
         if "accuracy" in numbers:
             numbers["accuracy"] = 1 - numbers["accuracy"] if request.param == "reversed" else rng.random()
@@ -109,7 +117,7 @@ def perturbed(request, project, tmp_path_factory) -> tuple[str, Path]:
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("path", RESULTS, ids=lambda path: path.stem)
+@each_result_page
 def test_sentences_follow_the_numbers(path, perturbed, run_cells, monkeypatch):
     kind, root = perturbed
     said: list[str] = []
@@ -124,29 +132,40 @@ def test_sentences_follow_the_numbers(path, perturbed, run_cells, monkeypatch):
         assert "*holds*" not in others[0] and ("contradicted" in others[0]) >= (kind == "reversed")
 
 
-@pytest.mark.parametrize("path", RESULTS, ids=lambda path: path.stem)
+@pytest.fixture(scope="module")
+def mine(published, tmp_path_factory) -> Path:
+    """The user ran one seed of `mini` without controls, and nothing on real sounds; a published run is unfinished."""
+    mine = shutil.copytree(published, tmp_path_factory.mktemp("mine") / "project")
+    write_profile(mine / "build" / "results" / "mini", number=50, seeds=1, better=0.1)
+    for slug in ("none-matched", "clean-leak50"):
+        shutil.rmtree(mine / "build" / "results" / "mini" / slug)
+    shutil.rmtree(mine / "results" / "esc50" / "none-clean")
+    return mine
+
+
+@pytest.mark.slow
+@each_result_page
 def test_page_of_a_user_s_book_names_the_command_of_what_is_missing(path, mine, run_cells):
     _, shown = run_cells(path, mine, own=True)
     source = path.read_text(encoding="utf-8")
-    assert ("clapleak reproduce --profile mini" in shown) == any(
-        name in source for name in ("MATCHED", "SHARES", "SURFACE")
-    )
+    controls = any(name in source for name in ("MATCHED", "SHARES", "SURFACE"))
+    assert ("clapleak reproduce --profile mini" in shown) == controls
     assert ("none-clean" in shown and "--profile esc50" in shown) >= ("table_or_note(real_folder" in source)
 
 
-@pytest.mark.parametrize("path", [p for p in RESULTS if p.stem in WITHOUT_ANY], ids=lambda path: path.stem)
-def test_page_without_any_result_names_the_commands(path, project, tmp_path, run_cells):
-    bare = shutil.copytree(project, tmp_path / "bare", ignore=shutil.ignore_patterns("results"))
-    _, shown = run_cells(path, bare)
+@pytest.mark.parametrize("name", sorted(WITHOUT_ANY))
+def test_page_without_any_result_names_the_commands(name, published, tmp_path, run_cells):
+    path = ROOT / "notebooks" / f"{name}.py"
+    _, shown = run_cells(path, shutil.copytree(published, tmp_path / "bare", ignore=lambda *_: {"results"}))
     named = re.findall(r'^(?:\w+_)?profile = "([\w-]+)"', path.read_text(encoding="utf-8"), re.M)
     assert all(f"clapleak reproduce --profile {profile}" in shown for profile in named) and "mini" in named
 
 
-@pytest.mark.parametrize("name", site.WITHOUT_RESULTS)
-def test_page_without_runs_draws_legibly(name, monkeypatch, run_cells):
+@pytest.mark.parametrize("path", [slow(ROOT / "notebooks" / f"{name}.py") for name in site.WITHOUT_RESULTS])
+def test_page_without_runs_draws_legibly(path, monkeypatch, run_cells):
     monkeypatch.setattr(site, "_mp3", lambda path: path.encode())  # hundreds of sounds; other tests make some
     plt.switch_backend("Agg")
-    run_cells(ROOT / "notebooks" / f"{name}.py", ROOT)
+    run_cells(path, ROOT, **FEWER.get(path.stem, {}))
     for figure in map(plt.figure, plt.get_fignums()):
         assert figure.get_figwidth() <= 7 and legible(figure)
     plt.close("all")

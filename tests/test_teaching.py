@@ -14,21 +14,11 @@ import numpy as np
 import pytest
 import torch
 from browsing import ROOT
-from fake_results import write_project
 from IPython.core.interactiveshell import InteractiveShell
 from IPython.utils.capture import capture_output
 
 from clapleak import leakage
 from clapleak.models import contrastive_loss
-
-
-@pytest.fixture(scope="module")
-def place(tmp_path_factory) -> Path:
-    """A folder with results, in which pages and `make homework` can run."""
-    folder = write_project(tmp_path_factory.mktemp("teaching"))
-    shutil.copytree(ROOT / "notebooks", folder / "notebooks")
-    shutil.copy(ROOT / "_config.yml", folder)
-    return folder
 
 
 def test_the_lesson_adds_up_and_every_step_has_page_question_and_answer():
@@ -55,7 +45,9 @@ def answers(page: nbformat.NotebookNode) -> list[str]:
     return ["".join(output.get("text", "") for output in cell.outputs) for cell in cells]
 
 
-def test_homework_has_a_computed_key_that_the_students_do_not_get(place, monkeypatch):
+@pytest.mark.slow
+def test_homework_has_a_computed_key_that_the_students_do_not_get(published, tmp_path, monkeypatch):
+    place = shutil.copytree(published, tmp_path / "place")
     student, key = made(place, 3)
     other = made(place, 4)[1]
     assert len(answers(key)) == 5 and not answers(student)
@@ -88,9 +80,9 @@ def shown(folder: Path, monkeypatch) -> str:
     return "\n".join(texts)
 
 
-def test_slides_say_the_reverse_of_reversed_results(place, tmp_path, monkeypatch):
+def test_slides_say_the_reverse_of_reversed_results(published, tmp_path, monkeypatch):
     """Accuracy with dirty and with clean captions changes places in every run of the synthetic sounds."""
-    reverse = shutil.copytree(place, tmp_path / "reverse")
+    reverse = shutil.copytree(published, tmp_path / "reverse")
     for path in (reverse / "results" / "mini").glob("*-dirty/*/metrics.json"):
         other = path.parents[2] / path.parts[-3].replace("-dirty", "-clean") / path.parts[-2] / path.name
         if other.is_file():
@@ -99,7 +91,7 @@ def test_slides_say_the_reverse_of_reversed_results(place, tmp_path, monkeypatch
             path.write_text(json.dumps(one))
             other.write_text(json.dumps(two))
     line = re.compile(r"- synthetic sounds: \*\*([+-]?\d.*)\*\*, (\w+)")
-    before, after = (line.search(shown(folder, monkeypatch)).groups() for folder in (place, reverse))
+    before, after = (line.search(shown(folder, monkeypatch)).groups() for folder in (published, reverse))
     assert before[1] == "more" and after[1] == "less"
     assert float(before[0].split()[0]) == -float(after[0].split()[0]) > 0
 
