@@ -277,6 +277,7 @@ LABELS = {  # a file for --labels
     "empty.csv": (b"", "not a readable CSV"), "bytes.csv": (BINARY, "bytes.csv"),
 }  # fmt: skip
 
+RUN = ("metrics.json", "history.csv", "embeddings.npz", "map.npz")  # files of a run
 METRICS = {  # metrics.json of a run: content, or fields that change, and what the line names
     "absent": (None, "not readable"), "empty": (b"", "not readable"), "half": (b'{"schema": 2, "pro', "not readable"),
     "list": (b"[]", "schema None, not 2"), "null": (b"null", "not readable"), "binary": (BINARY, "not readable"),
