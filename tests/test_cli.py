@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pandas as pd
 import pytest
-from helpers import call, files, write_profile
+from helpers import call, files
 
 from clapleak import plan
 from clapleak.cli import main
@@ -86,22 +86,6 @@ def test_a_file_where_a_folder_should_be_is_named(place):
     for words in (("store",), ("train", "--setup", "none-clean"), ("reproduce",)):
         done = call(*words, "--profile", "smoke")
         assert done.exit_code == 2 and re.search(r"^clapleak: \S*build\S*: .*; mend .*\n\Z", done.stderr, re.MULTILINE)
-
-
-def test_unusable_audio_is_listed_before_training_unless_it_may_be_missing(place, tiny_esc50):
-    data = shutil.copytree(tiny_esc50, place / "data")
-    (data / "audio" / "1-1000-A-0.wav").write_text("no sound")
-    (data / "audio" / "2-1001-A-0.wav").unlink()
-    groups = {"size": 3, "test_folds": [4, 5], "captions_per_clip": 2}
-    real = {"pretrain": ["esc50"], "pairs": ["esc50"], "test": "esc50", "foley": None, "class_groups": groups}
-    profile = write_profile(place / "real.yaml", data=real)
-    words = ("pretrain", "--profile", profile, "--pretraining", "dirty", "--group", 0, "--data-root", data)
-    done = call(*words)
-    line = done.stderr.splitlines()[-1]  # lines of progress stand before
-    assert done.exit_code == 2 and "1-1000-A-0.wav (unreadable)" in line and "2-1001-A-0.wav (missing)" in line
-    assert "2 clips" in line and "--allow-missing" in line and not (place / "build" / "results").exists()
-    assert call(*words, "--allow-missing").exit_code == 0
-    assert (place / "build/results/real/backbone/dirty/group0-seed0/metrics.json").is_file()
 
 
 def test_costs_are_counted_in_the_data_or_by_the_official_releases(place):

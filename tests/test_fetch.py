@@ -10,7 +10,6 @@ import shutil
 import signal
 import stat
 import subprocess
-import sys
 import threading
 import zipfile
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -360,9 +359,3 @@ def test_the_licence_must_be_accepted(site, root, monkeypatch, words, terminal, 
     assert done.exit_code == code and "licence of x" in done.output and ("--yes" in done.output) == (code == 2)
     assert set(files(root)) == ({"checksums.json", "T/a.bin"} if fetched else set())
     assert "segment lists" in call("data", "fetch", "audioset", "--data-root", root).output  # a guide, no download
-
-
-def test_a_package_that_is_not_installed_is_named():
-    code = "import sys; sys.modules['py7zr'] = None; from clapleak.cli import main; main('data fetch esc50'.split())"
-    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
-    assert done.returncode == 2 and done.stderr == "clapleak: py7zr is not installed: pip install 'clapleak[data]'\n"
