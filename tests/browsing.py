@@ -10,6 +10,8 @@ from functools import cache, partial
 from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
+import jupytext
+import nbformat
 import pytest
 
 from clapleak.book import site
@@ -23,6 +25,11 @@ FLAGS = [
     "--disable-background-networking", "--disable-component-update", "--disable-sync",
 ]  # fmt: skip
 needs_chromium = pytest.mark.skipif(CHROMIUM is None, reason="no Chromium: apt-get install chromium")
+
+
+def cells(path: Path, kind: str) -> list[nbformat.NotebookNode]:
+    """Cells of one kind of a notebook, which is a .py or .ipynb file."""
+    return [cell for cell in jupytext.read(path).cells if cell.cell_type == kind]
 
 
 @cache

@@ -3,12 +3,15 @@
 import importlib
 import importlib.util
 import os
+import re
 import shutil
 import sys
-from collections.abc import Generator
+from collections.abc import Generator, Iterator
 from contextlib import chdir
+from functools import cache
 from pathlib import Path
 from types import ModuleType
+from typing import NamedTuple
 
 import official_layouts as layouts
 import pytest
@@ -110,6 +113,46 @@ def published(tmp_path_factory) -> Path:
     from fake_results import write_project
 
     return write_project(tmp_path_factory.mktemp("published"))
+
+
+class Shown(NamedTuple):
+    """What a page glued, printed and said in Markdown, and the names that its cells left."""
+
+    glued: dict[str, object]
+    printed: str
+    said: list[str]
+    names: dict[str, object]
+
+
+@pytest.fixture
+def run_cells(monkeypatch, capsys) -> Iterator:
+    """Runs the cells of a notebook in this process and in a folder, with some parameters."""
+    import torch
+    from browsing import cells
+    from IPython.core.interactiveshell import InteractiveShell
+    from threadpoolctl import threadpool_limits
+
+    from clapleak.book import ladder
+
+    def run(path: Path, folder: Path, **parameters: object) -> Shown:
+        glued, said, shell = {}, [], InteractiveShell()
+        monkeypatch.setattr("myst_nb.glue", lambda name, value, display=True: glued.update({name: value}))
+        monkeypatch.setattr("IPython.display.Markdown", lambda text: said.append(text) or text)
+        monkeypatch.setattr(ladder, "load_profile", cache(ladder.load_profile))  # else read for every title
+        monkeypatch.chdir(folder)
+        for cell in cells(path, "code"):
+            shell.run_cell(re.sub(r"^%.*", "", cell.source, flags=re.M)).raise_error()
+            if "parameters" in cell.metadata.get("tags", []):
+                shell.user_ns.update(parameters)
+        wanted = re.findall(r"\{glue:text\}`([^`:]+)", "\n".join(cell.source for cell in cells(path, "markdown")))
+        assert set(wanted) <= set(glued)
+        return Shown(glued, capsys.readouterr().out, said, shell.user_ns)
+
+    before = torch.get_num_threads()
+    torch.set_num_threads(1)  # threads of several libraries that wait for one another make a page fifteen times slower
+    with threadpool_limits(1):
+        yield run
+    torch.set_num_threads(before)
 
 
 @pytest.fixture

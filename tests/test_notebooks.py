@@ -3,22 +3,17 @@
 import json
 import re
 import shutil
-from functools import cache
 from pathlib import Path
 
 import jupytext
 import matplotlib.pyplot as plt
-import nbformat
 import numpy as np
 import pytest
-import torch
-from browsing import ROOT
+from browsing import ROOT, cells
 from fake_results import write_profile
 from helpers import legible
-from IPython.core.interactiveshell import InteractiveShell
-from threadpoolctl import threadpool_limits
 
-from clapleak.book import ladder, site
+from clapleak.book import site
 
 NOTEBOOKS = sorted((ROOT / "notebooks").glob("*.py"))
 RESULTS = [path for path in NOTEBOOKS if path.stem not in (*site.WITHOUT_RESULTS, "setup")]
@@ -29,10 +24,6 @@ FEWER = {"audit": {"draws": 1}, "idea": {"steps": 20}}  # parameters of pages wh
 NO_PROSE = re.compile(
     r"\$\$.*?\$\$|\$[^$]+\$|`[^`]*`|\{[\w:-]+\}|\]\([^)]*\)|[Ss]ections? \d[\d.]*( and \d[\d.]*)?", re.S
 )
-
-
-def cells(path: Path, kind: str) -> list[nbformat.NotebookNode]:
-    return [cell for cell in jupytext.read(path).cells if cell.cell_type == kind]
 
 
 @pytest.mark.parametrize("path", NOTEBOOKS, ids=lambda path: path.stem)
@@ -56,37 +47,6 @@ def test_form(path):
     assert sum(solutions) >= sum(asked) >= (0 if path.stem in WITHOUT_EXERCISES else 2)
 
 
-@pytest.fixture(scope="module", autouse=True)
-def one_thread():
-    """Threads of several libraries that wait for one another made a page fifteen times slower."""
-    before = torch.get_num_threads()
-    torch.set_num_threads(1)
-    with threadpool_limits(1):
-        yield
-    torch.set_num_threads(before)
-
-
-@pytest.fixture
-def run_cells(monkeypatch, capsys):
-    """Runs a notebook's cells in this process: the glued values, and what was shown as text."""
-
-    def run(path: Path, folder: Path, **parameters: object) -> tuple[dict, str]:
-        glued: dict = {}
-        monkeypatch.setattr("myst_nb.glue", lambda name, value, display=True: glued.update({name: value}))
-        monkeypatch.setattr(ladder, "load_profile", cache(ladder.load_profile))  # else read for every title
-        monkeypatch.chdir(folder)
-        shell = InteractiveShell()
-        for cell in cells(path, "code"):
-            shell.run_cell(cell.source.replace("%matplotlib inline", "")).raise_error()
-            if "parameters" in cell.metadata.get("tags", []):
-                shell.user_ns.update(parameters)
-        prose = "\n".join(cell.source for cell in cells(path, "markdown"))
-        assert {name.split(":")[0] for name in re.findall(r"\{glue:text\}`([^`]+)`", prose)} <= set(glued)
-        return glued, capsys.readouterr().out
-
-    return run
-
-
 def slow(path: Path):
     """A page that takes some seconds is left out with the slow tests."""
     several = path.stem in ("audit", "audit_known", "networks", "table2_silhouette")
@@ -98,9 +58,9 @@ each_result_page = pytest.mark.parametrize("path", RESULTS, ids=lambda path: pat
 
 @pytest.mark.parametrize("path", [slow(path) for path in RESULTS])
 def test_page_with_all_results_glues_numbers(path, published, run_cells):
-    glued, shown = run_cells(path, published)
-    assert "clapleak reproduce" not in shown
-    assert not [name for name, value in glued.items() if value != value or value == "no results"]
+    done = run_cells(path, published)
+    assert "clapleak reproduce" not in done.printed
+    assert not [name for name, value in done.glued.items() if value != value or value == "no results"]
 
 
 @pytest.fixture(scope="module", params=["reversed", "noise"])
@@ -118,15 +78,13 @@ def perturbed(request, published, tmp_path_factory) -> tuple[str, Path]:
 
 @pytest.mark.slow
 @each_result_page
-def test_sentences_follow_the_numbers(path, perturbed, run_cells, monkeypatch):
+def test_sentences_follow_the_numbers(path, perturbed, run_cells):
     kind, root = perturbed
-    said: list[str] = []
-    monkeypatch.setattr("IPython.display.Markdown", lambda text: said.append(text) or text)
-    glued, _ = run_cells(path, root)
-    texts = [*said, *(str(value) for value in glued.values() if isinstance(value, str))]
+    done = run_cells(path, root)
+    texts = [*done.said, *(value for value in done.glued.values() if isinstance(value, str))]
     assert not [text for text in texts if re.search(r"\bnan\b|no results", text)]
     if path.stem == "table1_accuracy":  # the paper's own values stay as they are
-        (falls,) = (line for line in said[0].split("\n\n") if "accuracy falls" in line)
+        (falls,) = (line for line in done.said[0].split("\n\n") if "accuracy falls" in line)
         holds, *others = falls.split("; it ")
         assert holds.endswith("*holds* in the paper's table (of 9 differences the smallest is 0.08)")
         assert "*holds*" not in others[0] and ("contradicted" in others[0]) >= (kind == "reversed")
@@ -146,7 +104,7 @@ def mine(published, tmp_path_factory) -> Path:
 @pytest.mark.slow
 @each_result_page
 def test_page_of_a_user_s_book_names_the_command_of_what_is_missing(path, mine, run_cells):
-    _, shown = run_cells(path, mine, own=True)
+    shown = run_cells(path, mine, own=True).printed
     source = path.read_text(encoding="utf-8")
     controls = any(name in source for name in ("MATCHED", "SHARES", "SURFACE"))
     assert ("clapleak reproduce --profile mini" in shown) == controls
@@ -156,7 +114,8 @@ def test_page_of_a_user_s_book_names_the_command_of_what_is_missing(path, mine, 
 @pytest.mark.parametrize("name", sorted(WITHOUT_ANY))
 def test_page_without_any_result_names_the_commands(name, published, tmp_path, run_cells):
     path = ROOT / "notebooks" / f"{name}.py"
-    _, shown = run_cells(path, shutil.copytree(published, tmp_path / "bare", ignore=lambda *_: {"results"}))
+    bare = shutil.copytree(published, tmp_path / "bare", ignore=lambda *_: {"results"})
+    shown = run_cells(path, bare).printed
     named = re.findall(r'^(?:\w+_)?profile = "([\w-]+)"', path.read_text(encoding="utf-8"), re.M)
     assert all(f"clapleak reproduce --profile {profile}" in shown for profile in named) and "mini" in named
 
