@@ -46,7 +46,7 @@ def test_two_runs_give_the_same_page():
 
 def test_pages_run_side_by_side_and_the_one_that_fails_is_named_after_the_others(tmp_path):
     shutil.copy(ROOT / "_config.yml", tmp_path)
-    shown = "import os, time; print(n, os.getcwd(), flush=True); time.sleep(1); print(os.environ['CLAPLEAK_PAGE'])"
+    shown = "import os, time; print(n, os.getcwd(), flush=True); time.sleep(0.3); print(os.environ['CLAPLEAK_PAGE'])"
     codes = {"bad": "1 / 0", "first": "print(n)", "second": shown}
     for name, code in codes.items():
         (tmp_path / f"{name}.py").write_text(NOTEBOOK.format(title=name, code=code))
@@ -63,6 +63,7 @@ def test_pages_run_side_by_side_and_the_one_that_fails_is_named_after_the_others
         execute.execute_pages([(jobs[1][0], tmp_path / "third.ipynb", {"m": 1})], tmp_path)
 
 
+@pytest.mark.slow  # two kernels, one after the other
 def test_notebooks_run_in_plain_papermill_and_refuse_a_parameter_that_they_do_not_know(tmp_path):
     folder = tmp_path / "notebooks"
     subprocess.run([sys.executable, ROOT / "workflow" / "to_ipynb.py", folder], cwd=ROOT, check=True)

@@ -22,6 +22,7 @@ from clapleak.setups import CLEANER, SETUPS
 
 pytestmark = pytest.mark.slow
 CLI = str(Path(sys.executable).parent / "clapleak")
+REPRODUCE = [CLI, "reproduce", "--profile", "smoke", "--cores", "2"]
 TRAIN = [CLI, "train", "--profile", "smoke", "--setup", "clean-clean"]
 
 
@@ -47,11 +48,31 @@ def outside(project: Path) -> dict[str, bytes]:
     return {name: content for name, content in files(project).items() if not name.startswith(("build/", ".snakemake/"))}
 
 
-def test_the_whole_workflow_runs_and_a_second_call_changes_nothing(project):
+def outcome(project: Path) -> dict[str, bytes]:
+    """Results and pages of the smoke profile, without the seconds that an epoch took."""
+    found = files(project / "build" / "results") | files(project / "build" / "smoke" / "pages")
+    for name in found:
+        if name.endswith("history.csv"):
+            table = pd.read_csv(io.BytesIO(found[name]))
+            found[name] = table.drop(columns="seconds").to_csv().encode()
+    return found
+
+
+@pytest.fixture(scope="module")
+def undisturbed(tmp_path_factory) -> tuple[Path, dict[str, bytes], dict[str, bytes]]:
+    """A project that was reproduced at one go, what it held before, and what came of it."""
+    project = copy_project(tmp_path_factory.mktemp("undisturbed") / "project")
     (project / "results" / "smoke").mkdir(parents=True)
     (project / "results" / "smoke" / "note").write_text("published")
-    command, before = [CLI, "reproduce", "--profile", "smoke", "--cores", "2"], outside(project)
-    finish(command, project)
+    before = outside(project)
+    finish(REPRODUCE, project)
+    found = outcome(project)
+    assert len(found) == 6 * 4 + 2 * 4 + 6  # six setups, two backbones, six pages
+    return project, before, found
+
+
+def test_the_whole_workflow_runs_and_a_second_call_changes_nothing(undisturbed):
+    project, before, _ = undisturbed
     first = {setup.slug: metrics(project, setup.slug) for setup in SETUPS}
     for slug, text in first.items():
         found = json.loads(text)
@@ -60,7 +81,7 @@ def test_the_whole_workflow_runs_and_a_second_call_changes_nothing(project):
         page = (project / "build" / "smoke" / "pages" / f"setup_{slug}.ipynb").read_text()
         assert '"output_type": "error"' not in page and str(project) not in page
     made = {path: path.stat().st_mtime_ns for path in (project / "build" / "results").rglob("metrics.json")}
-    finish([*command, "--controls", "cleaner"], project)
+    finish([*REPRODUCE, "--controls", "cleaner"], project)
     assert {setup.slug: metrics(project, setup.slug) for setup in SETUPS} == first
     assert all(path.stat().st_mtime_ns == time for path, time in made.items())
     assert all(json.loads(metrics(project, setup.slug))["data"]["pairs"] for setup in CLEANER)
@@ -108,28 +129,7 @@ STAGES = {
     "training": ("smoke/*-*/seed0/checkpoint.pt", 1, 3.0), "writing of results": ("results/smoke/*-*", 1, 0.2),
     "pages": ("smoke/trained/setups-*.done", 3, 7.0),
 }  # fmt: skip
-REPRODUCE = [CLI, "reproduce", "--profile", "smoke", "--cores", "2"]
 KILLS = range(*map(int, os.environ.get("CLAPLEAK_KILLS", "2").split("-")))  # "20" for all, "5-10" for some of them
-
-
-def outcome(project: Path) -> dict[str, bytes]:
-    """Results and pages of the smoke profile, without the seconds that an epoch took."""
-    found = files(project / "build" / "results") | files(project / "build" / "smoke" / "pages")
-    for name in found:
-        if name.endswith("history.csv"):
-            table = pd.read_csv(io.BytesIO(found[name]))
-            found[name] = table.drop(columns="seconds").to_csv().encode()
-    return found
-
-
-@pytest.fixture(scope="module")
-def undisturbed(tmp_path_factory) -> dict[str, bytes]:
-    folder = tmp_path_factory.mktemp("undisturbed")
-    copy_project(folder)
-    finish(REPRODUCE, folder)
-    found = outcome(folder)
-    assert len(found) == 6 * 4 + 2 * 4 + 6  # six setups, two backbones, six pages
-    return found
 
 
 @pytest.mark.parametrize("number", KILLS)
@@ -150,7 +150,7 @@ def test_a_reproduction_killed_at_any_moment_ends_alike_by_the_same_command(proj
     while (again := start(REPRODUCE, project)).communicate()[1] and again.returncode == 2 and alone:
         time.sleep(1)
     assert again.returncode == 0
-    assert outcome(project) == undisturbed
+    assert outcome(project) == undisturbed[2]
 
 
 def test_a_folder_with_a_blank_and_a_sign_in_its_name_is_no_command(project):
