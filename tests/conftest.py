@@ -8,7 +8,6 @@ import shutil
 import sys
 from collections.abc import Generator, Iterator
 from contextlib import chdir
-from functools import cache
 from pathlib import Path
 from types import ModuleType
 from typing import NamedTuple
@@ -132,13 +131,10 @@ def run_cells(monkeypatch, capsys) -> Iterator:
     from IPython.core.interactiveshell import InteractiveShell
     from threadpoolctl import threadpool_limits
 
-    from clapleak.book import ladder
-
     def run(path: Path, folder: Path, **parameters: object) -> Shown:
         glued, said, shell = {}, [], InteractiveShell()
         monkeypatch.setattr("myst_nb.glue", lambda name, value, display=True: glued.update({name: value}))
         monkeypatch.setattr("IPython.display.Markdown", lambda text: said.append(text) or text)
-        monkeypatch.setattr(ladder, "load_profile", cache(ladder.load_profile))  # else read for every title
         monkeypatch.chdir(folder)
         for cell in cells(path, "code"):
             shell.run_cell(re.sub(r"^%.*", "", cell.source, flags=re.M)).raise_error()

@@ -45,8 +45,7 @@ def without_published(jobs: Sequence[Job], root: Path) -> list[Job]:
     That is a page with the same cells which shows no results of the user's: it has no parameter `own`, or none of the
     profiles that it names has been run here.
     """
-    mine = {path.name for path in results.own_folder("").glob("*")}
-    left = []
+    mine, left = {path.name for path in results.own_folder("").glob("*")}, []
     for notebook, page, parameters in jobs:
         draft, published = draft_of(notebook, parameters, root), root / "book" / "pages" / page.name
         named = {name for cell in draft.cells for name in re.findall(r'"([\w-]+)"', cell.source)}

@@ -1,5 +1,6 @@
 """Tables and sentences about the audio encoders of others, from those that saw the labels down to random weights."""
 
+from functools import cache
 from pathlib import Path
 
 import pandas as pd
@@ -26,11 +27,11 @@ def slugs(training: str) -> list[str]:
     return [f"{step}-{training}" for step in STEPS]
 
 
+@cache  # a page asks hundreds of times
 def title(step: str) -> str:
     """Name of the network that stands for a pre-training in the profile networks."""
     name = load_profile("networks").network(step) or step
-    known = network_facts()[name.removeprefix("random_")]["title"]
-    return f"{known}, random weights" if name.startswith("random_") else known
+    return network_facts()[name.removeprefix("random_")]["title"] + ", random weights" * name.startswith("random_")
 
 
 def backbones(folder: Path) -> pd.DataFrame:
