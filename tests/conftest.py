@@ -12,6 +12,9 @@ from pathlib import Path
 from types import ModuleType
 from typing import NamedTuple
 
+os.environ.setdefault("OMP_NUM_THREADS", "1")  # before numpy: threads of several processes wait for one another
+os.environ.setdefault("HF_HUB_OFFLINE", "1")  # before transformers: no test waits for a foreign server
+
 import official_layouts as layouts
 import pytest
 from helpers import copy_project
@@ -20,7 +23,6 @@ from hypothesis import settings
 from clapleak.config import find_root, load_profile
 from clapleak.setups import Setup
 
-os.environ.setdefault("HF_HUB_OFFLINE", "1")  # before transformers is imported: no test waits for a foreign server
 settings.register_profile("repeatable", derandomize=True, database=None, deadline=None, max_examples=50)
 settings.load_profile("repeatable")
 BOOK = ("test_book", "test_browser", "test_pdf")  # share one build of the book

@@ -35,6 +35,7 @@ def six(base) -> list[results.Run]:
     return [run for run in results.read_runs(base, tables.SLUGS) if run.seed == 0]
 
 
+@pytest.mark.slow
 def test_text_is_legible_on_a_narrow_page_and_pyplot_stays_out(tmp_path, base, ours, six):
     silhouette, accuracy = tables.printed("silhouette E_a"), tables.printed("accuracy")
     drawn = [

@@ -135,6 +135,7 @@ def test_what_is_made_goes_to_the_root_that_is_named_else_to_the_clone_else_to_t
         monkeypatch.delenv("CLAPLEAK_ROOT")
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("must", [True, False])
 def test_what_continuous_integration_must_run_fails_there_when_it_cannot_and_skips_elsewhere(must):
     """Without Slurm, Chromium, npm and the real data."""

@@ -27,6 +27,7 @@ JUPYTER = Path(sys.executable).with_name("jupyter-lab")
 MICROPHONE = ["--use-fake-device-for-media-stream", "--use-fake-ui-for-media-stream"]  # Chromium's own beeps
 
 
+@pytest.mark.slow
 def test_a_test_clip_brought_as_a_sound_of_the_reader_is_heard_as_in_the_test(finished):
     run = results.read_run(finished / "build" / "results" / RUN)
     listener, settings = live.Listener(run), load_profile("smoke").audio

@@ -226,6 +226,7 @@ def test_every_excerpt_of_a_clip_may_be_drawn():
     assert {tuple(excerpt) for excerpt in excerpts.tolist()} == {(0, 1, 2), (1, 2, 3), (2, 3, 4)}
 
 
+@pytest.mark.slow
 def test_a_network_that_learns_on_sees_excerpts_and_changes(study, tiny_esc50):
     write_profile(Path("profiles", "learning.yaml"), base="tiny", networks={"unfrozen": True})
     store = study.experiment(Setup("dirty", "dirty"), 0, 0).store
@@ -245,6 +246,7 @@ def test_a_network_that_learns_on_sees_excerpts_and_changes(study, tiny_esc50):
     assert sum(name.endswith("weight") for name in moved) == 8  # three convolutions and batch norms, two dense layers
 
 
+@pytest.mark.slow
 @threadpool_limits.wrap(limits=1)  # linear probes on several cores wait for each other
 def test_networks_run_through_the_one_path_and_publish_one_table(study):
     for setup in SETUPS:

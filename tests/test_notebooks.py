@@ -49,7 +49,14 @@ def test_form(path):
 
 def slow(path: Path):
     """A page that takes some seconds is left out with the slow tests."""
-    several = path.stem in ("audit", "audit_known", "networks", "table2_silhouette")
+    several = path.stem.startswith("table") or path.stem in (
+        "audit",
+        "audit_known",
+        "centroids",
+        "claims",
+        "degrees",
+        "networks",
+    )
     return pytest.param(path, id=path.stem, marks=[pytest.mark.slow] if several else [])
 
 

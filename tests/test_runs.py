@@ -127,6 +127,7 @@ def test_what_is_damaged_is_made_again_with_the_same_numbers(finished, capfd, ex
     assert f"{path.parent if path.suffix == '.mdb' else path}: damaged" in said or "results" in name or damage == ""
 
 
+@pytest.mark.slow
 def test_shuffled_captions_give_chance_where_right_ones_do_not(study, tmp_path, monkeypatch):
     """The sounds of the test say nothing about labels that were never paired with their sounds."""
     profile = changed(
