@@ -23,6 +23,7 @@ def array_key(*parts: object) -> bytes:
     return hashlib.blake2b(repr(parts).encode(), digest_size=16).digest()
 
 
+_WASTE = 10_000  # arrays: fewer may well be those of another profile
 _OPENED: dict[Path, tuple[int, lmdb.Environment]] = {}  # LMDB: a process opens a database once, and not before a fork
 _DAMAGE = (lmdb.CorruptedError, lmdb.InvalidError, lmdb.PageNotFoundError, lmdb.VersionMismatchError)
 
@@ -87,11 +88,11 @@ class ArrayStore:
     def lacking(self, keys: list[bytes]) -> Iterator[list[int]]:
         """Numbers of the keys under which nothing was put; others who ask wait until the block has ended.
 
-        Where most of what lies there is of no use to these keys, all of it is removed first.
+        Where most of what lies there is of no use to these keys, and much, all of it is removed first.
         """
         with locked(self.path.with_suffix(".lock")):
             missing = [i for i, note in enumerate(self.notes(keys)) if note is None]
-            if missing and len(self) > 2 * len(keys):
+            if missing and len(self) > 2 * len(keys) + _WASTE:
                 self.clear()
                 missing = list(range(len(keys)))
             yield missing

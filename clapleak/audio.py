@@ -120,12 +120,7 @@ def segment_log_mel(wave: torch.Tensor, audio: Audio) -> torch.Tensor:
 
 
 def decode(
-    path: str,
-    offset: float,
-    duration: float,
-    root: Path | None,
-    rate: int,
-    convert: Callable[[torch.Tensor], np.ndarray],
+    path: str, offset: float, duration: float, root: Path | None, rate: int, convert: Callable
 ) -> tuple[np.ndarray, int, str]:
     """A clip for a store, the checksum of its source file, and why it could not be decoded; "" where it could.
 

@@ -104,6 +104,14 @@ def test_damage_in_the_middle_of_an_array_store_is_one_line_and_what_it_held_is_
     assert store.notes(keys) == [None] * 300
 
 
+def test_an_array_store_of_which_most_is_of_no_use_is_emptied_before_it_grows(tmp_path):
+    store = ArrayStore(tmp_path / "store", np.int32)
+    store.put((b"%05d" % i, np.arange(1), "") for i in range(10_004))
+    for keys, left in (([b"00000", b"00001"], 10_004), ([b"00000", b"new"], 10_004), ([b"new"], 0)):
+        with store.lacking(keys) as lacking:
+            assert lacking == [i for i, key in enumerate(keys) if key == b"new"] and len(store) == left
+
+
 def build(clips: Corpus, folder: Path) -> torch.Tensor:
     store = open_store([clips], SMALL, folder)
     assert len(pickle.dumps(store)) < 20_000  # the recordings stay on disk
