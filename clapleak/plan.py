@@ -32,7 +32,7 @@ CLIPS = 1024  # of noise, to measure with
 CLASSES = 527  # AudioSet's
 TOKENS = 14  # of a caption, where there is none to count
 UNKNOWN_SECONDS = 15.0  # of a recording whose length no table gives
-START = 8.0  # seconds that a process takes to import, open what is there, and write its results
+START = 5.0  # seconds of a run beside its training: half a process that imports and opens, and writing the results
 
 
 @dataclass(frozen=True)
@@ -43,6 +43,7 @@ class Sizes:
     pairs: dict[str, int]  # to train on, dirty and clean
     stored: int  # clips in the store
     seconds: float  # of all sound
+    tokens: int  # of a caption
     whole: bool  # whether no clip is longer than a segment, so that log-mel is stored and frozen clips are kept
     groups: int  # class groups, each an experiment of its own
     source: str
@@ -61,7 +62,7 @@ def plan(profile: Profile, data_root: Path | None) -> str:
         sizes = counted(profile, read_sources(profile, data_root))
     except ClapleakError as error:
         sizes = official(profile, str(error))
-    cost, recipe = Cost(profile, sizes.whole), profile.recipe
+    cost, recipe = Cost(profile, sizes.whole, sizes.tokens), profile.recipe
     given = {"none"} if profile.pretrain.checkpoint is None else {"none", "dirty"}  # nothing to pre-train
     steps, embedded, names = [], [], [setup.slug for setup in SETUPS]
     for setup in SETUPS:
@@ -82,7 +83,7 @@ def plan(profile: Profile, data_root: Path | None) -> str:
         sizes.source,
         f"device: {cost.device}; times are upper bounds: training stops when the loss does",
         f"disk: {(store + kept) / 1e9:.2f} GB, clips {store / 1e9:.2f} GB, a model {cost.weights / 1e9:.3f} GB",
-        f"memory: {cost.memory / 1e9:.1f} GB a process at batch {recipe.batch_size}",
+        f"memory: {(cost.memory + min(store, 1e9)) / 1e9:.2f} GB a process at batch {recipe.batch_size}, with clips",
         f"one seed{' of one group' * (sizes.groups > 1)}: at most {_time(seconds)}; "
         f"all {runs} of them: at most {_time(seconds * runs)}, divided by the processes that run side by side",
     ]
@@ -103,6 +104,7 @@ def counted(profile: Profile, sources: Sources) -> Sizes:
         {name: len(filtered(sources.pretrain, targets, name, on="labels", rule=rule).clips()) for name in TRAININGS},
         {name: len(filtered(sources.pairs, targets, name, on="text")) for name in TRAININGS},
         len(clips), float(clips["duration"].fillna(UNKNOWN_SECONDS).sum()),
+        3 + round(sources.pairs.table["text"].str.split().str.len().mean()),  # two at the ends, a word in pieces
         bool((clips["duration"] <= profile.audio.segment).all()), len(sources.group_numbers()),
         "sizes: counted in the data of this machine",
     )  # fmt: skip
@@ -121,7 +123,7 @@ def official(profile: Profile, reason: str) -> Sizes:
     groups = profile.data.class_groups
     captions = int(totals[1][0]) * (groups.captions_per_clip if groups else 1)
     return Sizes(
-        dict.fromkeys(TRAININGS, int(totals[0][1])), dict.fromkeys(TRAININGS, captions), stored, seconds,
+        dict.fromkeys(TRAININGS, int(totals[0][1])), dict.fromkeys(TRAININGS, captions), stored, seconds, TOKENS,
         seconds / stored <= profile.audio.segment, 5 if groups else 1,
         f"sizes: of the complete corpora, clean taken to be as large as dirty, since {reason}",
     )  # fmt: skip
@@ -135,7 +137,7 @@ def noise(array: np.ndarray) -> SimpleNamespace:
 class Cost:
     """Measured on this machine: `seconds` of a step by phase and to `embed` a pair, bytes of `memory` and `weights`."""
 
-    def __init__(self, profile: Profile, whole: bool) -> None:
+    def __init__(self, profile: Profile, whole: bool, tokens: int) -> None:
         self.device, audio, rows = pick_device(profile.compute), profile.audio, {str(i): i for i in range(CLIPS)}
         self.cuda, self.threads = self.device.type == "cuda", profile.compute.threads
         values = np.random.default_rng(0).normal(0, 1, frames(audio) * (audio.mel_bins if whole else audio.hop))
@@ -153,7 +155,7 @@ class Cost:
 
             text = TextEncoder(BertModel(BertConfig(), add_pooling_layer=False), None, profile.text_encoder)
         ids_only = text.frozen_layers < 0
-        states = np.full(TOKENS, 5, np.int32) if ids_only else np.full(TOKENS * text.dim, 5, np.float16)
+        states = np.full(tokens, 5, np.int32) if ids_only else np.full(tokens * text.dim, 5, np.float16)
         captions = Captions(noise(states), range(CLIPS), rows, (-1,) if ids_only else (-1, text.dim))
         model = Clap(backbone, text, profile).to(self.device, memory_format=torch.channels_last)
         pairs = train.Pairs(store, captions, np.arange(CLIPS), np.arange(CLIPS))

@@ -92,6 +92,7 @@ def test_costs_are_counted_in_the_data_or_by_the_official_releases(place):
     profile = load_profile("smoke")
     sizes, whole = plan.counted(profile, read_sources(profile)), plan.official(load_profile("paper"), "no data")
     assert sizes.clips["dirty"] == sizes.pairs["dirty"] == 88  # 8 classes x 8 clips + 24 scenes
+    assert 6 <= sizes.tokens <= 12 and whole.tokens == plan.TOKENS
     assert 0 < sizes.clips["clean"] < 88 and sizes.seconds == pytest.approx(2.0 * (88 + 88 + 24))
     assert whole.clips["dirty"] == 22160 + 2041789
     assert whole.pairs["dirty"] == 36796 + 29645 + 49838 + 17275  # MS-CLAP names 128,010 with 44,292 of AudioCaps
