@@ -212,6 +212,7 @@ def tiny_clap(folder: Path) -> Path:
     return folder
 
 
+@pytest.mark.slow
 def test_a_folder_of_transformers(here, clips):
     tiny_clap(here / "clap")
     assert call("audit", "clap", "test.csv").exit_code == 3

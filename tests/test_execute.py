@@ -110,6 +110,7 @@ def test_pages_that_show_no_run_of_the_user_are_the_published_ones(tmp_path, mon
         assert page.read_bytes() == (ROOT / "book" / "pages" / f"{name}.ipynb").read_bytes()
 
 
+@pytest.mark.slow
 def test_the_page_of_a_finished_setup_imports_no_torch_and_escapes_what_comes_from_data(tmp_path, monkeypatch):
     hostile = "<script>alert(1)</script>"
     for name in ("profiles", "reference"):

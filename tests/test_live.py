@@ -43,6 +43,7 @@ def test_a_test_clip_brought_as_a_sound_of_the_reader_is_heard_as_in_the_test(fi
         listener.hear(live.Sound(np.zeros(100, np.float32), 16000, "beep"))
 
 
+@pytest.mark.slow
 def test_the_user_s_own_run_answers_once_its_weights_are_there_and_else_the_command_is_named(finished):
     own = finished / "build" / "results" / RUN
     published = shutil.copytree(own, finished / "results" / RUN)

@@ -59,6 +59,7 @@ def test_homework_has_a_computed_key_that_the_students_do_not_get(published, tmp
     assert f"(b) {contrastive_loss(torch.tensor(found['cosine']), identity, scale).item():.3f} " in answers(key)[0]
 
 
+@pytest.mark.slow
 def test_slides_say_the_reverse_of_reversed_results(published, tmp_path, run_cells):
     """Accuracy with dirty and with clean captions changes places in every run of the synthetic sounds."""
     reverse = shutil.copytree(published, tmp_path / "reverse")
