@@ -7,7 +7,7 @@ import hashlib
 import os
 import shutil
 from collections.abc import Callable, Iterable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -90,7 +90,7 @@ class ArrayStore:
 
         Where most of what lies there is of no use to these keys, and much, all of it is removed first.
         """
-        with locked(self.path.with_suffix(".lock")):
+        with locked(self.path.with_suffix(".lock")) if None in self.notes(keys) else nullcontext():
             missing = [i for i, note in enumerate(self.notes(keys)) if note is None]
             if missing and len(self) > 2 * len(keys) + _WASTE:
                 self.clear()

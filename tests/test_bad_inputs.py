@@ -260,6 +260,7 @@ def test_broken_sounds_are_listed_before_training_and_counted_where_they_may_be_
     words = ("pretrain", "--profile", profile, "--pretraining", "dirty", "--data-root", root, "--group", 1)
     line = (done := call(*words)).stderr.splitlines()[-1]  # lines of progress stand before
     assert done.exit_code == 2 and f"{clips[0].name} (unreadable)" in line and "--allow-missing" in line
+    assert not (place / "build" / "results").exists()
     assert call(*words, "--allow-missing").exit_code == 0
     assert (place / "build/results/real/backbone/dirty/group1-seed0/metrics.json").is_file()
     for path in clips[120:]:
@@ -274,7 +275,9 @@ def test_broken_sounds_are_listed_before_training_and_counted_where_they_may_be_
     line = done.stderr.splitlines()[-1]
     assert done.exit_code == 2 and f"{120 + len(broken)} clips cannot be used (" in line and "--allow-missing" in line
     absent = sum(SOUNDS[name][1] == "missing" for name in broken)
-    assert f"{120 + absent} missing" in line and "1 sample rate of 1 Hz" in line
+    assert (
+        f"{120 + absent} missing" in line and f"{clips[-1].name} (missing)" in line and "1 sample rate of 1 Hz" in line
+    )
     assert not (place / "build" / "results").exists()
     done = call("store", "--profile", profile, "--data-root", root)
     assert f"{120 - len(broken)} clips, {120 + len(broken)} unusable" in done.stdout

@@ -49,8 +49,8 @@ def without_published(jobs: Sequence[Job], root: Path) -> list[Job]:
     for notebook, page, parameters in jobs:
         draft, published = draft_of(notebook, parameters, root), root / "book" / "pages" / page.name
         named = {name for cell in draft.cells for name in re.findall(r'"([\w-]+)"', cell.source)}
-        same = published.is_file() and _cells(draft) == _cells(nbformat.read(published, 4))
-        if same and not (parameters.get("own") and mine & named):
+        shows_own = parameters.get("own") and mine & named
+        if not shows_own and published.is_file() and _cells(draft) == _cells(nbformat.read(published, 4)):
             with atomic_file(page) as file:
                 file.write(published.read_bytes())
         else:
