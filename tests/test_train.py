@@ -41,6 +41,17 @@ def differ(before: dict, after: dict) -> set[str]:
     return {name for name in before if not torch.equal(before[name], after[name])}
 
 
+def test_a_random_backbone_gets_the_statistics_of_its_clips_before_it_is_frozen(study, tmp_path, monkeypatch):
+    monkeypatch.setattr(train, "kept_or_trained", lambda model, folder, training_id, start: start())
+    prepared, backbone = study.experiment(Setup("none", "dirty"), None, 0), pretrain.new_backbone(study.profile, 0)
+    momentum = backbone.bn0.momentum
+    model, _ = train.trained(study.profile, backbone, study.text, study.captions, prepared, tmp_path, "", seed=0)
+    log_mel = study.store.batch(study.store.index(prepared.pairs.table["clip"]))
+    assert log_mel.mean((0, 1, 2)).abs().max() > 15  # decibels, far from the 0 of a new layer
+    torch.testing.assert_close(model.audio.bn0.running_mean, log_mel.mean((0, 1, 2)), atol=3, rtol=0)
+    assert model.audio.bn0.momentum == momentum
+
+
 def test_validation_is_the_asked_share_and_disjoint_and_batches_are_whole():
     table = pd.DataFrame({"clip": np.repeat([f"clip {i}" for i in range(100)], 5)})
     recipe = load_profile("smoke").recipe.model_copy(update={"validation_share": 0.2, "split_by": "pair"})
