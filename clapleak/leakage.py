@@ -156,13 +156,12 @@ def filtered(
         leaks |= np.array([not set(targets).isdisjoint(row) for row in table["sounds"]], dtype=bool)
     if chosen.by_clip or on == "labels":
         leaks = table["clip"].isin(table.loc[leaks, "clip"]).to_numpy()
-    drawn = np.random.default_rng(stable_seed("control", name, seed)).permutation(len(corpus))
-    if chosen.share is None:
-        kept = drawn[: int((~leaks).sum())]
+    stays, drawn = ~leaks, np.random.default_rng(stable_seed("control", name, seed)).permutation(len(corpus))
+    if chosen.share is None:  # as many rows, whether they leak or not
+        stays[drawn] = np.arange(len(corpus)) < stays.sum()
     else:
-        leaking_rows = drawn[leaks[drawn]]
-        kept = np.concatenate([np.flatnonzero(~leaks), leaking_rows[: round(chosen.share * len(leaking_rows))]])
-    return corpus.keep(pd.Series(np.isin(np.arange(len(corpus)), kept)))
+        stays[drawn[leaks[drawn]][: round(chosen.share * leaks.sum())]] = True
+    return corpus.keep(pd.Series(stays))
 
 
 def load_labels(name_or_file: str | Path) -> list[str]:

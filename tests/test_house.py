@@ -22,7 +22,8 @@ ORDER = (  # a module imports only what stands before it, also inside functions
     "files config setups identity parallel corpora leakage audio arrays clipstore experiment models features "
     "captions checkpoints loop metrics run_folder embed pretrain train results runs texts plan cli"
 ).split()
-APART = (PACKAGE / "audit", PACKAGE / "models" / "networks.py")  # not counted: an audit of any model, others' networks
+# not counted: an audit of any model, others' networks
+APART = (PACKAGE / "audit", *(PACKAGE / "models" / f"{name}.py" for name in ("architectures", "networks")))
 CORE = [module for module in ORDER if module not in ("texts", "plan", "cli")]
 EXTRAS = tomllib.loads((find_root() / "pyproject.toml").read_text())["project"]["optional-dependencies"]
 SUPPLIED = ("Snakefile", "_config.yml", "book", "notebooks", "profiles", "reference", "results", "workflow")
@@ -57,8 +58,9 @@ def test_the_package_stays_thin():
     paths = [path for path in PACKAGE.rglob("*.py") if not any(map(path.is_relative_to, APART))]
     lengths = {path: len(path.read_text().splitlines()) for path in paths}
     assert sum(len(path.read_text().splitlines()) for path in parts("audit")) <= 1046  # the aim is 600
-    core = [path for module in CORE for path in parts(module) if path in lengths]
-    assert {path.name: lengths[path] for path in core if lengths[path] > 230} == {}
+    every = {path: len(path.read_text().splitlines()) for module in CORE for path in parts(module)}
+    assert {path.name: length for path, length in every.items() if length > 230} == {}
+    core = [path for path in every if path in lengths]
     # The aims of the house are 2,700 and 4,900 lines; these bounds go down with every line that goes.
     assert sum(lengths[path] for path in core) <= 3795
     assert sum(lengths.values()) <= 7532  # 8 of them spare the pages that would come out as published

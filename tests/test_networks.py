@@ -22,7 +22,7 @@ from clapleak.book.publish import publish
 from clapleak.checkpoints import load_weights
 from clapleak.config import ClapleakError, find_root, load_profile
 from clapleak.corpora import esc50, load
-from clapleak.models import networks
+from clapleak.models import architectures, networks
 from clapleak.setups import SETUPS, Setup
 
 NAMES = list(networks.NETWORKS)
@@ -61,7 +61,7 @@ def test_clips_of_any_length_give_one_finite_embedding_that_is_the_same_twice(na
 
 
 def test_mel_triangles_peak_at_one_and_have_the_bands_asked_for():
-    filters = networks.mel_triangles(2048, 44100, 96, 0.0, 22050.0)
+    filters = architectures.mel_triangles(2048, 44100, 96, 0.0, 22050.0)
     assert filters.shape == (1025, 96) and (filters.sum(0) > 0).all() and filters.max() <= 1
     centres = filters.argmax(0).float() * 44100 / 2048
     assert (centres.diff() >= 0).all() and 20000 < centres[-1] < 22050

@@ -233,7 +233,7 @@ def _write_names(ax: Axes, anchors: np.ndarray, names: Sequence[str], colours: S
     `anchors` (C, 2) and `dots` (N, 2) are data; the search goes on in points of the page, whose layout must be final.
     """
     size = 9
-    ax.figure.draw_without_rendering()
+    ax.figure.get_layout_engine().execute(ax.figure)
     scale = 72 / ax.figure.dpi
     at, dots = (ax.transData.transform(points) * scale for points in (anchors, dots))
     low, high = ax.bbox.min * scale, ax.bbox.max * scale

@@ -80,8 +80,8 @@ def by_setup(runs: pd.DataFrame, column: str, slugs: Sequence[str] = SLUGS) -> p
 
 
 def setup_means(runs: pd.DataFrame, column: str, slugs: Sequence[str] = SLUGS) -> pd.Series:
-    """Mean of a column over all runs of each setup; NaN for a setup without a run."""
-    return runs.groupby("setup")[column].mean().reindex(slugs)
+    """Mean of a column over the runs of each setup, every group counting alike; NaN for a setup without a run."""
+    return by_setup(runs, column, slugs).groupby(level="group").mean().mean()
 
 
 def printed(row: str) -> pd.Series:

@@ -5,8 +5,8 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from clapleak.config import Profile
+from clapleak.models.architectures import Network
 from clapleak.models.cnn14 import Cnn14
-from clapleak.models.networks import Network
 from clapleak.models.text import TextEncoder
 
 
