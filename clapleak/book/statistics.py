@@ -97,9 +97,9 @@ def _ends(drawn: np.ndarray, units: int) -> tuple[float, float]:
     Plain percentiles are too narrow for few units. These are expanded by Student's t and n / (n - 1): Hesterberg,
     "What teachers should know about the bootstrap" (2015).
     """
-    from scipy import stats  # slow to import
+    from scipy.special import ndtr, stdtrit  # slow to import, but not as scipy.stats
 
-    level = stats.norm.cdf(np.sqrt(units / (units - 1)) * stats.t.ppf(0.025, units - 1)) if units > 1 else 0.025
+    level = ndtr(np.sqrt(units / (units - 1)) * stdtrit(units - 1, 0.025)) if units > 1 else 0.025
     low, high = np.nanpercentile(drawn, [100 * level, 100 - 100 * level])
     return float(low), float(high)
 
@@ -153,16 +153,16 @@ def lead(y: pd.Series, one: pd.Series, other: pd.Series) -> Estimate:
 
     Both stand in one linear model, by least squares; the interval is Student's, from 5 points on.
     """
-    from scipy import stats  # slow to import
+    from scipy.special import stdtrit  # slow to import
 
     table = pd.DataFrame({"y": y, "one": one, "other": other}).dropna()
     if len(table) < 5:
         return NOTHING
-    scaled, freedom, contrast = stats.zscore(table.to_numpy(float)), len(table) - 3, np.array([1, -1])
-    y, x = scaled[:, 0], scaled[:, 1:]
+    scaled, freedom, contrast = (table - table.mean()) / table.std(ddof=0), len(table) - 3, np.array([1, -1])
+    y, x = scaled["y"].to_numpy(), scaled[["one", "other"]].to_numpy()
     weights = np.linalg.pinv(x) @ y
     error = np.sqrt(((y - x @ weights) ** 2).sum() / freedom * contrast @ np.linalg.pinv(x.T @ x) @ contrast)
-    gap, reach = float(contrast @ weights), float(stats.t.ppf(0.975, freedom) * error)
+    gap, reach = float(contrast @ weights), float(stdtrit(freedom, 0.975) * error)
     return Estimate(gap, gap - reach, gap + reach)
 
 
