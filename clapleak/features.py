@@ -13,8 +13,7 @@ from clapleak.arrays import ArrayStore
 from clapleak.clipstore import ClipStore, clip_table, kept
 from clapleak.config import Audio
 from clapleak.corpora import Corpus
-from clapleak.models.architectures import Network
-from clapleak.models.networks import NETWORKS, load_network
+from clapleak.models.networks import NETWORKS, Network, load_network
 
 FORMAT = 1  # raise by hand when a front end or an architecture gives other numbers
 

@@ -119,9 +119,8 @@ def read_runs(base: Path, slugs: Sequence[str] = _SLUGS) -> list[Run]:
     if not runs:
         raise ClapleakError(f"{base}: no such results; make them with {command}")
     newest = max(runs, key=lambda run: (run.path / "metrics.json").stat().st_mtime)
-    if old := [
-        str(run.path) for run in runs if run.metrics["ids"].get("family") != newest.metrics["ids"].get("family")
-    ]:
+    family = newest.metrics["ids"].get("family")
+    if old := [str(run.path) for run in runs if run.metrics["ids"].get("family") != family]:
         listed = ", ".join(old[:3]) + " and so on" * (len(old) > 3)
         raise ClapleakError(
             f"{base}: {len(old)} runs have other data, networks or a recipe than {newest.slug}, which is newer: "

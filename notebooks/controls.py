@@ -63,7 +63,7 @@ display(Markdown("\n".join(lines) or "There are no results of these controls yet
 # have shrunk alike, so most leaks are still there. From dirty to matched data are lost, and a few leaks; from matched
 # to clean the other leaks become harmless pairs. So what is called leakage here is a low estimate.
 #
-# It needs a network that trains in minutes, so there are no such runs of [the large networks](networks.ipynb).
+# It was not run with [the large networks](networks.ipynb).
 
 
 # %% tags=["remove-input"]

@@ -72,7 +72,7 @@ display(HTML(tables.origin(titles_folder, titled)), ladder.three_degrees(titled)
 # %% [markdown]
 # ## Synthetic sounds: the rule leaves a target's sound in {glue:text}`left` pairs
 #
-# A clip may hold two events and its caption name one.
+# A caption may name a target in other words, and a clip may hold a softer sound that its caption leaves out.
 
 # %% tags=["hide-input"]
 left = degrees.what_is_left(load_profile(profile))

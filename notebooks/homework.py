@@ -70,7 +70,7 @@ sizes = load_profile(profile).data.foley.model_copy(update={"pair_clips": 2, "sc
 table = foley.corpus("pairs", sizes, 1.0).table.reset_index(drop=True)
 targets = sorted(foley.classes().query("target").index)
 found = leakage.find_leaks(table["text"], targets)
-heard = table["labels"].map(lambda labels: sorted(set(labels) & set(targets)))
+heard = table["sounds"].map(lambda sounds: sorted(set(sounds) & set(targets)))
 kind = found["leaks"].map({True: "goes", False: "stays"}) + heard.map(bool).map({True: ", heard", False: ", not heard"})
 chosen = table.groupby(kind).sample(2, random_state=variant).sample(frac=1, random_state=variant).index
 
@@ -82,7 +82,7 @@ chosen = table.groupby(kind).sample(2, random_state=variant).sample(frac=1, rand
 
 # %% tags=["hide-input"]
 print(textwrap.fill(" ".join(sorted(leakage.label_words(targets))), 76))
-shown = table.loc[chosen, ["text", "labels"]].assign(labels=table["labels"].map(", ".join))
+shown = table.loc[chosen, ["text", "sounds"]].assign(sounds=table["sounds"].map(", ".join))
 shown.set_axis(["caption", "what sounds"], axis=1).set_axis(range(1, len(chosen) + 1))
 
 # %%

@@ -116,7 +116,7 @@ pd.concat([pd.Series(traps, name="text"), solution], axis=1)
 sizes = Foley(seed=seed, pretrain_clips=1, pair_clips=clips_per_class, test_clips=1, scenes=scenes, limit_classes=None)
 pairs = foley.corpus("pairs", sizes, duration=2.5)
 leaks = leakage.find_leaks(pairs.table["text"], targets)
-truth = pairs.table["labels"].map(lambda labels: not set(labels).isdisjoint(targets))
+truth = pairs.table["sounds"].map(lambda sounds: not set(sounds).isdisjoint(targets))
 pd.DataFrame(
     {"caption goes": (leaks["leaks"] & truth, leaks["leaks"] & ~truth),
      "caption stays": (~leaks["leaks"] & truth, ~leaks["leaks"] & ~truth)},
@@ -138,10 +138,10 @@ glue("leaks_foley_missed", float((~leaks["leaks"] & truth).sum()), display=False
 # or a circular saw is a class of its own.) Some of each:
 
 # %% tags=["hide-input"]
-shown = pairs.table[["text", "labels"]].assign(words=leaks["words"].map(", ".join))
-shown["labels"] = shown["labels"].map(" + ".join)
-false_hits = shown[leaks["leaks"] & ~truth].drop_duplicates("labels").sample(5, random_state=seed)
-misses = shown[~leaks["leaks"] & truth].drop_duplicates("labels").sample(5, random_state=seed)
+shown = pairs.table[["text", "sounds"]].assign(words=leaks["words"].map(", ".join))
+shown["sounds"] = shown["sounds"].map(" + ".join)
+false_hits = shown[leaks["leaks"] & ~truth].drop_duplicates("sounds").sample(5, random_state=seed)
+misses = shown[~leaks["leaks"] & truth].drop_duplicates("sounds").sample(5, random_state=seed)
 both = pd.concat([false_hits, misses], keys=["goes, without a test class", "stays, with one"])
 both.columns = ["caption", "what sounds", "words found"]
 both.droplevel(1)

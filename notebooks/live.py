@@ -229,7 +229,7 @@ for slug in dict.fromkeys((left.value, right.value)):
     given = pd.Series((here["E_a"][clips] @ here["E_t"].T).argmax(1)).map(classes.__getitem__)
     missed = given[given != first[0]].value_counts()
     print(f"{slug}: nearest text {classes[texts[dog].argmax()]}; {len(given) - missed.sum()} of {len(given)} clips right;", "most of the others:", ", ".join(missed.index[:3]) or "none")
-print("Where the nearest text is not among the answers, it is the sounds that lie in the wrong place.")
+print("Where the nearest text is not among the answers, it is no mix-up of neighbouring texts.")
 
 # %% [markdown]
 # **3. The largest $k$.** What is $S$ for any setup and any two spaces when $k$ may go up to its end? Slide there before

@@ -236,7 +236,7 @@ for key, value in left.items():
 
 # %% tags=["hide-cell"]
 by_group = runs[runs["setup"] == "dirty-clean"].groupby("group")["accuracy"].agg(["mean", "std"]).round(2)
-print("A group is easy when the names of its classes lie close to names that were trained on, and their sounds as well.")
+print("One guess: a group is easy when its names lie close to names that were trained on, and its sounds as well.")
 by_group
 
 # %% [markdown]

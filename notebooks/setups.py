@@ -102,9 +102,10 @@ def ending(run):
 def says(run):
     """What a run is right about, and how its training ended."""
     by_class = pd.Series(similarity[run.slug].argmax(1) == truth[run.slug]).groupby(truth[run.slug]).mean()
-    lost, best = f"{(by_class < 0.1).sum()} of {len(by_class)}", run.embeddings["classes"][by_class.idxmax()]
+    lost, best = f"{(by_class < 0.1).sum()} of {len(by_class)}", by_class.index[by_class == by_class.max()]
+    best = '" and "'.join(run.embeddings["classes"][best])
     times = f"{run.metrics['accuracy']:.0%} of the clips, {run.metrics['accuracy'] / run.metrics['chance']:.0f} times"
-    known = f'best known is "{best}", and in {lost} classes less than a tenth is right'
+    known = f'best known: "{best}"; and in {lost} classes less than a tenth is right'
     return f"It is right for {times} as often as guessing; {known}. {ending(run)}"
 
 

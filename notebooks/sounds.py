@@ -111,7 +111,7 @@ glue("hardness", verdict.get(int(easier), "harder than real sounds in both measu
 # ## What to notice
 #
 # - Classes near in meaning need not sound alike ("clock alarm", "clock tick"), and strangers may ("can opening", "glass breaking"):
-#   [What the eye claims, counted](neighbours.ipynb) ranks all pairs.
+#   [Which classes lie close together, counted](neighbours.ipynb) ranks all pairs.
 # - By this comparison synthetic sounds are {glue:text}`hardness`.
 # - Synthetic sounds show a mechanism. How large an effect is on real sounds, only real sounds can tell.
 #

@@ -224,7 +224,7 @@ glue("r_log", analysis.correlation_text(*points["paper"]), display=False)
 # - In the paper's values the logarithm matters: {glue:text}`r_log` with it (from rounded values; the paper itself states
 #   a little more), {glue:text}`r_raw` without.
 # - Of {glue:text}`pairs` pairs of labels, rank 1 is the closest. Pairs that share a word rank high in text; see where
-#   their sounds rank. [What the eye claims, counted](neighbours.ipynb) does this for all runs.
+#   their sounds rank. [Which classes lie close together, counted](neighbours.ipynb) does this for all six setups.
 #
 # ## Exercises
 #

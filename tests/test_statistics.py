@@ -95,7 +95,9 @@ def test_findings_say_what_was_measured_and_the_reverse_of_it():
 
     labels, captions = findings(usual, usual)
     assert "labels look better" in labels and "so does a small network" in labels and "matter more" in captions
-    assert "a small network does not on all" in findings(usual, reverse)[0]
+    assert "a small network does not show it" in findings(usual, reverse)[0]
+    both = ladder.findings(usual, {"one": usual, "other": reverse}, usual[:0], pd.DataFrame())
+    assert "a small network does not on all" in both[0]
     labels, captions = findings(reverse, usual)
     assert "labels look worse" in labels and "-0." in labels and "do harm" in captions
     unsure = findings(runs(dict.fromkeys(SIX, 0.5), spread=0.2), usual)[0]

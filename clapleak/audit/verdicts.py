@@ -217,7 +217,7 @@ def _recordings(
         gaps = pd.DataFrame({"y": clouds.labels, "shared": shared, "right": right}).groupby(["y", "shared"])["right"]
         apart = gaps.mean().unstack().reindex(columns=[False, True])
         if (both := apart.dropna()).size:
-            better = f"; in {len(both)} classes with both, their accuracy is {(both[True] - both[False]).mean():+.2f}"
+            better = f"; in {len(both)} classes with both, accuracy differs by {(both[True] - both[False]).mean():+.2f}"
     found = {"size": share, "clips": count, "shared": np.flatnonzero(shared).tolist()}
     sentence = f"{count} of {len(shared)} test clips ({share:.1%}) are in the training ({', '.join(how)})"
     if count:

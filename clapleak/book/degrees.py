@@ -92,10 +92,10 @@ def together(runs: pd.DataFrame) -> str:
     )
     sums, products = interaction(values, x, y), interaction(np.log(values), x, y)
     told = "an amount that cannot be told from"
-    between = "from the product" if sums.verdict == "undecided" else f"{told} the product"
+    between = "or from the product" if sums.verdict == "undecided" else f"and {told} the product"
     more = sums.words("more than the sum of both", "less than the sum of both", f"{told} the sum of both")
-    times = products.words("more than the product", "less than the product", between)
+    times = products.words("and more than the product", "and less than the product", between)
     return (
-        f"All leaks in both trainings give {more} (interaction of accuracy {sums}) and {times} "
+        f"All leaks in both trainings give {more} (interaction of accuracy {sums}) {times} "
         f"(interaction of its logarithm {products}), over {len(values.dropna())} seeds."
     )

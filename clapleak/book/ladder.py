@@ -192,9 +192,9 @@ def findings(
     first = next(iter(found))
     seen = labels[first].words("look better", "look worse", "are not shown to look better")
     others = [one.low > 0 for name, one in labels.items() if name != first]
-    agree = ", but a small network does not on all sounds" if others and labels[first].low > 0 else ""
-    if others and all(others):
-        agree = ", and so does a small network"
+    small = "but a small network does not on all sounds" if any(others) else "but a small network does not show it"
+    small = "and so does a small network" if all(others) else small
+    agree = f", {small}" if others and labels[first].low > 0 else ""
     lines = [f"**Networks that were told the test's labels {seen} at zero-shot classification{agree}.** "]
     pair = [title(step) for step in ("dirty", "clean")]
     if first == "real networks" and set(pair) <= set(points.index):

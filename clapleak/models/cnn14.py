@@ -72,11 +72,13 @@ class Cnn14(nn.Module):
 def spec_augment(x: Tensor, config: SpecAugment) -> Tensor:
     """Mask stripes of time and of mel bins, each clip its own (Park et al., 2019): (B, 1, T, M) -> same."""
     mask = import_torchaudio().functional.mask_along_axis_iid
+    frames, bins = x.new_ones(len(x), 1, x.shape[2], 1), x.new_ones(len(x), 1, 1, x.shape[3])
     for _ in range(config.time_stripes):
-        x = mask(x, min(config.time_width, x.shape[2]), 0.0, axis=2)
+        frames = mask(frames, min(config.time_width, x.shape[2]), 0.0, axis=2)
     for _ in range(config.mel_stripes):
-        x = mask(x, min(config.mel_width, x.shape[3]), 0.0, axis=3)
-    return x
+        bins = mask(bins, min(config.mel_width, x.shape[3]), 0.0, axis=3)
+    # transposed: so the sums behind the gradients of bn0 keep the order in which the published networks were trained
+    return x.mT.masked_fill((frames * bins).mT == 0, 0.0).mT
 
 
 def load_panns(path: Path, profile: Profile) -> Cnn14:
