@@ -71,9 +71,8 @@ def measure(clouds: dict[str, np.ndarray], measures: Measures) -> dict:
     alone = {name: clouds[name][own] for name in ("x_a", "E_a", "labels", "recordings") if name in clouds}
     numbers = _measured(alone | {name: clouds[name][:targets] for name in ("x_t", "E_t")}, measures)
     if not own.all():
-        unseen, seen = (
-            metrics.zero_shot_accuracy(clouds["E_a"][part], clouds["E_t"], labels[part]) for part in (own, ~own)
-        )
+        E_a, E_t = clouds["E_a"], clouds["E_t"]
+        unseen, seen = (metrics.zero_shot_accuracy(E_a[part], E_t, labels[part]) for part in (own, ~own))
         harmonic = 2 * unseen * seen / (unseen + seen) if unseen + seen else 0.0
         whole = _measured(clouds, measures)
         numbers["all_classes"] = whole | {"unseen": unseen, "seen": seen, "harmonic": harmonic}

@@ -64,9 +64,8 @@ class Experiment:
     def ids(self, profile: Profile, seed: int, *, backbone: bool = False) -> dict[str, str]:
         """What determines the numbers of its run, or those of its pre-trained backbone; see `clapleak.identity`."""
         pretrain, pairs = (None if c is None else c.table for c in (self.pretrain, None if backbone else self.pairs))
-        return run_ids(
-            self.store.id, profile, seed, self.store.network or pretrain, pairs, self.test.table, self.targets
-        )
+        heard = self.store.network or pretrain
+        return run_ids(self.store.id, profile, seed, heard, pairs, self.test.table, self.targets)
 
 
 def read_sources(profile: Profile, data_root: Path | None = None) -> Sources:

@@ -1,4 +1,9 @@
-"""The conductor: sources -> clips -> experiment -> backbone -> model -> clouds -> measures -> Run."""
+"""The conductor: sources -> clips -> experiment -> backbone -> model -> clouds -> measures -> Run.
+
+A clip and its caption: `foley.clips.corpus` lists both, `audio.decode` makes the log-mel, `leakage.filtered` keeps or
+drops the pair, `train.PairTraining.loss` learns from it. Then test clips: `embed.test_clouds`, `embed.measure`,
+`results`, and `book.tables.beside_paper` for a cell of Table 1. The loss itself is `models.clap.contrastive_loss`.
+"""
 
 from __future__ import annotations
 
@@ -64,7 +69,7 @@ def open_study(
     wanted = list(pretrainings or (profile.networks.by_pretraining() if profile.networks else PRETRAININGS))
     if not profile.networks and (others := sorted({*OTHER_NETWORKS}.intersection(wanted))):
         raise ClapleakError(f"profile {profile.name}: no network {others[0]}; use --profile networks")
-    names = dict.fromkeys(map(profile.network, wanted))
+    names, parts = dict.fromkeys(map(profile.network, wanted)), sources.corpora()
     refuse_absent(name for name in names if name)
     if "dirty" in wanted and profile.pretrain.checkpoint:
         models.load_panns(Path(profile.pretrain.checkpoint), profile)
@@ -73,11 +78,10 @@ def open_study(
         stores = {}
         for name in names:
             if name is None:
-                stores[name] = clipstore.open_store(sources.corpora(), profile.audio, build / "store", cores=cores)
+                stores[name] = clipstore.open_store(parts, profile.audio, build / "store", cores=cores)
             else:
                 learns = profile.networks.unfrozen
                 place = output_root() / "build" / ("log_mel" if learns else "x_a") / name  # of all profiles
-                parts = sources.corpora()
                 stores[name] = features.open_features(parts, name, profile.audio, place, learns=learns, cores=cores)
             if not allow_missing:
                 experiment.refuse_unusable(stores[name])

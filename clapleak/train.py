@@ -8,6 +8,7 @@ import numpy as np
 import pandas as pd
 import torch
 from torch import Tensor
+from torch.optim.lr_scheduler import ReduceLROnPlateau
 
 from clapleak import embed
 from clapleak.captions import Captions
@@ -95,9 +96,7 @@ class PairTraining(Training):
         parameters = self.model.heads() + ([] if frozen else self.model.backbones())
         rate = recipe.frozen_learning_rate if phase == "frozen" else recipe.learning_rate  # (c), (e)
         optimizer = torch.optim.Adam(parameters, rate, fused=True)
-        schedule = torch.optim.lr_scheduler.ReduceLROnPlateau(
-            optimizer, factor=recipe.plateau_factor, patience=recipe.plateau_patience
-        )  # (h)
+        schedule = ReduceLROnPlateau(optimizer, factor=recipe.plateau_factor, patience=recipe.plateau_patience)  # (h)
         self.x_a, self.x_t = (self.frozen_audio(), self.frozen_texts()) if frozen else (None, None)
         return Phase(phase, parameters, optimizer, schedule, recipe.max_gradient)  # (f)
 

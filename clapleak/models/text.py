@@ -44,9 +44,8 @@ class TextEncoder(nn.Module):
 
     def tokenise(self, texts: list[str]) -> tuple[Tensor, Tensor]:
         """Token ids and mask, both (B, L), L at most `max_tokens`."""
-        batch = self.tokenizer(
-            texts, padding=True, truncation=True, max_length=self.config.max_tokens, return_tensors="pt"
-        )
+        size = self.config.max_tokens
+        batch = self.tokenizer(texts, padding=True, truncation=True, max_length=size, return_tensors="pt")
         return batch["input_ids"], batch["attention_mask"].bool()
 
     def lower(self, ids: Tensor, mask: Tensor) -> Tensor:
