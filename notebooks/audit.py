@@ -31,7 +31,9 @@ from myst_nb import glue
 
 from clapleak import leakage, metrics, results, texts
 from clapleak.audit import Clouds, audit, seen_classes
+from clapleak.book import analysis
 from clapleak.config import find_root
+from clapleak.setups import TRAININGS
 
 # %% tags=["parameters", "remove-input"]
 top = 10  # labels of YAMNet that place a clip
@@ -236,15 +238,10 @@ dials = dials.set_axis(["silhouette of x_a", "A / M(E_a)"], axis=1).reset_index(
 dials.style.format(precision=2).hide()
 
 # %% tags=["remove-input"]
-CHANGES = {
-    "Leaks in the pre-training": [("dirty-dirty", "clean-dirty"), ("dirty-clean", "clean-clean")],
-    "Leaks in the captions": [(f"{p}-dirty", f"{p}-clean") for p in ("dirty", "clean", "none")],
-    "Pre-training without leaks": [("clean-dirty", "none-dirty"), ("clean-clean", "none-clean")],
-}
-level, moves = dials.set_index("setup"), []
-for what, pairs in CHANGES.items():
-    first, second = sum(level.loc[one] - level.loc[other] for one, other in pairs) / len(pairs)
-    moves.append(f"*{what}*: silhouette {first:+.2f}, A / M(E_a) {second:+.2f}.")
+level = dials.set_index("setup").T  # a setup's name selects both
+changes = {f"Leaks in the {path}": gain for path, gain in analysis.mean_gains(level).items()}
+changes["Pre-training without leaks"] = sum(level[f"clean-{t}"] - level[f"none-{t}"] for t in TRAININGS) / len(TRAININGS)
+moves = ["*{}*: silhouette {:+.2f}, A / M(E_a) {:+.2f}.".format(what, *both) for what, both in changes.items()]
 display(Markdown("How both move, dirty in place of clean, and clean in place of none. " + " ".join(moves)))
 
 # %% [markdown]

@@ -33,6 +33,7 @@ from scipy.stats import binomtest
 
 from clapleak import leakage, results
 from clapleak.audit import Clouds, audit, seen_classes, sounds
+from clapleak.audit.verdicts import EVIDENCE, NONE, UNKNOWN
 from clapleak.book.tables import clouds_or_note
 from clapleak.config import find_root
 from clapleak.setups import SETUPS
@@ -106,7 +107,7 @@ pd.DataFrame([known(key) for key in models if key[2] == 0]).fillna("").style.hid
 # > {glue:text}`known_undecided`
 
 # %% tags=["remove-input"]
-sentences = [verdict["sentence"] for verdict in labels.values() if verdict["state"] == "not testable"]
+sentences = [verdict["sentence"] for verdict in labels.values() if verdict["state"] == UNKNOWN]
 glue("known_undecided", (sentences or ["no such setup"])[0], display=False)
 
 # %% [markdown]
@@ -122,7 +123,8 @@ PAIRS = {("dirty", "clean"): True, ("dirty", "none"): True, ("clean", "none"): F
 PROFILES = {"mini": "synthetic", "esc50": "small network", "networks": "real networks"}
 for profile in ("mini", "esc50"):
     held |= {(profile, *key): clouds(run) for key, run in runs_of(profile).items() if run.training == "clean"}
-alone = {key: audits.get(key) or audit(found, alpha=alpha).json for key, found in held.items() if "-clean" in key[1]}
+clean = {key: found for key, found in held.items() if key[1].endswith("-clean")}
+alone = {key: audits.get(key) or audit(found, alpha=alpha).json for key, found in clean.items()}
 backbones = []
 for profile, (one, other) in itertools.product(PROFILES, PAIRS):
     for group in sorted({key[2] for key in alone if key[0] == profile}, key=str):
@@ -137,12 +139,12 @@ backbones = pd.DataFrame(backbones, columns=columns)
 pairs = backbones.assign(pair=backbones["audited"] + " / " + backbones["reference"]).groupby(["data", "pair"], sort=False)
 table = pd.DataFrame({
     "leak": pairs["leak"].first().map({True: "yes", False: "no"}),
-    "evidence": pairs["audit"].agg(lambda states: f"{(states == 'evidence of a leak').sum()} of {len(states)}"),
+    "evidence": pairs["audit"].agg(lambda states: f"{(states == EVIDENCE).sum()} of {len(states)}"),
 })
 table.reset_index().rename(columns={"pair": "audited / reference"}).style.hide()
 
 # %% tags=["remove-input"]
-missed = backbones[backbones["leak"].astype(bool) & (backbones["audit"] != "evidence of a leak")]["data"].value_counts()
+missed = backbones[backbones["leak"].astype(bool) & (backbones["audit"] != EVIDENCE)]["data"].value_counts()
 glue("known_missed_in", ", ".join(f"{name} ({n})" for name, n in missed.items()) or "no model", display=False)
 
 # %% [markdown]
@@ -215,7 +217,7 @@ glue("known_recordings", shared["sentence"], display=False)
 every = pd.DataFrame([(True, verdict["state"]) for verdict in labels.values()], columns=["leak", "audit"])
 every = pd.concat([every, backbones[["leak", "audit"]]])
 counts = {leak: every.loc[every["leak"] == leak, "audit"].value_counts() for leak in (True, False)}
-states = {"found": "evidence of a leak", "missed": "none found", "unknown": "not testable"}
+states = {"found": EVIDENCE, "missed": NONE, "unknown": UNKNOWN}
 for name, state in states.items():
     glue(f"known_{name}", int(counts[True].get(state, 0)), display=False)
 for name, leak in (("leaky", True), ("clean", False)):

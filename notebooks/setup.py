@@ -147,8 +147,7 @@ HTML(tables.html_table(shown[["sound", "", "similarity", "class", "answer"]], ma
 by_class = pd.Series(~wrong).groupby(labels).mean()
 change = round(m["silhouette"]["E_a"], 2) - round(m["silhouette"]["x_a"], 2)  # as shown above
 glue("right", f"{m['accuracy'] / m['chance']:.1f}", display=False)
-best = [classes[i] for i in by_class.index[by_class == by_class.max()]]
-glue("best", f"Best known is \"{best[0]}\"" if len(best) == 1 else f"Best known are {len(best)} classes alike, such as \"{best[0]}\"", display=False)
+glue("best", '" and "'.join(classes[i] for i in by_class.index[by_class == by_class.max()]), display=False)
 glue("none", int((by_class == 0).sum()), display=False)
 glue("change", "lower than" if change < 0 else "higher than" if change > 0 else "as high as", display=False)
 glue("lost", int((by_class < 0.1).sum()), display=False)
@@ -162,7 +161,7 @@ glue("nothing", float(np.log(recipe.batch_size)), display=False)
 
 # %% [markdown]
 # - The model is right {glue:text}`right` times as often as guessing.
-# - Accuracy is not spread evenly. {glue:text}`best`; {glue:text}`lost` classes have fewer than a tenth of their clips
+# - Accuracy is not spread evenly. Best known: "{glue:text}`best`"; {glue:text}`lost` classes have fewer than a tenth of their clips
 #   right, {glue:text}`none` none at all.
 # - Training was ended by {glue:text}`end`, when the validation loss {glue:text}`falling`. Its lowest value is
 #   {glue:text}`loss:.2f`, where {glue:text}`nothing:.2f` means that nothing is learnt. What a
