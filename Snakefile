@@ -29,12 +29,25 @@ SEEDS, GROUPS = range(config["seeds"]), config["groups"]
 RUNS = {results.run_name(seed, group): ([seed], [group]) for group in GROUPS or [None] for seed in SEEDS}
 if config["together"]:  # trainings of seconds, each of which would wait longer for its process
     RUNS = {"all": (SEEDS, GROUPS)}
-PRETRAININGS = {kind: dict.fromkeys(slug.split("-")[0] for slug in config[kind]) for kind in ("setups", "controls")}
+
+
+def by_process(slugs):  # those with one pre-training, which is made once; those without fill up where cores are few
+    found = {}
+    for slug in slugs:
+        found.setdefault(slug.split("-")[0], []).append(slug)
+    wanted, cores = len(RUNS) * len(found) * config["threads"], config["cores"]
+    if len(found) > 1 and cores and wanted > cores and not config["together"]:
+        for number, slug in enumerate(found.pop("none", [])):
+            [*found.values()][-1 - number % len(found)].append(slug)
+    return found
+
+
+PRETRAININGS = {kind: by_process(config[kind]) for kind in ("setups", "controls")}
 
 
 def flags(wildcards):
     seeds, groups = RUNS[wildcards.run]
-    slugs = [slug for slug in config[wildcards.kind] if slug.split("-")[0] == wildcards.pretraining]
+    slugs = PRETRAININGS[wildcards.kind][wildcards.pretraining]
     options = {"setup": slugs, "seed": seeds, "group": [group for group in groups if group is not None]}
     return " ".join(f"--{name} {value}" for name, values in options.items() for value in values)
 
@@ -59,7 +72,7 @@ rule store:
     shell: "{CLI} store {PROFILE} --cores {threads} {DATA}"
 
 
-# One process for all setups with the same pre-training and seed: it decodes, embeds and pre-trains once.
+# Of one seed and pre-training: a process takes seconds to start.
 rule train:
     input: rules.store.output, before
     output: touch(f"{BUILD}/trained/{{kind}}-{{pretraining}}-{{run}}.done")

@@ -159,7 +159,7 @@ def reproduce(
         allow_missing=allow_missing, threads=settings.compute.threads + settings.compute.workers,
         setups=[setup.slug for setup in setups],
         controls=[setup.slug for name in controls for setup in CONTROLS[name]], together=settings.networks is not None,
-        book=book and settings.name in BOOK_PROFILES,
+        book=book and settings.name in BOOK_PROFILES, cores=None if place else cores or os.cpu_count(),
     )  # fmt: skip
     for module in ("torch", "snakemake"):  # of processes that it starts
         if not find_spec(module):

@@ -88,11 +88,11 @@ def open_store(corpora: list[Corpus], audio: Audio, folder: Path, *, cores: int 
     settings = (identity.FORMATS["clips"], sorted(audio.model_dump().items()), whole)
     arrays, length = ArrayStore(folder, np.float16 if whole else np.int16), frames(audio) * audio.mel_bins
     values = partial(_samples, audio.sample_rate) if not whole else lambda *row: length
-    decoding = partial(decode, rate=audio.sample_rate, convert=partial(_converted, audio=audio, whole=whole))
+    decoding = partial(decode, rate=audio.sample_rate, convert=partial(_log_mel_or_samples, audio=audio, whole=whole))
     return ClipStore(audio, arrays, whole, *kept(clips, arrays, settings, decoding, values, cores))
 
 
-def _converted(wave: torch.Tensor, audio: Audio, whole: bool) -> np.ndarray:
+def _log_mel_or_samples(wave: torch.Tensor, audio: Audio, whole: bool) -> np.ndarray:
     """Log-mel, (T, M), of a whole clip, or its samples, (n,)."""
     if whole:
         return segment_log_mel(wave, audio).numpy().astype(np.float16)

@@ -1,5 +1,6 @@
 """What a profile costs on this machine: steps, disk, memory and time, from a few steps of the real training loop."""
 
+import copy
 import math
 import resource
 import sys
@@ -43,6 +44,7 @@ class Sizes:
     pairs: dict[str, int]  # to train on, dirty and clean
     stored: int  # clips in the store
     seconds: float  # of all sound
+    captions: int  # that differ
     tokens: int  # of a caption
     whole: bool  # whether no clip is longer than a segment, so that log-mel is stored and frozen clips are kept
     groups: int  # class groups, each an experiment of its own
@@ -78,12 +80,13 @@ def plan(profile: Profile, data_root: Path | None) -> str:
     runs = profile.seeds * sizes.groups
     frame = 2 * frames(profile.audio) * profile.audio.mel_bins
     store = sizes.stored * frame if sizes.whole else 2 * sizes.seconds * profile.audio.sample_rate
+    store += sizes.captions * cost.caption
     kept = 8 * runs * cost.weights  # two backbones and six models of each seed and group
     facts = [
         sizes.source,
         f"device: {cost.device}; times are upper bounds: training stops when the loss does",
-        f"disk: {(store + kept) / 1e9:.2f} GB, clips {store / 1e9:.2f} GB, a model {cost.weights / 1e9:.3f} GB",
-        f"memory: {(cost.memory + min(store, 1e9)) / 1e9:.2f} GB a process at batch {recipe.batch_size}, with clips",
+        f"disk: {(store + kept) / 1e9:.2f} GB; clips and captions {store / 1e9:.2f}, a model {cost.weights / 1e9:.3f}",
+        f"memory: {(cost.memory + min(store, 1e9)) / 1e9:.2f} GB a process at batch {recipe.batch_size}, with both",
         f"one seed{' of one group' * (sizes.groups > 1)}: at most {_time(seconds)}; "
         f"all {runs} of them: at most {_time(seconds * runs)}, divided by the processes that run side by side",
     ]
@@ -103,7 +106,7 @@ def counted(profile: Profile, sources: Sources) -> Sizes:
     return Sizes(
         {name: len(filtered(sources.pretrain, targets, name, on="labels", rule=rule).clips()) for name in TRAININGS},
         {name: len(filtered(sources.pairs, targets, name, on="text")) for name in TRAININGS},
-        len(clips), float(clips["duration"].fillna(UNKNOWN_SECONDS).sum()),
+        len(clips), float(clips["duration"].fillna(UNKNOWN_SECONDS).sum()), sources.pairs.table["text"].nunique(),
         3 + round(sources.pairs.table["text"].str.split().str.len().mean()),  # two at the ends, a word in pieces
         bool((clips["duration"] <= profile.audio.segment).all()), len(sources.group_numbers()),
         "sizes: counted in the data of this machine",
@@ -123,8 +126,8 @@ def official(profile: Profile, reason: str) -> Sizes:
     groups = profile.data.class_groups
     captions = int(totals[1][0]) * (groups.captions_per_clip if groups else 1)
     return Sizes(
-        dict.fromkeys(TRAININGS, int(totals[0][1])), dict.fromkeys(TRAININGS, captions), stored, seconds, TOKENS,
-        seconds / stored <= profile.audio.segment, 5 if groups else 1,
+        dict.fromkeys(TRAININGS, int(totals[0][1])), dict.fromkeys(TRAININGS, captions), stored, seconds, captions,
+        TOKENS, seconds / stored <= profile.audio.segment, 5 if groups else 1,
         f"sizes: of the complete corpora, clean taken to be as large as dirty, since {reason}",
     )  # fmt: skip
 
@@ -135,7 +138,7 @@ def noise(array: np.ndarray) -> SimpleNamespace:
 
 
 class Cost:
-    """Measured on this machine: `seconds` of a step by phase and to `embed` a pair, bytes of `memory` and `weights`."""
+    """Measured here: `seconds` of a step by phase and to `embed` a pair; bytes of `memory`, `weights`, a `caption`."""
 
     def __init__(self, profile: Profile, whole: bool, tokens: int) -> None:
         self.device, audio, rows = pick_device(profile.compute), profile.audio, {str(i): i for i in range(CLIPS)}
@@ -157,7 +160,8 @@ class Cost:
         ids_only = text.frozen_layers < 0
         states = np.full(tokens, 5, np.int32) if ids_only else np.full(tokens * text.dim, 5, np.float16)
         captions = Captions(noise(states), range(CLIPS), rows, (-1,) if ids_only else (-1, text.dim))
-        model = Clap(backbone, text, profile).to(self.device, memory_format=torch.channels_last)
+        self.caption = float(states.nbytes)
+        model = Clap(backbone, copy.deepcopy(text), profile).to(self.device, memory_format=torch.channels_last)
         pairs = train.Pairs(store, captions, np.arange(CLIPS), np.arange(CLIPS))
         training = train.PairTraining(model, pairs, np.arange(CLIPS), np.arange(CLIPS), profile, 0, "plan")
         self.embed = self._timed(lambda: embed.audio_embeddings(model.audio, store, np.arange(64), profile)) / 64

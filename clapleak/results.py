@@ -118,14 +118,14 @@ def read_runs(base: Path, slugs: Sequence[str] = _SLUGS) -> list[Run]:
         runs += sorted(several, key=lambda run: (run.group or 0, run.seed))
     if not runs:
         raise ClapleakError(f"{base}: no such results; make them with {command}")
-    newest = max(runs, key=lambda run: (run.path / "metrics.json").stat().st_mtime)
-    family = newest.metrics["ids"].get("family")
-    if old := [str(run.path) for run in runs if run.metrics["ids"].get("family") != family]:
-        listed = ", ".join(old[:3]) + " and so on" * (len(old) > 3)
-        raise ClapleakError(
-            f"{base}: {len(old)} runs have other data, networks or a recipe than {newest.slug}, which is newer: "
-            f"delete {listed}, or run {command} again with the same --seeds and --controls"
-        )
+    by_age = sorted(runs, key=lambda run: (run.path / "metrics.json").stat().st_mtime)
+    newest, latest = by_age[-1], {(run.slug, run.group): run.metrics["data"] for run in by_age}
+    stale = {run.path for run in runs if run.metrics["ids"].get("family") != newest.metrics["ids"].get("family")}
+    stale |= {run.path for run in runs if run.metrics["data"] != latest[run.slug, run.group]}  # seeds must agree
+    if old := sorted(map(str, stale)):
+        remedy = f"delete {', '.join(old[:3])}{' and so on' * (len(old) > 3)}, or run {command} again"
+        fault = f"{len(old)} runs have other data, networks or a recipe than {newest.slug}, which is newer"
+        raise ClapleakError(f"{base}: {fault}: {remedy} with the same --seeds and --controls")
     return runs
 
 

@@ -1,8 +1,9 @@
 """The conductor: sources -> clips -> experiment -> backbone -> model -> clouds -> measures -> Run.
 
-A clip and its caption: `foley.clips.corpus` lists both, `audio.decode` makes the log-mel, `leakage.filtered` keeps or
-drops the pair, `train.PairTraining.loss` learns from it. Then test clips: `embed.test_clouds`, `embed.measure`,
-`results`, and `book.tables.beside_paper` for a cell of Table 1. The loss itself is `models.clap.contrastive_loss`.
+The sources list a clip with its caption (`foley.clips.corpus`). `audio.decode` has its wave made or read, of which
+`audio.segment_log_mel` makes the log-mel; captions pass the frozen layers once (`captions.open_captions`). The leak
+filter (`leakage.filtered`) keeps or drops the pair, and `train.PairTraining` learns by `clap.contrastive_loss`. Test
+clips: `embed.test_clouds`, `embed.measure`, `results.table`, and `book.tables.beside_paper` for a cell of Table 1.
 """
 
 from __future__ import annotations
@@ -129,10 +130,8 @@ def run_backbone(
     profile, ids, slug = study.profile, prepared.ids(study.profile, seed, backbone=True), f"backbone/{pretraining}"
     path = results.own_folder(profile.name) / slug / results.run_name(seed, group)
     work = _work(profile, slug, seed, group)
-    kept = prepared.store.network is not None
-    shown = pretraining != "none"
-    if kept:  # a network of others is the same in every run, and so is what it knows before it goes on learning
-        shown = not (seed or group or profile.networks.unfrozen)
+    kept = prepared.store.network is not None  # a network of others, which every run starts from alike
+    shown = not (seed or group or profile.networks.unfrozen) if kept else pretraining != "none"
     with parallel.alone(work / "lock"):
         backbone, history = pretrain.pretrained(profile, pretraining, prepared, work, ids["backbone"], seed=seed)
         backbone.to(parallel.pick_device(profile.compute))

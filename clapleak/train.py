@@ -88,8 +88,10 @@ class PairTraining(Training):
         phases = {"frozen": recipe.frozen_epochs, "unfrozen": recipe.max_epochs}  # steps (b) and (d)
         super().__init__(model, clips, phases, recipe.batch_size, seed, profile.compute, name)
         self.pairs, self.learnt, self.held_out, self.recipe, self.profile = pairs, learnt, held_out, recipe, profile
-        self.x_a: Tensor | None = None  # by row of the store, while the backbone is frozen and clips give one batch
-        self.x_t: Tensor | None = None  # by row of the captions, while the text encoder is frozen
+        self.frozen_x_a: Tensor | None = (
+            None  # by row of the store, while the backbone is frozen and clips give one batch
+        )
+        self.frozen_x_t: Tensor | None = None  # by row of the captions, while the text encoder is frozen
 
     def begin(self, phase: str) -> Phase:
         recipe, frozen = self.recipe, self.is_frozen(phase)
@@ -97,7 +99,7 @@ class PairTraining(Training):
         rate = recipe.frozen_learning_rate if phase == "frozen" else recipe.learning_rate  # (c), (e)
         optimizer = torch.optim.Adam(parameters, rate, fused=True)
         schedule = ReduceLROnPlateau(optimizer, factor=recipe.plateau_factor, patience=recipe.plateau_patience)  # (h)
-        self.x_a, self.x_t = (self.frozen_audio(), self.frozen_texts()) if frozen else (None, None)
+        self.frozen_x_a, self.frozen_x_t = (self.frozen_audio(), self.frozen_texts()) if frozen else (None, None)
         return Phase(phase, parameters, optimizer, schedule, recipe.max_gradient)  # (f)
 
     def is_frozen(self, phase: str) -> bool:
@@ -111,8 +113,8 @@ class PairTraining(Training):
     def read(self, batch: np.ndarray, segments: torch.Generator | None) -> Data:
         """Log-mel, token states and whose they are; None for what was embedded once."""
         pairs = self.pairs
-        log_mel = pairs.store.batch(pairs.clip_rows[batch], segments) if self.x_a is None else None
-        return log_mel, *(pairs.captions.batch(pairs.text_rows[batch]) if self.x_t is None else (None, None))
+        log_mel = pairs.store.batch(pairs.clip_rows[batch], segments) if self.frozen_x_a is None else None
+        return log_mel, *(pairs.captions.batch(pairs.text_rows[batch]) if self.frozen_x_t is None else (None, None))
 
     def set_mode(self, phase: str) -> None:
         self.model.train()
@@ -122,15 +124,14 @@ class PairTraining(Training):
 
     def loss(self, batch: np.ndarray, data: Data) -> Tensor:
         """Each process embeds its own pairs, and all get the loss of the whole batch."""
-        log_mel, states, owner = data
-        learns = self.x_t is None and torch.is_grad_enabled()  # where the backbones are not frozen
+        (log_mel, states, owner), pairs, model = data, self.pairs, self.model
+        x_a, x_t = self.frozen_x_a, self.frozen_x_t
+        learns = x_t is None and torch.is_grad_enabled()  # where the backbones are not frozen
         with autocast(self.device, self.compute):
             with torch.set_grad_enabled(learns):
-                x_a = self.model.audio(log_mel) if self.x_a is None else self.x_a[self.pairs.clip_rows[batch]]
-                x_t = (
-                    self.model.text.upper(states, owner) if self.x_t is None else self.x_t[self.pairs.text_rows[batch]]
-                )
-            E_a, E_t = self.model.audio_projection(x_a), self.model.text_projection(x_t)  # (B, D)
+                x_a = model.audio(log_mel) if x_a is None else x_a[pairs.clip_rows[batch]]
+                x_t = model.text.upper(states, owner) if x_t is None else x_t[pairs.text_rows[batch]]
+            E_a, E_t = model.audio_projection(x_a), model.text_projection(x_t)  # (B, D)
         return contrastive_loss(gather(E_a), gather(E_t), self.model.logit_scale, self.profile.loss.max_logit)  # (g)
 
     @torch.no_grad()

@@ -51,7 +51,7 @@ def test_table_is_in_the_paper_s_order_with_one_row_a_run(root):
         results.read_backbones(base)
 
 
-def test_neither_what_a_kill_left_nor_runs_of_another_family_are_read(root):
+def test_neither_what_a_kill_left_nor_runs_of_another_family_or_of_other_data_are_read(root):
     base = root / "build" / "results" / "mini"
     old = write(base, SETUPS[0], family="old")
     for left in (".seed0.k1ll3d", ".seed1.k1ll3d"):
@@ -63,6 +63,13 @@ def test_neither_what_a_kill_left_nor_runs_of_another_family_are_read(root):
     write(base, SETUPS[1], family="new")
     message = f"1 runs .* than clean-dirty, which is newer.*: delete {old.path}, or {AGAIN}"
     with pytest.raises(ClapleakError, match=message):
+        results.read_runs(base)
+    numbers = write(base, SETUPS[0], family="new").metrics  # one family, but a pair less in one seed
+    write(base, SETUPS[0], seed=1, family="new")
+    assert len(results.read_runs(base)) == 3
+    numbers["data"]["pairs"] -= 1
+    (old.path / "metrics.json").write_text(json.dumps(numbers))
+    with pytest.raises(ClapleakError, match=f"1 runs .* than dirty-dirty.*: delete .*/seed1, or {AGAIN}"):
         results.read_runs(base)
 
 

@@ -108,7 +108,7 @@ def test_embeddings_kept_in_the_frozen_phase_give_the_same_loss_and_gradients_ar
             norms.append(torch.cat([p.grad.flatten() for g in self.param_groups for p in g["params"]]).norm().item())
 
     phase = subject.begin("frozen")
-    assert subject.x_a is not None and subject.x_t is not None
+    assert subject.frozen_x_a is not None and subject.frozen_x_t is not None
     assert subject.validate() == subject.validate() == pytest.approx(plain, abs=2e-2)  # 16 bits in other batches
     phase.optimizer = Probe(subject.model.heads(), lr=1.0)
     subject.train_epoch(phase, 0, tmp_path)

@@ -30,12 +30,9 @@ def titled(corpus: Corpus) -> Corpus:
     """
     file = corpus.root / "LICENSE"
     if not file.is_file():
-        raise ClapleakError(
-            f"{file}: no such file, which holds the titles; take it from the official archive of ESC-50"
-        )
-    titles = {
-        clip: re.sub(r"\.\w{2,4}$", "", title) for clip, title in TITLE.findall(file.read_text("utf-8", "replace"))
-    }
+        raise ClapleakError(f"{file}: no such file; take it, with the titles, from the official archive of ESC-50")
+    found = TITLE.findall(file.read_text("utf-8", "replace"))
+    titles = {clip: re.sub(r"\.\w{2,4}$", "", title) for clip, title in found}
     names = corpus.table["clip"].str.extract(r"esc50/(.*)-\d+$")[0]
     table = corpus.table.assign(text=names.map(titles).fillna(""))
     return Corpus(corpus.name, corpus.root, table).keep(table["text"].str.contains(r"[^\W\d_]"))

@@ -105,8 +105,7 @@ def load_panns(path: Path, profile: Profile) -> Cnn14:
     if profile.audio.keep_checkpoint_frontend:
         ours = mel_filters(profile.audio)
         if filters is None or filters.shape != ours.shape or not torch.allclose(filters, ours, atol=1e-6):
-            raise ClapleakError(
-                f"{path}: its mel filters are not those of audio.window, mel_bins, f_min and f_max at 32 kHz; "
-                "set these to 1024, 64, 50 and 14000, or audio.keep_checkpoint_frontend to false"
-            )
+            remedy = "set these to 1024, 64, 50 and 14000, or audio.keep_checkpoint_frontend to false"
+            fault = "its mel filters are not those of audio.window, mel_bins, f_min and f_max at 32 kHz"
+            raise ClapleakError(f"{path}: {fault}; {remedy}")
     return backbone

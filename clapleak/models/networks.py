@@ -82,12 +82,7 @@ class Source(NamedTuple):
     origin: str
 
 
-_CODE = {
-    "yamnet": (YamNet, _yamnet),
-    "byola": (ByolA, _byola),
-    "soundnet": (SoundNet, _soundnet),
-    "aisfx": (AiSfx, _aisfx),
-}
+_CODE = dict(yamnet=(YamNet, _yamnet), byola=(ByolA, _byola), soundnet=(SoundNet, _soundnet), aisfx=(AiSfx, _aisfx))
 NETWORKS = {name: Source(*_CODE[name], **facts) for name, facts in network_facts().items()}
 
 

@@ -98,10 +98,9 @@ def load_text_encoder(config: configuration.TextEncoder, *, hub: bool = True) ->
         return _tiny(config)
     try:
         source = _minilm(hub) if config.model == "minilm" else config.model
-        tokenizer = AutoTokenizer.from_pretrained(source, local_files_only=not hub)
-        bert = BertModel.from_pretrained(
-            source, add_pooling_layer=False, use_safetensors=True, local_files_only=not hub
-        )
+        place = {"pretrained_model_name_or_path": source, "local_files_only": not hub}
+        tokenizer = AutoTokenizer.from_pretrained(**place)
+        bert = BertModel.from_pretrained(**place, add_pooling_layer=False, use_safetensors=True)
     except ClapleakError:
         raise
     except Exception as error:  # of a folder that is not whole, transformers raises a dozen kinds
