@@ -7,7 +7,7 @@ Topological similarity asks which neighbours two clouds share. N_k(p_i) are the 
 and S_k is the mean over i of the share of N_k(p_i) that is also in N_k(q_i). The paper counts p_i among its own, so
 S_1 = 1 by construction, and the printed S = max over all k of S_k is 1 for any two clouds (S_n = 1 as well). Here, by
 default, a point is **not** its own neighbour, k runs from 1 to n - 1, and the maximum is taken over
-k <= round(sqrt(n)): chance alone gives S_k = k / (n - 1), there about 1 / sqrt(n). The paper states neither choice.
+k <= round(sqrt(n)): chance alone gives S_k = k / (n - 1), there about 1 / sqrt(n). The paper names no range of k.
 """
 
 from collections.abc import Iterator

@@ -1,4 +1,4 @@
-"""The conductor: sources -> clips -> experiment -> backbone -> model -> clouds -> measures -> Run.
+"""One run in order: sources -> clips -> experiment -> backbone -> model -> clouds -> measures -> Run.
 
 The sources list a clip with its caption (`foley.clips.corpus`). `audio.decode` has its wave made or read, of which
 `audio.segment_log_mel` makes the log-mel; captions pass the frozen layers once (`captions.open_captions`). The leak

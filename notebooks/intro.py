@@ -97,6 +97,6 @@ display(HTML("".join(origins)), table.fillna(""))
 #   [Figure 4](fig4_backbones.ipynb) of the paper.
 # - **Beyond the paper:** [three degrees of clean](degrees.ipynb), [leakage or just less data](controls.ipynb),
 #   [audio or text embedding](centroids.ipynb), and [your own model, audited](../audit.md).
-# - **Try it:** [maps to touch and to hear](explorer.ipynb), [a page with knobs](live.ipynb),
+# - **Try it:** [maps to touch and to hear](explorer.ipynb), [a page with sliders](live.ipynb),
 #   [how to run all of it](../run.md). **Teach it:** [a lesson and a course](../teaching.md).
 # - **Doubt it:** [what we did otherwise, and where the paper contradicts itself](../deviations.md).

@@ -47,8 +47,8 @@ display(Markdown("\n\n".join(ladder.findings(runs, {}, titled, points)[:2])))
 #
 # Each network turns a clip of ESC-50 into its audio embedding x_a, once. Projections of x_a and x_t then learn from
 # pairs of sounds and captions by the paper's recipe, on folds 1 to 3, and are tested on folds 4 and 5. In the paper's
-# words, YAMNet is *dirty* pre-training (it has seen AudioSet's labels, among them nearly all of ESC-50), BYOL-A is
-# *clean* (the same sounds, no label), and YAMNet's architecture with random weights is *none*. With *clean* captions
+# words, YAMNet {cite:p}`plakal2020yamnet` is *dirty* pre-training (it has seen AudioSet's labels, among them nearly all of
+# ESC-50), BYOL-A {cite:p}`niizumi2021byol` is *clean* (the same sounds, no label), and YAMNet's architecture with random weights is *none*. With *clean* captions
 # ten target classes are taken away, five times over, so that every one of the fifty classes is a target once.
 #
 # The linear probe says how much a network *knows* about all fifty classes, at full width and at 128 dimensions. The

@@ -227,7 +227,8 @@ def test_sliders_weigh_little():
 
 
 def test_the_cheat_sheet_fits_one_sheet(visit):
-    assert len(PdfReader(io.BytesIO(visit("cheatsheet").pdf(format="A4"))).pages) == 1
+    margin = dict.fromkeys(("top", "right", "bottom", "left"), "1cm")  # of a browser
+    assert len(PdfReader(io.BytesIO(visit("cheatsheet").pdf(format="A4", margin=margin))).pages) == 1
 
 
 def test_slides_turn_by_key_fill_the_window_and_end(visit):

@@ -17,6 +17,17 @@
       part.setAttribute("aria-label", `Pages of ${chapter}`);
     });
   };
+  // the search shows the words around what it found, not the table of contents above them
+  document.addEventListener("DOMContentLoaded", () => {
+    if (typeof Search === "undefined") return;
+    const plain = Search.htmlToText;
+    Search.htmlToText = (html, anchor) => {
+      const page = new DOMParser().parseFromString(html, "text/html");
+      const around = ".bd-header-article, .bd-sidebar-secondary, #jb-print-docs-body, .prev-next-footer";
+      page.querySelectorAll(around).forEach((part) => part.remove());
+      return plain(page.documentElement.outerHTML, anchor);
+    };
+  });
   if (document.readyState === "complete") amend();
   else window.addEventListener("load", amend);  // after the theme's own scripts
 })();

@@ -1,4 +1,4 @@
-"""How much of any audio-text model's zero-shot accuracy is leakage, without its training data: `clapleak audit`.
+"""How much of any audio-text model's zero-shot accuracy is leakage, without training it again: `clapleak audit`.
 
 The arrays path (`read_arrays`, `audit`) imports no torch; a model's adapter imports what the model needs.
 """

@@ -30,8 +30,8 @@ class Model(NamedTuple):
 def load_model(spec: str) -> Model:
     """A folder or hub id of transformers' ClapModel, `msclap:VERSION`, `laion:CHECKPOINT`, or `file.py:function`.
 
-    The function takes nothing and returns two: from a list of paths, and from a list of texts, to (n, D) joint
-    embeddings or to a pair of those before and after the projection. ClapleakError where a model cannot be had.
+    The function takes no argument and returns two: one turns a list of paths, the other a list of texts into (n, D)
+    joint embeddings, or into those before and those after the projection. ClapleakError where a model cannot be had.
     """
     file, _, name = spec.rpartition(":")
     if file.endswith(".py"):

@@ -125,7 +125,7 @@ class SoundNet(Network):
 
 
 class AiSfx(Network):
-    """Eight convolutions over patches of 2.3 s (Ma et al., "Representation learning for sound effects", 2022).
+    """Eight convolutions over patches of 2.3 s (Ma and Lerch, ISMIR 2022).
 
     Its front end is Essentia's, written again after the documentation, so it may lose a little.
     """
