@@ -1,16 +1,12 @@
 """Shared fixtures: real data where a machine has it, tiny copies of official layouts, and projects to run in."""
 
-import importlib
-import importlib.util
 import os
 import re
 import shutil
-import sys
 from collections.abc import Generator, Iterator
 from contextlib import chdir
 from pathlib import Path
-from types import ModuleType
-from typing import NamedTuple
+from types import SimpleNamespace
 
 os.environ.setdefault("OMP_NUM_THREADS", "1")  # before numpy: threads of several processes wait for one another
 os.environ.setdefault("HF_HUB_OFFLINE", "1")  # before transformers: no test waits for a foreign server
@@ -20,6 +16,7 @@ import pytest
 from helpers import copy_project
 from hypothesis import settings
 
+from clapleak import runs
 from clapleak.config import find_root, load_profile
 from clapleak.setups import Setup
 
@@ -90,25 +87,6 @@ def tiny_esc50(tmp_path_factory) -> Path:
 
 
 @pytest.fixture(scope="session")
-def panns():
-    """PANNs' own Cnn14 with random weights; the package would fetch weights when imported, its module does not."""
-    import torch
-
-    from clapleak.audio import import_torchaudio
-
-    import_torchaudio()
-    spec = importlib.util.find_spec("panns_inference")
-    if spec is None:
-        pytest.skip("panns-inference is not installed")
-    package = ModuleType("panns_inference")
-    package.__path__ = list(spec.submodule_search_locations)
-    sys.modules["panns_inference"] = package
-    torch.manual_seed(0)
-    sizes = {"window_size": 1024, "hop_size": 320, "mel_bins": 64, "fmin": 50, "fmax": 14000, "classes_num": 527}
-    return importlib.import_module("panns_inference.models").Cnn14(sample_rate=32000, **sizes)
-
-
-@pytest.fixture(scope="session")
 def published(tmp_path_factory) -> Path:
     """A folder that pages run in, with results of random clouds; no test changes it."""
     from fake_results import write_project
@@ -116,24 +94,18 @@ def published(tmp_path_factory) -> Path:
     return write_project(tmp_path_factory.mktemp("published"))
 
 
-class Shown(NamedTuple):
-    """What a page glued, printed and said in Markdown, and the names that its cells left."""
-
-    glued: dict[str, object]
-    printed: str
-    said: list[str]
-    names: dict[str, object]
-
-
 @pytest.fixture
 def run_cells(monkeypatch, capsys) -> Iterator:
-    """Runs the cells of a notebook in this process and in a folder, with some parameters."""
+    """Runs the cells of a notebook in this process and in a folder, with some parameters.
+
+    Gives what the page glued, printed and said in Markdown, and the names that its cells left.
+    """
     import torch
     from browsing import cells
     from IPython.core.interactiveshell import InteractiveShell
     from threadpoolctl import threadpool_limits
 
-    def run(path: Path, folder: Path, **parameters: object) -> Shown:
+    def run(path: Path, folder: Path, **parameters: object) -> SimpleNamespace:
         glued, said, shell = {}, [], InteractiveShell()
         monkeypatch.setattr("myst_nb.glue", lambda name, value, display=True: glued.update({name: value}))
         monkeypatch.setattr("IPython.display.Markdown", lambda text: said.append(text) or text)
@@ -144,13 +116,21 @@ def run_cells(monkeypatch, capsys) -> Iterator:
                 shell.user_ns.update(parameters)
         wanted = re.findall(r"\{glue:text\}`([^`:]+)", "\n".join(cell.source for cell in cells(path, "markdown")))
         assert set(wanted) <= set(glued)
-        return Shown(glued, capsys.readouterr().out, said, shell.user_ns)
+        return SimpleNamespace(glued=glued, printed=capsys.readouterr().out, said=said, names=shell.user_ns)
 
     before = torch.get_num_threads()
     torch.set_num_threads(1)  # threads of several libraries that wait for one another make a page fifteen times slower
     with threadpool_limits(1):
         yield run
     torch.set_num_threads(before)
+
+
+@pytest.fixture
+def here(tmp_path, monkeypatch) -> Path:
+    """An empty project as the working directory."""
+    (tmp_path / "profiles").mkdir()
+    monkeypatch.chdir(tmp_path)
+    return tmp_path
 
 
 @pytest.fixture
@@ -162,8 +142,6 @@ def project(tmp_path) -> Path:
 @pytest.fixture(scope="session")
 def built(tmp_path_factory) -> Path:
     """A folder with the profiles, and with the clips and the captions of the smoke profile."""
-    from clapleak import runs
-
     folder = tmp_path_factory.mktemp("built")
     shutil.copytree(find_root() / "profiles", folder / "profiles")
     with chdir(folder):
@@ -174,8 +152,6 @@ def built(tmp_path_factory) -> Path:
 @pytest.fixture(scope="session")
 def study(built):
     """The opened smoke profile, to read from."""
-    from clapleak import runs
-
     with chdir(built):
         return runs.open_study(load_profile("smoke"))
 
@@ -183,8 +159,6 @@ def study(built):
 @pytest.fixture(scope="session")
 def whole(built, tmp_path_factory) -> Path:
     """A copy of that folder with a finished run, clean-clean of seed 0."""
-    from clapleak import runs
-
     folder = shutil.copytree(built, tmp_path_factory.mktemp("whole") / "place")
     with chdir(folder):
         runs.run(runs.open_study(load_profile("smoke")), Setup("clean", "clean"))
@@ -194,17 +168,13 @@ def whole(built, tmp_path_factory) -> Path:
 @pytest.fixture
 def place(built, tmp_path, monkeypatch) -> Path:
     """A copy of `built` as the working directory, without real data."""
-    return at_work(built, tmp_path, monkeypatch)
-
-
-@pytest.fixture
-def finished(whole, tmp_path, monkeypatch) -> Path:
-    """A copy of `whole` as the working directory."""
-    return at_work(whole, tmp_path, monkeypatch)
-
-
-def at_work(folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    copy = shutil.copytree(folder, tmp_path / "place")
+    copy = shutil.copytree(built, tmp_path / "place")
     monkeypatch.chdir(copy)
     monkeypatch.delenv("CLAPLEAK_DATA", raising=False)
     return copy
+
+
+@pytest.fixture
+def finished(place, whole) -> Path:
+    """The same with the finished run."""
+    return shutil.copytree(whole, place, dirs_exist_ok=True)

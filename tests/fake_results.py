@@ -8,10 +8,12 @@ import numpy as np
 import pandas as pd
 
 from clapleak import embed, foley, metrics, results
-from clapleak.config import Measures, find_root, load_profile
+from clapleak.config import find_root, load_profile
 from clapleak.setups import CONTROLS, NETWORK_SETUPS, OTHER_NETWORKS, SETUPS, Setup
 
 DIMENSIONS, CLIPS = 12, 4
+MEASURES = load_profile(str(Path(__file__).parents[1] / "profiles" / "mini.yaml")).measures
+PROVENANCE = results.provenance("cpu")
 EVERY = tuple(dict.fromkeys((*SETUPS, *(setup for several in CONTROLS.values() for setup in several))))
 
 
@@ -19,13 +21,6 @@ EVERY = tuple(dict.fromkeys((*SETUPS, *(setup for several in CONTROLS.values() f
 def classes(number: int) -> list[str]:
     """Names of the first test classes, in the order of every profile; all fifty hold the pairs that the paper names."""
     return sorted(map(str, foley.classes().query("target").index))[:number]
-
-
-@cache
-def settings() -> tuple[Measures, dict[str, str]]:
-    """The same for all runs: measures of the profile mini, and where numbers come from."""
-    profile = load_profile(str(Path(__file__).parents[1] / "profiles" / "mini.yaml"))
-    return profile.measures, results.provenance("cpu")
 
 
 def clouds(names: list[str], spread: float, rng: np.random.Generator, synthetic: bool) -> dict[str, np.ndarray]:
@@ -60,11 +55,11 @@ def make_run(
     counts = {"classes": number, "test_clips": number * CLIPS, "pairs": 90 - rank, "pairs_removed": rank}
     counts |= {"pretrain_clips": 50, "pretrain_removed": rank, "expected_clips": 2000, "missing_clips": 7}
     counts["complete_classes"] = number
-    profile, (measures, provenance) = base.name, settings()
+    profile = base.name
     numbers = {"schema": results.SCHEMA, "profile": profile, "pretraining": pretraining, "training": training}
     numbers |= {"seed": seed, "group": group, "synthetic": synthetic, "data": counts}
     ids = dict.fromkeys(("clips", "family", "backbone", "training", "measurement"), profile)
-    numbers |= embed.measure(found, measures) | {"ids": ids, "provenance": provenance}
+    numbers |= embed.measure(found, MEASURES) | {"ids": ids, "provenance": PROVENANCE}
     if not trained:
         found = {name: cloud for name, cloud in found.items() if name not in ("E_a", "E_t")}
         numbers = {k: v for k, v in numbers.items() if k not in ("topology", "accuracy", "centroid_accuracy")}

@@ -135,7 +135,7 @@ def test_what_is_right_is_published(run, monkeypatch):
     (run.path.with_name(".seed0.k1ll3d") / "metrics.json").write_text("{")
     assert call("publish", "--profile", "smoke").exit_code == 0 and Path("results/smoke/dirty-dirty/seed0").is_dir()
     assert not list(Path("results").rglob(".*"))
-    assert run.embeddings and run.map and len(run.history)
+    assert run.embeddings and run.map and len(run.history) and not results.finished(run.path, "other measurement")
 
 
 @pytest.mark.parametrize("name", bad.METRICS)

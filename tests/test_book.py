@@ -1,8 +1,8 @@
 """The book's pages: whole, as their notebooks are now, strictly built, and at home on Colab and Binder."""
 
-import importlib.util
 import os
 import re
+import runpy
 import shutil
 import subprocess
 import sys
@@ -147,9 +147,7 @@ def test_binder_s_folder_is_accepted(tmp_path):
 
 
 def test_the_readme_holds_what_the_results_say_and_its_figure_is_theirs(tmp_path):
-    spec = importlib.util.spec_from_file_location("readme", ROOT / "workflow" / "readme.py")
-    writer = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(writer)
+    writer = types.SimpleNamespace(**runpy.run_path(str(ROOT / "workflow" / "readme.py")))
     text = (ROOT / "README.md").read_text(encoding="utf-8")
     assert writer.filled(text) == text, "write it again with `python workflow/readme.py`"
     assert all((ROOT / link).exists() for link in re.findall(r"\]\(([\w./]+)\)", text) if "//" not in link)

@@ -82,23 +82,15 @@ def test_notebooks_run_in_plain_papermill_and_refuse_a_parameter_that_they_do_no
     assert [line for output in shown for line in output.get("traceback", [])][-1].startswith("clapleak: unknown")
 
 
-def test_every_page_of_the_book_has_its_job():
-    jobs = execute.jobs(ROOT / "build" / "pages", ROOT, own=True)
-    drafts = [execute.draft_of(notebook, parameters, ROOT) for notebook, _, parameters in jobs]  # knows every parameter
-    assert [output.stem for _, output, _ in jobs] == site.page_names(ROOT)
-    pages = {path.name for path in (ROOT / "notebooks").glob("*.py")}
-    assert {notebook.name for notebook, _, _ in jobs} == pages
-    assert all(parameters["own"] for _, output, parameters in jobs if output.stem not in site.WITHOUT_RESULTS)
-    assert all(re.match("# .", draft.cells[0].source) for draft in drafts)
-
-
-def test_pages_that_show_no_run_of_the_user_are_the_published_ones(tmp_path, monkeypatch):
+def test_every_page_has_its_job_and_those_that_show_no_run_of_the_user_are_the_published_ones(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     (tmp_path / "build" / "results" / "networks").mkdir(parents=True)
     (tmp_path / "notebooks").mkdir()
     changed = tmp_path / "notebooks" / "sounds.py"
     changed.write_text((ROOT / "notebooks" / "sounds.py").read_text() + "\n# %%\n1\n")
     jobs = execute.jobs(tmp_path / "pages", ROOT, own=True)
+    assert {notebook for notebook, _, _ in jobs} == set((ROOT / "notebooks").glob("*.py"))
+    assert all(values["own"] for _, page, values in jobs if page.stem not in site.WITHOUT_RESULTS)
     jobs = [(changed if page.stem == "sounds" else notebook, page, values) for notebook, page, values in jobs]
     left = {page.stem for _, page, _ in execute.without_published(jobs, ROOT)}
     assert {"networks", "table1_accuracy", "sounds"} <= left

@@ -1,8 +1,8 @@
 """The leak filter: traps of the paper's word rule, its laws, files of users, and the counts of the real corpora."""
 
-import importlib.util
 import json
 import re
+import runpy
 
 import numpy as np
 import pandas as pd
@@ -172,10 +172,7 @@ def test_the_rules_differ_just_where_a_person_judged_a_hit_to_be_false():
 
 @pytest.mark.slow
 def test_counts_of_the_real_corpora(real_data):
-    spec = importlib.util.spec_from_file_location("count_leaks", REFERENCE / "count_leaks.py")
-    script = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(script)
-    metadata = real_data / "metadata"
-    tables = (*script.counts(metadata), script.survivors(metadata), script.overlaps(metadata))
+    script, metadata = runpy.run_path(str(REFERENCE / "count_leaks.py")), real_data / "metadata"
+    tables = (*script["counts"](metadata), script["survivors"](metadata), script["overlaps"](metadata))
     for table, name in zip(tables, ("counts", "words", "classes", "survivors", "overlaps"), strict=True):
         pd.testing.assert_frame_equal(table, pd.read_csv(REFERENCE / f"leak_{name}.csv"))

@@ -6,16 +6,16 @@ import shutil
 import socket
 import subprocess
 import sys
-import time
-import urllib.request
 from pathlib import Path
 
 import jupytext
 import numpy as np
 import pytest
+import requests
 import soundfile
 from browsing import CHROMIUM, FLAGS, ROOT, needs_chromium, served
 from helpers import files
+from requests.adapters import HTTPAdapter, Retry
 
 from clapleak import foley, results, runs
 from clapleak.book import live
@@ -145,17 +145,6 @@ def test_recordings_and_files_arrive_as_mono_at_their_length_and_what_fails_is_n
         assert deaf.get_by_role("button", name="Record").is_enabled()
 
 
-def wait_for(address: str) -> None:
-    """Until a server answers."""
-    for _ in range(120):
-        try:
-            urllib.request.urlopen(address, timeout=5).close()
-            return
-        except OSError:
-            time.sleep(0.5)
-    raise TimeoutError(address)
-
-
 @pytest.mark.slow
 @needs_chromium
 @pytest.mark.skipif(not JUPYTER.is_file(), reason="no JupyterLab: pip install 'clapleak[book]'")
@@ -173,7 +162,9 @@ def test_every_control_of_the_page_is_live_in_jupyterlab(published, tmp_path, br
     ]
     with subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL) as server:
         try:
-            wait_for(f"http://127.0.0.1:{port}/api")
+            with requests.Session() as session:  # until the server answers
+                session.mount("http://", HTTPAdapter(max_retries=Retry(120, backoff_factor=0.5, backoff_max=0.5)))
+                session.get(f"http://127.0.0.1:{port}/api", timeout=5)
             page = browse(*MICROPHONE).new_page(viewport={"width": 1200, "height": 900})
             page.set_default_timeout(90000)
             use_every_control(page, f"http://127.0.0.1:{port}/doc/tree/live.ipynb")

@@ -29,14 +29,6 @@ NAMES = list(networks.NETWORKS)
 
 
 @pytest.fixture
-def place(tmp_path, monkeypatch):
-    """A folder with profiles of its own to work in."""
-    shutil.copytree(find_root() / "profiles", tmp_path / "profiles")
-    monkeypatch.chdir(tmp_path)
-    return tmp_path
-
-
-@pytest.fixture
 def data(tiny_esc50, tmp_path):
     """A tiny ESC-50 to change."""
     return shutil.copytree(tiny_esc50, tmp_path / "data")
@@ -117,18 +109,18 @@ class Attack:
 
 
 @pytest.mark.parametrize("name", NAMES)
-def test_weights_with_another_checksum_are_named_and_never_read(name, place):
-    file = place / "build" / "weights" / networks.NETWORKS[name].file
+def test_weights_with_another_checksum_are_named_and_never_read(name, here):
+    file = here / "build" / "weights" / networks.NETWORKS[name].file
     with pytest.raises(ClapleakError, match=f"no such file.*clapleak data fetch {name}"):
         networks.load_network(name)
     file.parent.mkdir(parents=True)
     file.write_bytes(pickle.dumps(Attack()))
     with pytest.raises(ClapleakError, match="SHA-256 is .* delete it and fetch"):
         networks.load_network(name)
-    assert not (place / "attacked").exists()
+    assert not (here / "attacked").exists()
 
 
-def test_fetched_weights_are_checked_before_they_are_kept(place, monkeypatch):
+def test_fetched_weights_are_checked_before_they_are_kept(here, monkeypatch):
     from clapleak.fetch import networks as fetching
 
     contents = {"right": b"weights", "wrong": b"other"}
@@ -137,10 +129,10 @@ def test_fetched_weights_are_checked_before_they_are_kept(place, monkeypatch):
     monkeypatch.setattr(fetching, "_download", lambda url: contents["wrong"])
     told = call("data", "fetch", "byola", "--yes")
     assert told.exit_code == 2 and "nothing is kept" in told.output
-    assert not list((place / "build").rglob("*.pth"))
+    assert not list((here / "build").rglob("*.pth"))
     monkeypatch.setattr(fetching, "_download", lambda url: contents["right"])
     assert call("data", "fetch", "byola", "--yes").exit_code == 0
-    assert (place / "build" / "weights" / source.file).read_bytes() == contents["right"]
+    assert (here / "build" / "weights" / source.file).read_bytes() == contents["right"]
     assert fetching.plan("byola") == ""  # nothing is left to do
 
 

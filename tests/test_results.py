@@ -16,22 +16,14 @@ from clapleak.setups import MATCHED, SETUPS
 AGAIN = "run `clapleak reproduce --profile mini`"
 
 
-@pytest.fixture
-def root(tmp_path, monkeypatch):
-    """An empty project as the working directory."""
-    (tmp_path / "profiles").mkdir()
-    monkeypatch.chdir(tmp_path)
-    return tmp_path
-
-
 def write(base, setup=SETUPS[0], seed=0, group=None, family="f") -> results.Run:
     """A run whose accuracy and id tell its seed; a backbone where the setup is a word."""
     ids = {"family": family, "measurement": f"m{seed}"}
     return make_run(base, setup, number=3, seed=seed, group=group, ids=ids, accuracy=0.25 + seed / 100)
 
 
-def test_table_is_in_the_paper_s_order_with_one_row_a_run(root):
-    base = root / "results" / "mini"
+def test_table_is_in_the_paper_s_order_with_one_row_a_run(here):
+    base = here / "results" / "mini"
     for setup in (SETUPS[5], SETUPS[0], MATCHED[0]):
         for seed in (10, 0, 2):
             write(base, setup, seed)
@@ -51,8 +43,8 @@ def test_table_is_in_the_paper_s_order_with_one_row_a_run(root):
         results.read_backbones(base)
 
 
-def test_neither_what_a_kill_left_nor_runs_of_another_family_or_of_other_data_are_read(root):
-    base = root / "build" / "results" / "mini"
+def test_neither_what_a_kill_left_nor_runs_of_another_family_or_of_other_data_are_read(here):
+    base = here / "build" / "results" / "mini"
     old = write(base, SETUPS[0], family="old")
     for left in (".seed0.k1ll3d", ".seed1.k1ll3d"):
         shutil.copytree(old.path, old.path.with_name(left))
@@ -73,19 +65,8 @@ def test_neither_what_a_kill_left_nor_runs_of_another_family_or_of_other_data_ar
         results.read_runs(base)
 
 
-def test_a_missing_field_is_named_with_the_command_and_another_measurement_is_not_finished(root):
-    """Other damage: METRICS, HISTORIES, CLOUDS and MAPS in bad_inputs.py."""
-    run = write(root / "results" / "mini")
-    assert results.finished(run.path, "m0") and not results.finished(run.path, "other")
-    (run.path / "metrics.json").write_text(json.dumps({k: v for k, v in run.metrics.items() if k != "silhouette"}))
-    message = f"{run.path / 'metrics.json'}: fields missing or of another kind: silhouette.*; {AGAIN} again"
-    with pytest.raises(ClapleakError, match=message):
-        results.read_run(run.path)
-    assert not results.finished(run.path, "m0")
-
-
-def test_own_results_are_shown_where_they_are_wanted_and_published_whole_or_not_at_all(root):
-    own, published = root / "build" / "results" / "mini", root / "results" / "mini"
+def test_own_results_are_shown_where_they_are_wanted_and_published_whole_or_not_at_all(here):
+    own, published = here / "build" / "results" / "mini", here / "results" / "mini"
     assert results.folder("mini", own=True) == results.folder("mini") == published
     write(published, SETUPS[0], seed=7)
     for setup in SETUPS[:-1]:
