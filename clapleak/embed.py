@@ -102,13 +102,10 @@ def linear_probes(experiment: Experiment, corpus: Corpus) -> dict[str, float]:
     They learn from the clips outside the test whose recordings it does not hold: from x_a whole, and from its first
     principal components, so that networks of other sizes compare.
     """
-    table, test = corpus.table, experiment.test.table
-    known = table["clip"].isin(experiment.store.rows.keys()) & ~table["recording"].isin(test["recording"])
-    learnt, tested = (
-        (experiment.store.batch(experiment.store.index(part["clip"])).numpy(), part["text"])
-        for part in (table[known], test)
-    )
-    return {str(dims or "all"): metrics.probe_accuracy(*learnt, *tested, dims) for dims in (None, 128)}
+    table, test, store = corpus.table, experiment.test.table, experiment.store
+    known = table["clip"].isin(store.rows.keys()) & ~table["recording"].isin(test["recording"])
+    parts = [(store.batch(store.index(part["clip"])).numpy(), part["text"]) for part in (table[known], test)]
+    return {str(dims or "all"): metrics.probe_accuracy(*parts[0], *parts[1], dims) for dims in (None, 128)}
 
 
 def tsne(cloud: np.ndarray, perplexity: float, seed: int) -> np.ndarray:

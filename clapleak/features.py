@@ -16,6 +16,7 @@ from clapleak.corpora import Corpus
 from clapleak.models.networks import NETWORKS, Network, load_network
 
 FORMAT = 1  # raise by hand when a front end or an architecture gives other numbers
+_ready = lru_cache(maxsize=1)(load_network)
 
 
 @dataclass(frozen=True)
@@ -40,12 +41,6 @@ class Features(ClipStore):
         return torch.stack([x[:, i : i + excerpt] for x, i in zip(log_mel, firsts.tolist(), strict=True)])
 
 
-def network_id(name: str) -> str:
-    """What of a network determines x_a: its weights and the format of its code."""
-    source = NETWORKS[name.removeprefix("random_")]
-    return f"{FORMAT} {name} {'' if name.startswith('random_') else source.sha256}".strip()
-
-
 def open_features(
     corpora: list[Corpus], name: str, settings: Audio, folder: Path, *, learns: bool = False, cores: int = 1
 ) -> Features:
@@ -55,9 +50,11 @@ def open_features(
     the rate of the network, cut or padded to `settings.segment` seconds. ClapleakError as `load_network`; clips that
     cannot be decoded are listed in `problems`.
     """
-    clips, described = clip_table(corpora), network_id(name) + (" unfrozen" if learns else "")
+    clips, source = clip_table(corpora), NETWORKS[name.removeprefix("random_")]
+    weights = "" if name.startswith("random_") else f" {source.sha256}"
+    described = f"{FORMAT} {name}{weights}" + " unfrozen" * learns  # what of a network determines x_a
     clips["duration"] = clips["duration"].where(clips["root"].isna())  # files whole, which are cut at another rate
-    arrays, build = ArrayStore(folder, np.float32), NETWORKS[name.removeprefix("random_")].build
+    arrays, build = ArrayStore(folder, np.float32), source.build
     decoding = partial(audio.decode, rate=build.rate, convert=partial(_embedded, name, settings.segment, learns))
     about = settings.segment * 100 * build.bands if learns else build.dim
     found = kept(clips, arrays, (described, settings.segment), decoding, lambda *row: about, cores)
@@ -67,11 +64,6 @@ def open_features(
 @torch.inference_mode()
 def _embedded(name: str, seconds: float, learns: bool, wave: Tensor) -> np.ndarray:
     """x_a or log-mel of samples, flat."""
-    network = _ready(name)
+    network = _ready(name).to(memory_format=torch.channels_last)  # half as long
     x = network.front_end(audio.fit(wave, round(seconds * network.rate)))
     return (x.flatten() if learns else network(x[None, None])[0]).numpy()
-
-
-@lru_cache(maxsize=1)
-def _ready(name: str) -> Network:
-    return load_network(name).to(memory_format=torch.channels_last)  # half as long

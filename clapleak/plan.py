@@ -147,7 +147,7 @@ class Cost:
         array = values.astype(np.float16) if whole else (3000 * values).astype(np.int16)  # log-mel, or samples
         store = ClipStore(audio, noise(array), whole, range(CLIPS), [], rows, pd.DataFrame())
         table = pd.DataFrame({"clip": list(rows), "labels": [[str(i % CLASSES)] for i in range(CLIPS)]})
-        table = table.assign(path="", offset=0.0, duration=0.0, text="", sounds=None, recording="", split="")
+        table = table.assign(path="", offset=0.0, duration=0.0, text=list(rows), sounds=None, recording="", split="")
         backbone = pretrain.new_backbone(profile, 0, CLASSES).to(self.device)
         tagging = pretrain.TagTraining(backbone, Corpus("noise", None, table), store, profile, 0, "plan")
         self.seconds = {"pretrain": self._step(tagging, "pretrain", profile.pretrain.batch_size)}
@@ -162,8 +162,8 @@ class Cost:
         captions = Captions(noise(states), range(CLIPS), rows, (-1,) if ids_only else (-1, text.dim))
         self.caption = float(states.nbytes)
         model = Clap(backbone, copy.deepcopy(text), profile).to(self.device, memory_format=torch.channels_last)
-        pairs = train.Pairs(store, captions, np.arange(CLIPS), np.arange(CLIPS))
-        training = train.PairTraining(model, pairs, np.arange(CLIPS), np.arange(CLIPS), profile, 0, "plan")
+        every = np.arange(CLIPS)
+        training = train.PairTraining(model, table, store, captions, every, every, profile, 0, "plan")
         self.embed = self._timed(lambda: embed.audio_embeddings(model.audio, store, np.arange(64), profile)) / 64
         self.seconds |= {phase: self._step(training, phase, profile.recipe.batch_size) for phase in training.phases}
         self.weights = 4.0 * sum(value.numel() for value in model.learnt_state().values())

@@ -6,6 +6,7 @@ import numpy as np
 import pandas as pd
 import torch
 import torch.nn.functional as F
+from scipy.sparse import csr_matrix
 from sklearn.metrics import average_precision_score
 from sklearn.preprocessing import MultiLabelBinarizer
 from torch import Tensor
@@ -71,7 +72,7 @@ class TagTraining(Training):
         phases, ids = {"pretrain": settings.epochs}, clips["clip"].to_numpy()
         super().__init__(backbone, ids, phases, settings.batch_size, seed, profile.compute, name)
         self.settings, self.store, self.store_rows = settings, store, store.index(ids)
-        self.tags = Tags(clips["labels"], vocabulary(corpus))
+        self.tags = tags(clips["labels"], vocabulary(corpus))
 
     def begin(self, phase: str) -> Phase:
         parameters, rate = list(self.model.parameters()), self.settings.learning_rate
@@ -82,11 +83,11 @@ class TagTraining(Training):
     def batches(self, phase: str, epoch: int) -> list[np.ndarray]:
         draw = np.random.default_rng(stable_seed("order", self.seed, phase, epoch))
         shuffled = self.settings.sampling == "shuffled"
-        order = draw.permutation(len(self.clips)) if shuffled else self.tags.balanced(draw)
+        order = draw.permutation(len(self.clips)) if shuffled else balanced(self.tags, draw)
         return [order[i : i + self.batch_size] for i in range(0, len(order), self.batch_size)]
 
     def read(self, batch: np.ndarray, segments: torch.Generator | None) -> Data:
-        return self.store.batch(self.store_rows[batch], segments), self.tags.batch(batch)
+        return self.store.batch(self.store_rows[batch], segments), torch.from_numpy(self.tags[batch].toarray())
 
     def loss(self, batch: np.ndarray, data: Data) -> Tensor:
         log_mel, presence = data
@@ -96,24 +97,18 @@ class TagTraining(Training):
         return tagging_loss(logits.float(), presence, self.settings.loss)
 
 
-class Tags:
-    """Labels of clips as 0 and 1, kept sparse: the full table of AudioSet would take 4 GB."""
+def tags(labels: pd.Series, vocabulary: list[str]) -> csr_matrix:
+    """Labels of clips as 0 and 1, (clips, classes), kept sparse: the full table of AudioSet would take 4 GB."""
+    return MultiLabelBinarizer(classes=vocabulary, sparse_output=True).fit_transform(labels).astype(np.float32)
 
-    def __init__(self, labels: pd.Series, vocabulary: list[str]) -> None:
-        binarizer = MultiLabelBinarizer(classes=vocabulary, sparse_output=True)
-        self.presence = binarizer.fit_transform(labels).astype(np.float32)  # (clips, classes)
 
-    def batch(self, clips: np.ndarray) -> Tensor:
-        """Presence, (B, classes), 0 or 1."""
-        return torch.from_numpy(self.presence[clips].toarray())
-
-    def balanced(self, draw: np.random.Generator) -> np.ndarray:
-        """As many clips as there are, with replacement, every class equally often (PANNs' balanced sampling)."""
-        by_class = self.presence.tocsc()
-        counts = np.diff(by_class.indptr)
-        present = np.flatnonzero(counts)
-        chosen = present[draw.integers(len(present), size=by_class.shape[0])]
-        return by_class.indices[by_class.indptr[chosen] + draw.integers(counts[chosen])]
+def balanced(presence: csr_matrix, draw: np.random.Generator) -> np.ndarray:
+    """As many clips as there are, with replacement, every class equally often (PANNs' balanced sampling)."""
+    by_class = presence.tocsc()
+    counts = np.diff(by_class.indptr)
+    present = np.flatnonzero(counts)
+    chosen = present[draw.integers(len(present), size=by_class.shape[0])]
+    return by_class.indices[by_class.indptr[chosen] + draw.integers(counts[chosen])]
 
 
 def mixed(x: Tensor, y: Tensor, alpha: float) -> tuple[Tensor, Tensor]:
@@ -140,7 +135,7 @@ def mean_average_precision(backbone: Cnn14, experiment: Experiment, profile: Pro
     """PANNs' measure of tagging: average precision on `tagging_test`, mean over the classes that occur there."""
     clips, names = experiment.tagging_test.clips(), vocabulary(experiment.pretrain)
     known = set(names)  # clean pre-training has no name for the classes that were removed
-    truth = Tags(clips["labels"].map(known.intersection), names).presence.toarray()
+    truth = tags(clips["labels"].map(known.intersection), names).toarray()
     x_a = embed.audio_embeddings(backbone, experiment.store, experiment.store.index(clips["clip"]), profile)
     present = truth.any(0)
     return float(average_precision_score(truth[:, present], backbone.tag(x_a).cpu().numpy()[:, present]))

@@ -4,7 +4,6 @@ import csv
 import io
 import re
 from collections.abc import Collection, Iterable
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -13,7 +12,7 @@ import pandas as pd
 
 from clapleak import corpora, leakage
 from clapleak.config import ClapleakError, TextEncoder
-from clapleak.corpora.table import read_csv
+from clapleak.corpora.table import read_column
 
 RULES = (*leakage.RULES, "meaning")
 # Cosine of two sentence embeddings from which a text leaks; `reference/calibrate_meaning.py` finds it.
@@ -24,29 +23,17 @@ _LINES, _PARQUET = (".jsonl", ".ndjson"), (".parquet", ".pq")
 _BATCH = 256
 
 
-@dataclass(frozen=True)
-class LeakCounts:
-    """Counts of leaking texts; a text with two words counts once for each. `str` gives a plain table."""
+def count(leaks: pd.DataFrame) -> str:
+    """Counts of a `find_leaks` table as a plain table: leaking texts in all, by class and by word, most first.
 
-    removed: int
-    total: int
-    by_class: pd.Series  # class -> texts, most first
-    by_word: pd.Series
-
-    def __str__(self) -> str:
-        lines = [f"{self.removed} of {self.total} texts leak ({self.removed / max(self.total, 1):.1%})"]
-        for title, counts in (("class", self.by_class), ("word", self.by_word)):
-            lines += [f"\nby {title}", *(f"{count:8d}  {name}" for name, count in counts.items())]
-        return "\n".join(lines)
-
-
-def count(leaks: pd.DataFrame) -> LeakCounts:
-    """Counts of a `find_leaks` table: leaking texts in all, by class and by word."""
-    by_class, by_word = (
-        leaks[column].explode().dropna().value_counts().sort_index().sort_values(ascending=False, kind="stable")
-        for column in ("classes", "words")
-    )
-    return LeakCounts(int(leaks["leaks"].sum()), len(leaks), by_class, by_word)
+    A text with two words counts once for each.
+    """
+    removed, total = int(leaks["leaks"].sum()), len(leaks)
+    lines = [f"{removed} of {total} texts leak ({removed / max(total, 1):.1%})"]
+    for title, column in (("class", "classes"), ("word", "words")):
+        counts = leaks[column].explode().value_counts().sort_index().sort_values(ascending=False, kind="stable")
+        lines += [f"\nby {title}", *(f"{number:8d}  {name}" for name, number in counts.items())]
+    return "\n".join(lines)
 
 
 def find_leaks(texts: Iterable[str], labels: Collection[str], rule: str = "word") -> pd.DataFrame:
@@ -61,15 +48,10 @@ def find_leaks(texts: Iterable[str], labels: Collection[str], rule: str = "word"
         return leakage.find_leaks(texts, labels, rule)
     found = leakage.find_leaks(texts, labels)  # refuses what is no text
     rows, names = list(texts), list(labels)
-    close = similarity(rows, names) >= MEANING if rows else np.zeros((0, len(names)), bool)
+    close = sentences(rows) @ sentences(names).T >= MEANING if rows else np.zeros((0, len(names)), bool)
     classes = [[name for name, same in zip(names, line, strict=True) if same] for line in close]
     words = [[text] if leaking else [] for text, leaking in zip(rows, classes, strict=True)]
     return found.assign(leaks=close.any(axis=1), words=words, classes=classes)
-
-
-def similarity(texts: list[str], names: list[str]) -> np.ndarray:
-    """Cosines (T, C) of the sentence embeddings of texts and names."""
-    return sentences(texts) @ sentences(names).T
 
 
 def sentences(texts: list[str]) -> np.ndarray:
@@ -101,13 +83,10 @@ def read_texts(path: str | Path, *, labels_only: bool = False, column: str | Non
     if not Path(path).is_file():
         raise ClapleakError(f"{path}: no such file")
     header, rows = _read_table(Path(path))
-    if column is not None:
-        chosen = [column.lower()] if column.lower() in header else []
-        wanted = [column]
-    else:
-        several = [name for name in header if re.fullmatch(r"caption_\d+", name) and not labels_only]
-        wanted = _LABELS if labels_only else ["caption", "text", *_LABELS]
-        chosen = next(([name] for name in wanted if name in header), several)
+    wanted = [column] if column is not None else _LABELS if labels_only else ["caption", "text", *_LABELS]
+    numbered = column is None and not labels_only
+    several = [name for name in header if numbered and re.fullmatch(r"caption_\d+", name)]
+    chosen = next(([name.lower()] for name in wanted if name.lower() in header), several)
     if not chosen:
         found, kind = ", ".join(header) or "nothing", "labels" if labels_only else "texts"
         raise ClapleakError(f"{path}: no column of {kind}; found {found}, need one of {', '.join(wanted)}")
@@ -138,12 +117,7 @@ def load_labels(name_or_file: str | Path, root: Path | None = None) -> list[str]
     if str(name_or_file) in set(corpora.SOURCES) - {"esc50"}:
         found = corpora.load(str(name_or_file), root).table["labels"].explode()
     elif path.suffix.lower() == ".csv" and path.is_file():
-        table = read_csv(path, [])
-        chosen = next((column for column in LABEL_COLUMNS if column in table), None)
-        if chosen is None:
-            have = ", ".join(table.columns)
-            raise ClapleakError(f"{path}: no column of labels; found {have}, need one of {', '.join(LABEL_COLUMNS)}")
-        found = table[chosen]
+        found = read_column(path, LABEL_COLUMNS, "of labels")
     else:
         return leakage.load_labels(name_or_file)
     if not (labels := [label.replace("_", " ") for label in dict.fromkeys(found.dropna().str.strip()) if label]):

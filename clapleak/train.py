@@ -1,7 +1,6 @@
 """Cross-modal training: the paper's recipe, section 2.1 (a) to (j)."""
 
 import copy
-from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
@@ -19,16 +18,6 @@ from clapleak.identity import stable_seed
 from clapleak.loop import Data, Phase, Training, kept_or_trained
 from clapleak.models import Clap, Cnn14, TextEncoder, contrastive_loss
 from clapleak.parallel import autocast, gather, own_share, pick_device, rank_and_size, read_ahead
-
-
-@dataclass(frozen=True)
-class Pairs:
-    """Pair i is row `clip_rows[i]` of the store with row `text_rows[i]` of the captions."""
-
-    store: ClipStore
-    captions: Captions
-    clip_rows: np.ndarray  # (P,)
-    text_rows: np.ndarray  # (P,)
 
 
 def trained(
@@ -49,19 +38,18 @@ def trained(
 
     def start() -> PairTraining:
         table, store = experiment.pairs.table, experiment.store
-        text_rows = np.array([captions.rows[caption] for caption in table["text"]])
-        pairs = Pairs(store, captions, store.index(table["clip"]), text_rows)
         learnt, held_out = split_validation(table, profile.recipe, seed)
         if experiment.pretrain is None and experiment.store.network is None:
             # Frozen and evaluated, a random backbone without statistics would pass raw decibels on (not in paper)
             torch.manual_seed(stable_seed("batch norm", seed))
-            chosen = [pairs.clip_rows[learnt[n.numpy()]] for n in torch.randperm(len(learnt)).split(64)[:8]]
-            torch.optim.swa_utils.update_bn((store.batch(rows).to(device) for rows in chosen), model.audio)
+            chosen = [table["clip"].iloc[learnt[n.numpy()]] for n in torch.randperm(len(learnt)).split(64)[:8]]
+            torch.optim.swa_utils.update_bn((store.batch(store.index(c)).to(device) for c in chosen), model.audio)
         if rank_and_size()[1] > 1 and device.type == "cuda":
             torch.nn.SyncBatchNorm.convert_sync_batchnorm(model)
         if profile.compute.compile:
             model.audio.compile()
-        return PairTraining(model, pairs, learnt, held_out, profile, seed, f"{folder.parent.name}, {folder.name}")
+        name = f"{folder.parent.name}, {folder.name}"
+        return PairTraining(model, table, store, captions, learnt, held_out, profile, seed, name)
 
     return model, kept_or_trained(model, folder, training_id, start)
 
@@ -78,19 +66,22 @@ def split_validation(table: pd.DataFrame, recipe: Recipe, seed: int) -> tuple[np
 
 
 class PairTraining(Training):
-    """Bring each sound close to its own caption; `learnt` and `held_out` are numbers of pairs (the latter validate)."""
+    """Bring each sound close to its own caption.
+
+    A row of `table` is a pair; `learnt` and `held_out` are numbers of rows (the latter validate).
+    """
 
     def __init__(
-        self, model: Clap, pairs: Pairs, learnt: np.ndarray, held_out: np.ndarray, profile: Profile, seed: int,
-        name: str,
+        self, model: Clap, table: pd.DataFrame, store: ClipStore, captions: Captions, learnt: np.ndarray,
+        held_out: np.ndarray, profile: Profile, seed: int, name: str,
     ) -> None:  # fmt: skip
-        recipe, clips = profile.recipe, np.array(list(pairs.store.rows))[pairs.clip_rows]
+        recipe, clips = profile.recipe, table["clip"].to_numpy()
         phases = {"frozen": recipe.frozen_epochs, "unfrozen": recipe.max_epochs}  # steps (b) and (d)
         super().__init__(model, clips, phases, recipe.batch_size, seed, profile.compute, name)
-        self.pairs, self.learnt, self.held_out, self.recipe, self.profile = pairs, learnt, held_out, recipe, profile
-        self.frozen_x_a: Tensor | None = (
-            None  # by row of the store, while the backbone is frozen and clips give one batch
-        )
+        self.store, self.captions, self.recipe, self.profile = store, captions, recipe, profile
+        self.learnt, self.held_out, self.clip_rows = learnt, held_out, store.index(table["clip"])
+        self.text_rows = np.array([captions.rows[caption] for caption in table["text"]])
+        self.frozen_x_a: Tensor | None = None  # by row of the store, while frozen and where clips give one batch
         self.frozen_x_t: Tensor | None = None  # by row of the captions, while the text encoder is frozen
 
     def begin(self, phase: str) -> Phase:
@@ -112,9 +103,8 @@ class PairTraining(Training):
 
     def read(self, batch: np.ndarray, segments: torch.Generator | None) -> Data:
         """Log-mel, token states and whose they are; None for what was embedded once."""
-        pairs = self.pairs
-        log_mel = pairs.store.batch(pairs.clip_rows[batch], segments) if self.frozen_x_a is None else None
-        return log_mel, *(pairs.captions.batch(pairs.text_rows[batch]) if self.frozen_x_t is None else (None, None))
+        log_mel = self.store.batch(self.clip_rows[batch], segments) if self.frozen_x_a is None else None
+        return log_mel, *(self.captions.batch(self.text_rows[batch]) if self.frozen_x_t is None else (None, None))
 
     def set_mode(self, phase: str) -> None:
         self.model.train()
@@ -124,13 +114,13 @@ class PairTraining(Training):
 
     def loss(self, batch: np.ndarray, data: Data) -> Tensor:
         """Each process embeds its own pairs, and all get the loss of the whole batch."""
-        (log_mel, states, owner), pairs, model = data, self.pairs, self.model
+        (log_mel, states, owner), model = data, self.model
         x_a, x_t = self.frozen_x_a, self.frozen_x_t
         learns = x_t is None and torch.is_grad_enabled()  # where the backbones are not frozen
         with autocast(self.device, self.compute):
             with torch.set_grad_enabled(learns):
-                x_a = model.audio(log_mel) if x_a is None else x_a[pairs.clip_rows[batch]]
-                x_t = model.text.upper(states, owner) if x_t is None else x_t[pairs.text_rows[batch]]
+                x_a = model.audio(log_mel) if x_a is None else x_a[self.clip_rows[batch]]
+                x_t = model.text.upper(states, owner) if x_t is None else x_t[self.text_rows[batch]]
             E_a, E_t = model.audio_projection(x_a), model.text_projection(x_t)  # (B, D)
         return contrastive_loss(gather(E_a), gather(E_t), self.model.logit_scale, self.profile.loss.max_logit)  # (g)
 
@@ -154,7 +144,7 @@ class PairTraining(Training):
     @torch.no_grad()
     def frozen_audio(self) -> Tensor | None:
         """x_a of every clip in use, (clips of the store, Da), zero elsewhere; None where segments are random."""
-        store, used = self.pairs.store, np.unique(self.pairs.clip_rows)
+        store, used = self.store, np.unique(self.clip_rows)
         if not store.deterministic:
             return None
         x_a = torch.zeros(len(store.rows), self.model.audio.dim, device=self.device)
@@ -164,7 +154,7 @@ class PairTraining(Training):
     @torch.no_grad()
     def frozen_texts(self) -> Tensor:
         """x_t of every caption in use, (captions, Dt), zero elsewhere."""
-        captions, used = self.pairs.captions, np.unique(self.pairs.text_rows)
+        captions, used = self.captions, np.unique(self.text_rows)
         x_t = torch.zeros(len(captions.rows), self.model.text.dim, device=self.device)
         self.model.text.eval()
         for rows in np.array_split(used, -(-len(used) // 256)):

@@ -57,7 +57,7 @@ most = change.abs().idxmax()
 
 # %% tags=["remove-input"]
 before = {name: part["before"] for name, part in parts.items()}
-made_by_others = tables.backbones_or_note(results.folder(network_profile, own=own))
+made_by_others = tables.clouds_or_note(results.folder(network_profile, own=own), results.read_backbones)
 before |= {"real networks": pd.Series({run.pretraining: run.metrics["silhouette"]["x_a"] for run in made_by_others})}
 higher = [f"{b['dirty']:.2f} and {b['clean']:.2f} ({name})" for name, b in before.items() if {"dirty", "clean"} <= set(b.index)]
 every = all(b["dirty"] > b["clean"] for b in before.values() if {"dirty", "clean"} <= set(b.index))

@@ -10,14 +10,15 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from clapleak.texts import similarity
+from clapleak.texts import sentences
 
 
 def calibrate() -> pd.DataFrame:
     """Shares of right and of wrong hits at every threshold, (threshold, right, wrong), the best first."""
     judged = pd.read_csv(Path(__file__).with_name("leak_judgements.csv"))
     means = judged["judgement"].isin(["other form", "other word"])
-    cosines = similarity(judged["label"].tolist(), judged["class"].tolist()).diagonal()
+    labels, classes = (sentences(judged[column].tolist()) for column in ("label", "class"))
+    cosines = (labels @ classes.T).diagonal()
     table = pd.DataFrame({"threshold": np.arange(0.3, 0.95, 0.05).round(2)})
     for name, part in (("right", cosines[means]), ("wrong", cosines[~means])):
         table[name] = [(part >= threshold).mean() for threshold in table["threshold"]]

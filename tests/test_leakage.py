@@ -121,9 +121,10 @@ def test_pre_training_goes_by_clip_and_judges_every_label():
 
 def test_counts_by_class_and_word():
     counts = texts.count(leakage.find_leaks(["a dog in the rain", "dog", "a door", "speech"], ESC50))
-    assert (counts.removed, counts.total) == (3, 4)
-    assert list(counts.by_word.items()) == [("dog", 2), ("door", 1), ("rain", 1)]
-    assert counts.by_class.to_dict() == {"dog": 2, "door wood creaks": 1, "door wood knock": 1, "rain": 1}
+    total, by_class, by_word = ([line.split(None, 1) for line in part.splitlines()] for part in counts.split("\n\n"))
+    assert total == [["3", "of 4 texts leak (75.0%)"]]
+    assert by_word[1:] == [["2", "dog"], ["1", "door"], ["1", "rain"]]
+    assert by_class[1:] == [["2", "dog"], ["1", "door wood creaks"], ["1", "door wood knock"], ["1", "rain"]]
 
 
 @pytest.mark.parametrize(

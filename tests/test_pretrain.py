@@ -14,15 +14,15 @@ from clapleak import pretrain
 from clapleak.audio import log_mel
 from clapleak.config import ClapleakError, find_root, load_profile
 from clapleak.models import load_panns
-from clapleak.pretrain import Tags, mixed, tagging_loss
+from clapleak.pretrain import balanced, mixed, tagging_loss, tags
 from clapleak.setups import Setup
 
 
 def test_tags_are_the_labels_and_balanced_sampling_draws_every_class_equally_often():
-    tags = Tags(pd.Series([["b"], [], ["a", "c"]]), ["a", "b", "c"])
-    assert tags.batch(np.array([2, 0, 1])).tolist() == [[1, 0, 1], [0, 1, 0], [0, 0, 0]]
+    presence = tags(pd.Series([["b"], [], ["a", "c"]]), ["a", "b", "c"])
+    assert presence[[2, 0, 1]].toarray().tolist() == [[1, 0, 1], [0, 1, 0], [0, 0, 0]]
     labels = pd.Series([["common"]] * 970 + [["rare"]] * 20 + [["rare", "rarer"]] * 10)
-    chosen = Tags(labels, ["common", "never", "rare", "rarer"]).balanced(np.random.default_rng(0))
+    chosen = balanced(tags(labels, ["common", "never", "rare", "rarer"]), np.random.default_rng(0))
     counts = [np.sum(chosen < 970), np.sum((chosen >= 970) & (chosen < 990)), np.sum(chosen >= 990)]
     assert counts == pytest.approx([1000 / 3, 1000 / 3 * 20 / 30, 1000 / 3 * 40 / 30], rel=0.2) and sum(counts) == 1000
 
@@ -48,7 +48,7 @@ def test_mean_average_precision_of_a_perfect_and_of_the_worst_tagger(study, monk
     prepared = study.experiment(Setup("dirty", "dirty"), None, 0)
     prepared = replace(prepared, tagging_test=prepared.test)
     names = pretrain.vocabulary(prepared.pretrain)
-    truth = Tags(prepared.test.table["labels"], names).batch(np.arange(len(prepared.test)))
+    truth = torch.from_numpy(tags(prepared.test.table["labels"], names).toarray())
     backbone = pretrain.new_backbone(study.profile, 0, len(names))
     monkeypatch.setattr(backbone, "tag", lambda x_a: truth.clone())
     assert pretrain.mean_average_precision(backbone, prepared, study.profile) == pytest.approx(1)
@@ -90,9 +90,9 @@ def test_a_published_checkpoint_gives_the_published_numbers_and_the_front_end_tr
     with torch.no_grad():
         mel, expected = theirs.logmel_extractor(theirs.spectrogram_extractor(wave)), theirs(wave)  # its own filters
         x_a = ours(mel)
-        tags = ours.tag(x_a).sigmoid()
+        presence = ours.tag(x_a).sigmoid()
     torch.testing.assert_close(x_a, expected["embedding"], atol=1e-5, rtol=1e-5)
-    torch.testing.assert_close(tags, expected["clipwise_output"], atol=1e-5, rtol=1e-5)
+    torch.testing.assert_close(presence, expected["clipwise_output"], atol=1e-5, rtol=1e-5)
     assert torch.allclose(log_mel(wave, kept.audio), mel[:, 0], atol=1e-3)
     assert (log_mel(wave, true.audio) - mel[:, 0]).abs().max() > 1
     with pytest.raises(ClapleakError, match="mel filters are not those"):

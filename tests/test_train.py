@@ -25,10 +25,8 @@ def made(study):
         torch.manual_seed(0)
         model = Clap(pretrain.new_backbone(profile, seed=0), load_text_encoder(profile.text_encoder), profile)
         table = prepared.pairs.table
-        texts = np.array([study.captions.rows[text] for text in table["text"]])
-        pairs = train.Pairs(study.store, study.captions, study.store.index(table["clip"]), texts)
         parts = train.split_validation(table, profile.recipe, 0)
-        return train.PairTraining(model, pairs, *parts, profile, 0, "test")
+        return train.PairTraining(model, table, study.store, study.captions, *parts, profile, 0, "test")
 
     return make
 

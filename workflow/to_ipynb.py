@@ -4,6 +4,7 @@ python workflow/to_ipynb.py build/notebooks
 papermill build/notebooks/setup.ipynb out.ipynb -p pretraining dirty -p training clean
 """
 
+import ast
 import sys
 from pathlib import Path
 
@@ -27,7 +28,8 @@ def main(folder: Path) -> None:
     for notebook in sorted((root / "notebooks").glob("*.py")):
         draft = execute.draft_of(notebook, {}, root)
         number = next(number for number, cell in enumerate(draft.cells) if execute.has_tag(cell, "parameters"))
-        check = CHECK.format(known=execute.assigned(draft.cells[number].source))
+        values = ast.parse(draft.cells[number].source).body
+        check = CHECK.format(known=[ast.unparse(one.targets[0]) for one in values if isinstance(one, ast.Assign)])
         draft.cells.insert(number + 1, nbformat.v4.new_code_cell(check, metadata={"tags": ["remove-cell"]}))
         with atomic_file(folder / f"{notebook.stem}.ipynb") as file:
             file.write(nbformat.writes(draft).encode())

@@ -12,7 +12,7 @@ from tqdm import tqdm
 from clapleak import texts
 from clapleak.audit import clouds, models, sounds, verdicts
 from clapleak.config import ClapleakError
-from clapleak.corpora.table import read_csv
+from clapleak.corpora.table import read_column
 from clapleak.files import atomic_file, say
 
 FAILURES = ("labels", "recordings", "unknown")
@@ -32,7 +32,7 @@ def run(
         raise ClapleakError(f"unknown rule '{rule}': use {', '.join(texts.RULES[:-1])} or {texts.RULES[-1]}")
     files = (*training_labels, *training_captions)
     training = texts.read_files(files, labels_only=rule == "ontology")["text"] if files else None
-    recordings = None if training_recordings is None else _recordings(training_recordings)
+    recordings = training_recordings and read_column(training_recordings, RECORDINGS, "recording").tolist()
     compared = None if reference is None else _reference(reference)
     wordings = clouds.PROMPTS if prompts is None else _lines(prompts)
     found = _clouds(model, test, wordings, allow_missing, seed, output / "clouds.npz")
@@ -64,13 +64,6 @@ def _lines(path: Path) -> tuple[str, ...]:
     if not path.is_file():
         raise ClapleakError(f"{path}: no such file; write one prompt a line, with {{}} for the class")
     return tuple(line.strip() for line in path.read_text("utf-8-sig").splitlines() if line.strip())
-
-
-def _recordings(path: Path) -> list[str]:
-    table = read_csv(path, [])
-    if (column := next((name for name in RECORDINGS if name in table), None)) is None:
-        raise ClapleakError(f"{path}: no column recording; found {', '.join(table.columns)}")
-    return table[column].tolist()
 
 
 def _reference(path: Path) -> dict:

@@ -25,11 +25,7 @@ def what_is_left(profile: Profile) -> pd.DataFrame:
         kept = leakage.filtered(sources.pairs, targets, rule, on="text").table
         heard = kept["sounds"].map(lambda sounds: sorted(set(targets) & set(sounds)))
         classes = len({label for several in heard for label in several})
-        rows[name] = {
-            "pairs": len(kept),
-            "with a target's sound": int((heard.str.len() > 0).sum()),
-            "of classes": classes,
-        }
+        rows[name] = {"pairs": len(kept), "with a target's sound": heard.map(bool).sum(), "of classes": classes}
     return pd.DataFrame(rows).T
 
 
@@ -37,14 +33,12 @@ def by_rule(accuracy: pd.DataFrame) -> pd.DataFrame:
     """Accuracy under each rule, and what word-clean has above it, a line a rule and two columns a pre-training."""
     found = {}
     for p in PRETRAININGS:
+        alone, less, clean = {}, {}, f"{p}-clean"
         for rule, name in list(RULES.items())[:3]:
-            pair = accuracy[[f"{p}-clean", f"{p}-{rule}"]] if rule != "clean" else accuracy[[f"{p}-clean"]]
-            alone = estimate(pair, of(f"{p}-{rule}"))
-            less = estimate(pair, of(f"{p}-{rule}", f"{p}-clean"))
-            found.setdefault((f"pre-training {p}", "accuracy"), {})[name] = str(alone)
-            found.setdefault((f"pre-training {p}", "minus word-clean"), {})[name] = (
-                "–" if rule == "clean" else str(less)
-            )
+            pair = accuracy[[*dict.fromkeys((clean, f"{p}-{rule}"))]]
+            alone[name] = str(estimate(pair, of(f"{p}-{rule}")))
+            less[name] = "–" if rule == "clean" else str(estimate(pair, of(f"{p}-{rule}", clean)))
+        found |= {(f"pre-training {p}", "accuracy"): alone, (f"pre-training {p}", "minus word-clean"): less}
     return pd.DataFrame(found)
 
 
@@ -73,9 +67,7 @@ def answer(accuracy: pd.DataFrame) -> str:
 
 def surface(runs: pd.DataFrame) -> pd.DataFrame:
     """Mean accuracy by the share of leaks in the pre-training labels (rows) and in the captions (columns)."""
-    means = (
-        runs.groupby(["pretraining", "training"])["accuracy"].mean().unstack().reindex(LEAK_SHARES, columns=LEAK_SHARES)
-    )
+    means = runs.pivot_table("accuracy", "pretraining", "training").reindex(LEAK_SHARES, columns=LEAK_SHARES)
     shares = [f"{FILTERS[name].share:.0%}" for name in LEAK_SHARES]
     means.index, means.columns = pd.Index(shares, name="leaks in labels"), pd.Index(shares, name="leaks in captions")
     return means
@@ -86,10 +78,7 @@ def together(runs: pd.DataFrame) -> str:
     values = by_setup(runs, "accuracy", [setup.slug for setup in SURFACE]) if len(runs) else pd.DataFrame()
     if values.dropna().empty:
         return "There are no results for shares of leaks in both trainings yet."
-    x, y = (
-        [FILTERS[name].share for name in part]
-        for part in zip(*[(s.pretraining, s.training) for s in SURFACE], strict=True)
-    )
+    x, y = zip(*[(FILTERS[s.pretraining].share, FILTERS[s.training].share) for s in SURFACE], strict=True)
     sums, products = interaction(values, x, y), interaction(np.log(values), x, y)
     told = "an amount that cannot be told from"
     between = "or from the product" if sums.verdict == "undecided" else f"and {told} the product"

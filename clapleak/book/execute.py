@@ -33,8 +33,7 @@ def jobs(pages: Path, root: Path, *, own: bool = False) -> list[Job]:
         notebook, _, slug = name.partition("_") if name.startswith("setup_") else (name, "", "")
         parameters: dict[str, Any] = {"own": True} if own and name not in WITHOUT_RESULTS else {}
         if slug:
-            setup = Setup.parse(slug)
-            parameters |= {"pretraining": setup.pretraining, "training": setup.training}
+            parameters |= vars(Setup.parse(slug))
         found.append((root / "notebooks" / f"{notebook}.py", pages / f"{name}.ipynb", parameters))
     return found
 
@@ -114,11 +113,6 @@ def draft_of(notebook: Path, parameters: dict[str, Any], root: Path) -> nbformat
 
 def has_tag(cell: nbformat.NotebookNode, tag: str) -> bool:
     return tag in cell.metadata.get("tags", [])
-
-
-def assigned(code: str) -> list[str]:
-    """Names that get a value."""
-    return [ast.unparse(node.targets[0]) for node in ast.parse(code).body if isinstance(node, ast.Assign)]
 
 
 def _execute(draft: nbformat.NotebookNode, job: Job, place: Path) -> None:

@@ -42,14 +42,10 @@ def backbones(folder: Path) -> pd.DataFrame:
             run = results.read_run(folder / "backbone" / step / "group0-seed0")
         except ClapleakError:
             continue
-        name = settings.network(step)
+        name, probe = settings.network(step), run.metrics["linear_probe"]
         told = "nothing" if name.startswith("random_") else "{heard}; labels: {labels}".format(**facts[name])
-        numbers, probe = run.metrics, run.metrics["linear_probe"]
-        rows[step] = {
-            "network": title(step), "learnt from": told, "probe": probe["all"],
-            "probe, 128": probe["128"], "silhouette": numbers["silhouette"]["x_a"],
-            "centroids": numbers["centroid_accuracy"]["x_a"],
-        }  # fmt: skip
+        clusters = (run.metrics[measure]["x_a"] for measure in ("silhouette", "centroid_accuracy"))
+        rows[step] = [title(step), told, probe["all"], probe["128"], *clusters]
     names = ["network", "learnt from", "probe", "probe, 128", "silhouette", "centroids"]
     return pd.DataFrame.from_dict(rows, orient="index", columns=names)
 
@@ -67,11 +63,8 @@ def estimates(accuracy: pd.DataFrame) -> dict[str, dict[str, Estimate]]:
 def zero_shot(probes: pd.DataFrame, runs: pd.DataFrame) -> pd.DataFrame:
     """One line a network: zero-shot accuracy with dirty and with clean captions, with intervals."""
     accuracy = by_setup(runs, "accuracy", [*slugs("dirty"), *slugs("clean")])
-    found = estimates(accuracy.dropna(axis=1, how="all"))
-    lines = pd.DataFrame(index=pd.Index(probes["network"], name="network"))
-    for training in ("dirty", "clean"):
-        lines[training] = [str(found[name][training]) if name in found else "–" for name in lines.index]
-    return lines
+    found = pd.DataFrame(estimates(accuracy.dropna(axis=1, how="all")), ["dirty", "clean"]).T.map(str)
+    return found.reindex(probes["network"]).fillna("–").rename_axis("network")
 
 
 def points(probes: pd.DataFrame, runs: pd.DataFrame) -> pd.DataFrame:

@@ -1,8 +1,8 @@
 """Live pages: a trained setup that answers, and controls that fall back to a picture in the book."""
 
 import os
+from collections import namedtuple
 from collections.abc import Callable
-from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
 from typing import Any
@@ -22,14 +22,8 @@ from clapleak.models import Clap
 from clapleak.results import Run
 from clapleak.runs import load_trained, weights
 
-
-@dataclass(frozen=True)
-class Sound:
-    """A recording of the reader: mono samples (n,) in [-1, 1], hertz, and a name to show."""
-
-    wave: np.ndarray
-    rate: int
-    name: str
+# a recording of the reader: mono samples (n,) in [-1, 1], hertz, and a name to show
+Sound = namedtuple("Sound", "wave rate name")
 
 
 class Listener:
@@ -95,10 +89,7 @@ class SoundInput(anywidget.AnyWidget, widgets.ValueWidget):
 
 
 def interact(
-    draw: Callable[..., Any],
-    *,
-    elsewhere: dict[str, widgets.ValueWidget] | None = None,
-    **controls: widgets.ValueWidget,
+    draw: Callable, *, elsewhere: dict[str, widgets.ValueWidget] | None = None, **controls: widgets.ValueWidget
 ) -> Any:
     """Controls, and below them what `draw` gives for their values, again each time that one changes.
 

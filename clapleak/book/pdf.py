@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from pypdf import PdfWriter
-from pypdf.generic import DictionaryObject, IndirectObject, NameObject, TextStringObject
+from pypdf.generic import DictionaryObject, NameObject, TextStringObject
 
 from clapleak.book.site import build, chapters
 from clapleak.config import ClapleakError
@@ -44,8 +44,7 @@ def write_pdf(pages: Path, output: Path, root: Path) -> Path:
         if not printed.is_file():
             raise ClapleakError(f"PDF: Chromium did not print the book: {reason.strip()[-200:]}")
         book = PdfWriter(clone_from=printed)
-        outline: DictionaryObject = book.root_object["/Outlines"].get_object()
-        for entry in _entries(outline.get("/First")):
+        for entry in _entries(book.outline):
             title = str(entry["/Title"])  # Chromium writes it twice where a heading has moved to the next sheet
             half = title[: len(title) // 2]
             entry[NameObject("/Title")] = TextStringObject(half if title == 2 * half else title)
@@ -54,13 +53,10 @@ def write_pdf(pages: Path, output: Path, root: Path) -> Path:
     return output
 
 
-def _entries(entry: IndirectObject | None) -> Iterator[DictionaryObject]:
-    """An entry of the outline, those below it and those after it."""
-    while entry is not None:
-        found: DictionaryObject = entry.get_object()
-        yield found
-        yield from _entries(found.get("/First"))
-        entry = found.get("/Next")
+def _entries(outline: list) -> Iterator[DictionaryObject]:
+    """The entries of an outline; a list in it holds what is below the entry before."""
+    for one in outline:
+        yield from _entries(one) if isinstance(one, list) else [one.node]
 
 
 def one_page(text: str, first: str) -> str:

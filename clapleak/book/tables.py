@@ -42,11 +42,6 @@ def clouds_or_note(folder: Path, read: Callable[[Path], list[Run]] = results.rea
         return []
 
 
-def backbones_or_note(folder: Path) -> list[Run]:
-    """The same of the audio networks before cross-modal training."""
-    return clouds_or_note(folder, results.read_backbones)
-
-
 def is_own(folder: Path) -> bool:
     """Whether a folder of results holds the user's own ones."""
     return folder == results.own_folder(folder.name)

@@ -5,12 +5,11 @@ read register a module under the entry point group `clapleak.sources`.
 """
 
 import os
-from collections.abc import Callable
+from collections import namedtuple
 from functools import cache
 from importlib import metadata
 from pathlib import Path
 from types import ModuleType
-from typing import NamedTuple
 
 import pandas as pd
 import yaml
@@ -23,19 +22,11 @@ from clapleak.files import absolute
 __all__ = ["SOURCES", "Corpus", "bad_rows", "data_root", "find", "join", "load", "package_table", "read", "synthesiser"]
 
 
-class Source(NamedTuple):
-    """How a corpus is read, how its root is known, and what it holds when it is complete: an entry of sources.yaml."""
+class Source(namedtuple("Source", "read marker folders tables counts seconds gigabytes use licence unions")):
+    """How a corpus is read, how its root is known, and what it holds when it is complete: an entry of sources.yaml.
 
-    read: Callable[[Path, Path], pd.DataFrame]  # the corpus's root and one of its tables -> pairs
-    marker: str
-    folders: list[str]
-    tables: dict[str, list[str]]
-    counts: dict[str, list[int]]
-    seconds: list[float]
-    gigabytes: float
-    use: str
-    licence: str
-    unions: dict[str, list[str]] = {}
+    `read` goes from the corpus's root and one of its tables to pairs.
+    """
 
     def splits(self, name: str | None) -> list[str]:
         """The official splits that a name stands for; None stands for all."""
@@ -44,7 +35,7 @@ class Source(NamedTuple):
 
 _READERS = dict(esc50=esc50, clotho=clotho, audiocaps=audiocaps, macs=macs, fsd50k=fsd50k, audioset=audioset)
 _FACTS = yaml.safe_load(Path(__file__).with_name("sources.yaml").read_text("utf-8"))
-SOURCES = {name: Source(read=reader.read, **_FACTS[name]) for name, reader in _READERS.items()}
+SOURCES = {name: Source(read=reader.read, **{"unions": {}, **_FACTS[name]}) for name, reader in _READERS.items()}
 
 
 @cache

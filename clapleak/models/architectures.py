@@ -8,6 +8,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from clapleak.audio import import_torchaudio
+from clapleak.models.cnn14 import ConvBlock
 
 
 class Network(nn.Module, ABC):
@@ -54,18 +55,14 @@ class YamNet(Network):
         magnitude = torch.fft.rfft(frames, 512).abs()
         return torch.log(magnitude @ mel_triangles(512, self.rate, 64, 125.0, 7500.0) + 0.001)
 
-    def patches(self, x: Tensor) -> Tensor:
-        """Embeddings of patches, (B, P, dim)."""
+    def forward(self, x: Tensor) -> Tensor:
         y = x.unfold(2, 96, 48)  # (B, 1, P, M, 96)
         y = y.permute(0, 2, 1, 4, 3).flatten(0, 1)  # (B P, 1, 96, M)
         for layer in self.layers:
             if layer.kernel_size == (3, 3):  # TensorFlow's "same": the odd one goes behind
                 y = F.pad(y, (0, 1, 0, 1) if layer.stride == (2, 2) else (1, 1, 1, 1))
             y = F.relu(layer(y))
-        return y.mean((2, 3)).unflatten(0, (len(x), -1))
-
-    def forward(self, x: Tensor) -> Tensor:
-        return self.patches(x).mean(1)
+        return y.mean((2, 3)).unflatten(0, (len(x), -1)).mean(1)  # embeddings of patches, (B, P, dim), and their mean
 
 
 class ByolA(Network):
@@ -134,14 +131,7 @@ class AiSfx(Network):
 
     def __init__(self) -> None:
         super().__init__()
-        self.blocks, channels = nn.ModuleList(), 1
-        for wider in (64, 128, 256, 512):
-            block = nn.Module()
-            block.conv1 = nn.Conv2d(channels, wider, 3, padding=1, bias=False)
-            block.conv2 = nn.Conv2d(wider, wider, 3, padding=1, bias=False)
-            block.bn1, block.bn2 = nn.BatchNorm2d(wider), nn.BatchNorm2d(wider)
-            self.blocks.append(block)
-            channels = wider
+        self.blocks = nn.ModuleList(map(ConvBlock, (1, 64, 128, 256), (64, 128, 256, 512)))
 
     def front_end(self, wave: Tensor) -> Tensor:
         window = torch.hann_window(2048, periodic=False)
@@ -154,8 +144,7 @@ class AiSfx(Network):
         y = x.unfold(2, 100, 50)  # (B, 1, P, M, 100)
         y = y.permute(0, 2, 1, 4, 3).flatten(0, 1)  # (B P, 1, 100, M)
         for i, block in enumerate(self.blocks):
-            y = F.relu(block.bn1(block.conv1(y)))
-            y = F.relu(block.bn2(block.conv2(y)))
+            y = block(y, pool=1)
             y = F.max_pool2d(y, 2) if i < 3 else y
         return y.mean(3).amax(2).unflatten(0, (len(x), -1)).mean(1)
 

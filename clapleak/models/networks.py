@@ -7,11 +7,11 @@ sounds without a label. Weights are read after their SHA-256 has been checked, s
 import hashlib
 import io
 import zipfile
-from collections.abc import Callable, Iterable
+from collections import namedtuple
+from collections.abc import Iterable
 from importlib.util import find_spec
 from pathlib import Path
 from tempfile import TemporaryDirectory
-from typing import Any, NamedTuple
 
 import numpy as np
 import torch
@@ -67,21 +67,8 @@ def _aisfx(file: io.BytesIO) -> State:
     return {f"blocks.{int(key[0]) - 1}{key[1:]}": values for key, values in own.items()}
 
 
-class Source(NamedTuple):
-    """A network and where its weights come from: an entry of networks.yaml."""
-
-    build: Any  # type of a Network
-    read: Callable[[io.BytesIO], State]  # contents of the file -> state of the module
-    title: str
-    heard: str
-    labels: str
-    licence: str
-    file: str
-    sha256: str
-    package: str
-    origin: str
-
-
+# a network and where its weights come from: the type to build, contents of the file -> State, an entry of networks.yaml
+Source = namedtuple("Source", "build read title heard labels licence file sha256 package origin")
 _CODE = dict(yamnet=(YamNet, _yamnet), byola=(ByolA, _byola), soundnet=(SoundNet, _soundnet), aisfx=(AiSfx, _aisfx))
 NETWORKS = {name: Source(*_CODE[name], **facts) for name, facts in network_facts().items()}
 
