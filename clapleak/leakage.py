@@ -115,7 +115,7 @@ def _by_words(labels: Collection[str], rule: str) -> _Judge:
 
 
 def _by_ontology(labels: Collection[str]) -> _Judge:
-    table = pd.DataFrame(package_table("esc50_audioset.csv"))  # names of test classes, AudioSet's at or below each
+    table = package_table("esc50_audioset.csv")  # names of test classes, AudioSet's at or below each
     leaking: dict[str, tuple[list[str], list[str]]] = {}  # a label of AudioSet -> itself, and the test classes
     for label in dict.fromkeys(labels):
         meant = table[table["name"] == " ".join(_words(label))]
@@ -167,7 +167,7 @@ def filtered(
 def load_labels(name_or_file: str | Path) -> list[str]:
     """Class names: those of ESC-50 for "esc50", else the lines of a text file."""
     if str(name_or_file) == "esc50":
-        return [row["name"] for row in package_table("esc50_classes.csv")]
+        return package_table("esc50_classes.csv")["name"].tolist()
     path = Path(name_or_file)
     lines = path.read_text("utf-8-sig", "replace").splitlines() if path.is_file() else None
     labels = [line.strip() for line in lines or () if line.strip()]

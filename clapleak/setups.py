@@ -4,9 +4,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Self
 
-import yaml
-
-from clapleak.config import ClapleakError, nearest
+from clapleak.files import ClapleakError, nearest, read_yaml
 
 
 @dataclass(frozen=True)
@@ -73,4 +71,4 @@ CONTROLS |= {"surface": tuple(setup for setup in SURFACE if setup not in (*SETUP
 
 def network_facts() -> dict[str, dict[str, str]]:
     """What is known of the audio encoders of others: networks.yaml, by name."""
-    return yaml.safe_load(Path(__file__).with_name("networks.yaml").read_text("utf-8"))
+    return read_yaml(Path(__file__).with_name("networks.yaml"))

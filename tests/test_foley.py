@@ -11,7 +11,7 @@ from clapleak.config import ClapleakError, Foley
 from clapleak.foley.synthesiser import draw_distractor
 from clapleak.foley.table import parse
 
-TARGETS = [row["name"] for row in corpora.package_table("esc50_classes.csv")]
+TARGETS = corpora.package_table("esc50_classes.csv")["name"].tolist()
 OPTIONS = {"sample_rate": 16000, "duration": 2.5}
 GOLDEN = {  # every 4000th sample; where they change, stored clips are wrong: raise foley.FORMAT
     "foley@0/dog/17": [-0.002, -0.026, 0.024, -0.001, 0.002, -0.047, 0.006, 0.007, -0.382, -0.009],

@@ -12,12 +12,11 @@ from pathlib import Path
 from types import ModuleType
 
 import pandas as pd
-import yaml
 
 from clapleak.config import ClapleakError
 from clapleak.corpora import audiocaps, audioset, clotho, esc50, fsd50k, macs
 from clapleak.corpora.table import Corpus, bad_rows, join, package_table
-from clapleak.files import absolute
+from clapleak.files import absolute, read_yaml
 
 __all__ = ["SOURCES", "Corpus", "bad_rows", "data_root", "find", "join", "load", "package_table", "read", "synthesiser"]
 
@@ -34,7 +33,7 @@ class Source(namedtuple("Source", "read marker folders tables counts seconds gig
 
 
 _READERS = dict(esc50=esc50, clotho=clotho, audiocaps=audiocaps, macs=macs, fsd50k=fsd50k, audioset=audioset)
-_FACTS = yaml.safe_load(Path(__file__).with_name("sources.yaml").read_text("utf-8"))
+_FACTS = read_yaml(Path(__file__).with_name("sources.yaml"))
 SOURCES = {name: Source(read=reader.read, **{"unions": {}, **_FACTS[name]}) for name, reader in _READERS.items()}
 
 

@@ -1,6 +1,5 @@
 """Corpus: one table of audio-text pairs for every data set, and what the readers of the data sets share."""
 
-import csv
 import os
 import warnings
 from collections.abc import Sequence
@@ -65,10 +64,9 @@ def bad_rows(table: pd.DataFrame) -> pd.Series:
     return reasons[reasons != ""]
 
 
-def package_table(name: str) -> list[dict[str, str]]:
-    """Rows of a CSV of this folder: "esc50_classes.csv", or "esc50_audioset.csv" (what means the same in AudioSet)."""
-    with Path(__file__).with_name(name).open(encoding="utf-8", newline="") as file:
-        return list(csv.DictReader(file))
+def package_table(name: str) -> pd.DataFrame:
+    """A CSV of this folder: "esc50_classes.csv", or "esc50_audioset.csv" (what means the same in AudioSet)."""
+    return read_csv(Path(__file__).with_name(name), [])
 
 
 def pairs(ids, clip, path, text, recording, split, labels=None, *, sounds=None, duration=float("nan")) -> pd.DataFrame:
