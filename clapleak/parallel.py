@@ -75,26 +75,20 @@ def agreed(flag: bool) -> bool:
     return bool(votes)
 
 
-class _Gather(torch.autograd.Function):  # torch's own, in distributed.nn, is on its way out
-    @staticmethod
-    def forward(ctx: Any, x: Tensor) -> Tensor:
-        parts = [torch.empty_like(x) for _ in range(rank_and_size()[1])]
-        distributed.all_gather(parts, x)
-        return torch.cat(parts)
-
-    @staticmethod
-    def backward(ctx: Any, gradient: Tensor) -> Tensor:
-        gradient = gradient.contiguous()
-        distributed.all_reduce(gradient)
-        return gradient.chunk(rank_and_size()[1])[rank_and_size()[0]]
-
-
 def gather(x: Tensor) -> Tensor:
-    """Rows of all processes, (B, D) -> (B * processes, D), with gradients to each of them.
+    """Rows of all processes, (B, D) -> (B * processes, D), of which this process learns through its own.
 
-    Backward sums over the processes what each of their (equal) losses asks of a row; `average_gradients` divides.
+    The gradient of these is that of all (equal) losses together, which `average_gradients` divides.
     """
-    return x if rank_and_size()[1] == 1 else _Gather.apply(x.contiguous())
+    rank, size = rank_and_size()
+    if size == 1:
+        return x
+    parts = [torch.empty_like(x) for _ in range(size)]  # torch's own, in distributed.nn, is on its way out
+    distributed.all_gather(parts, x.detach())
+    parts[rank] = x.clone()
+    if x.requires_grad:
+        parts[rank].register_hook(lambda gradient: size * gradient)
+    return torch.cat(parts)
 
 
 def average_gradients(parameters: list[torch.nn.Parameter]) -> None:
