@@ -19,10 +19,6 @@ class Network(nn.Module, ABC):
     bands: int  # M of the log-mel
     excerpt: int  # frames, or samples, that the network learns from at a visit where it is not frozen
 
-    def __init__(self) -> None:
-        super().__init__()
-        self.fc_audioset: nn.Module = nn.Identity()  # a tagging head, which has no part in x_a
-
     @abstractmethod
     def front_end(self, wave: Tensor) -> Tensor:
         """(n,) samples in [-1, 1] at `rate`, at least 2.4 s -> (T, M) log-mel, or (T, 1) samples."""
@@ -47,8 +43,8 @@ class YamNet(Network):
         for wider, stride in self.blocks:  # depthwise, then pointwise
             layers += [nn.Conv2d(channels, channels, 3, stride, groups=channels), nn.Conv2d(channels, wider, 1)]
             channels = wider
+        self.fc_audioset = nn.Linear(self.dim, 521)  # before the layers: random weights are drawn in this order
         self.layers = nn.ModuleList(layers)
-        self.fc_audioset = nn.Linear(self.dim, 521)
 
     def front_end(self, wave: Tensor) -> Tensor:
         frames = wave.unfold(0, 400, 160) * torch.hann_window(400)

@@ -15,7 +15,7 @@ class KeptEncoder(nn.Identity):
 
     def __init__(self, dim: int) -> None:
         super().__init__()
-        self.dim, self.fc_audioset = dim, nn.Identity()
+        self.dim = dim
 
 
 AudioEncoder = Cnn14 | KeptEncoder | Network
@@ -59,7 +59,8 @@ class Clap(nn.Module):
         self.audio_projection = Projection(audio.dim, dim, dropout)
         self.text_projection = Projection(text.dim, dim, dropout)
         self.logit_scale = nn.Parameter(torch.tensor(float(profile.loss.logit_scale)))
-        self.audio.fc_audioset.requires_grad_(False)  # the tagging head has no part in the loss
+        if hasattr(audio, "fc_audioset"):  # the tagging head has no part in the loss
+            audio.fc_audioset.requires_grad_(False)
 
     def heads(self) -> list[nn.Parameter]:
         """What learns while the backbones are frozen, step (b): both projections and the temperature."""
