@@ -132,24 +132,22 @@ def prepare(
     The targets are the classes of the group, if there is one; the seed draws the pairs of the controls, which are not
     in the paper. ClapleakError for an unknown group, or where nothing is left to train on.
     """
-    others: list[str] = []
     sources.refuse_group(group)
     pretrain, pairs, test, tagging_test = (
         None if corpus is None else corpus.keep(corpus.table["clip"].isin(store.rows.keys()))
         for corpus in (sources.pretrain, sources.pairs, sources.test, sources.tagging_test)
     )
+    missing = sources.expected_clips - len(test)
     if sources.groups is None:
         # the words of a class without a usable clip leak still, so that they are names as well
         targets, names = (sorted(part.table["text"].unique()) for part in (test, sources.test))
+        others = []
     else:
         targets = names = sources.groups[group]
+        classes = set(test.table["text"] if profile.data.class_groups.all_classes else targets)
+        others = sorted(classes.difference(targets))
         folds = [str(fold) for fold in profile.data.class_groups.test_folds]
-        held_out = test.table["split"].isin(folds)
-        if profile.data.class_groups.all_classes:
-            others = sorted(set(test.table["text"]) - set(targets))
-        else:
-            held_out &= test.table["text"].isin(targets)
-        test = test.keep(held_out)
+        test = test.keep(test.table["split"].isin(folds) & test.table["text"].isin(classes))
         pretrain, pairs = (c.keep(~c.table["clip"].isin(test.table["clip"])) for c in (pretrain, pairs))
     if len(targets) < (needed := max(3, 1 + (profile.measures.k_max or 0))):  # fewer labels have no topology
         few = f"{len(targets)} classes are left to test on, at least {needed} are needed"
@@ -167,6 +165,5 @@ def prepare(
     counts |= {"pairs": len(kept_pairs), "pairs_removed": len(pairs) - len(kept_pairs)}
     left, all_clips = (0, 0) if kept_pretrain is None else (len(kept_pretrain), len(pretrain))
     counts |= {"pretrain_clips": left, "pretrain_removed": all_clips - left, "expected_clips": sources.expected_clips}
-    counts["missing_clips"] = sources.expected_clips - int(sources.test.table["clip"].isin(store.rows.keys()).sum())
-    counts["complete_classes"] = sources.complete_classes
+    counts |= {"missing_clips": missing, "complete_classes": sources.complete_classes}
     return Experiment(kept_pretrain, kept_pairs, test, tagging_test, targets, store, counts, others)
