@@ -9,6 +9,7 @@ clips: `embed.test_clouds`, `embed.measure`, `results.table`, and `book.tables.b
 from __future__ import annotations
 
 from collections.abc import Iterable
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -192,12 +193,10 @@ def obtain(
     With `own` the user's run comes before the published one; the rest is as for `open_study` and `run`.
     """
     if not train:
-        try:
+        with suppress(ClapleakError):  # absent or of another schema: it is made below
             kept = results.read_run(results.folder(profile.name, own=own) / setup.slug / results.run_name(seed, group))
             if kept.has_clouds:  # of most published runs the measures alone are kept
-                return _drawn(kept, profile, always=True) if own else kept
-        except ClapleakError:
-            pass  # absent or of another schema: it is made below
+                return _drawn(kept, profile, always=True)
     study = open_study(profile, [setup.pretraining], data_root=data_root, allow_missing=allow_missing)
     return _drawn(run(study, setup, seed=seed, group=group), profile, always=True)
 
