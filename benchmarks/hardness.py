@@ -20,7 +20,7 @@ import torch
 from clapleak import embed, metrics, pretrain
 from clapleak.clipstore import open_store
 from clapleak.config import Profile, find_root, load_profile
-from clapleak.corpora import Corpus, esc50, load
+from clapleak.corpora import Corpus, load, readers
 from clapleak.files import atomic_file, say
 
 TRAIN_FOLDS, TEST_FOLDS = ("1", "2", "3"), ("4", "5")
@@ -56,7 +56,7 @@ def main() -> None:
     given = parser.parse_args()
     profile, real = load_profile(given.profile), load("esc50", given.data_root)
     per_class = real.table["text"].value_counts()
-    classes = sorted(per_class.index[per_class == esc50.CLIPS_PER_CLASS])
+    classes = sorted(per_class.index[per_class == readers.ESC50_CLIPS_PER_CLASS])
     real = real.keep(real.table["text"].isin(classes))
     train, test = (real.keep(real.table["split"].isin(folds)) for folds in (TRAIN_FOLDS, TEST_FOLDS))
     outcome: dict[str, object] = {"classes": len(classes), "train_clips": len(train), "test_clips": len(test)}

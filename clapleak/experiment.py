@@ -9,7 +9,7 @@ import pandas as pd
 from clapleak import corpora
 from clapleak.clipstore import ClipStore
 from clapleak.config import ClapleakError, Profile
-from clapleak.corpora import Corpus, esc50, join
+from clapleak.corpora import Corpus, join, readers
 from clapleak.identity import run_ids, stable_seed
 from clapleak.leakage import filtered
 from clapleak.setups import Setup
@@ -77,13 +77,13 @@ def read_sources(profile: Profile, data_root: Path | None = None) -> Sources:
     per_class, groups = parts["test"].clips()["text"].value_counts(), None
     if profile.synthetic:
         return Sources(**parts, groups=None, expected_clips=int(per_class.sum()), complete_classes=len(per_class))
-    complete = sorted(per_class.index[per_class == esc50.CLIPS_PER_CLASS])
+    complete = sorted(per_class.index[per_class == readers.ESC50_CLIPS_PER_CLASS])
     if data.class_groups is not None:
         groups = class_groups(complete, data.class_groups.size)
         templates = data.class_groups.captions == "templates"
         per_clip = data.class_groups.captions_per_clip
-        parts["pairs"] = label_captions(parts["pairs"], per_clip) if templates else esc50.titled(parts["pairs"])
-    return Sources(**parts, groups=groups, expected_clips=esc50.CLIPS, complete_classes=len(complete))
+        parts["pairs"] = label_captions(parts["pairs"], per_clip) if templates else readers.titled(parts["pairs"])
+    return Sources(**parts, groups=groups, expected_clips=readers.ESC50_CLIPS, complete_classes=len(complete))
 
 
 def _read(name: str, part: str, profile: Profile, data_root: Path | None) -> Corpus:

@@ -21,7 +21,7 @@ from clapleak import audio, embed, features, results, runs
 from clapleak.book.publish import publish
 from clapleak.checkpoints import load_weights
 from clapleak.config import ClapleakError, find_root, load_profile
-from clapleak.corpora import esc50, load
+from clapleak.corpora import load, readers
 from clapleak.models import architectures, networks
 from clapleak.setups import SETUPS, Setup
 
@@ -170,9 +170,9 @@ def test_titles_come_from_the_licence_file_of_both_releases(data):
 - [{third.rpartition("-")[0]}.ogg]: clip derived from 12345.wav (http://www.freesound.org/people/c/3/) by c [CC0]
 """
     with pytest.raises(ClapleakError, match="LICENSE: no such file"):
-        esc50.titled(load("esc50", data))
+        readers.titled(load("esc50", data))
     (data / "LICENSE").write_text(lines, encoding="utf-8")
-    found = esc50.titled(load("esc50", data)).table
+    found = readers.titled(load("esc50", data)).table
     assert dict(zip(found["clip"], found["text"], strict=True)) == {
         f"esc50/{first}": "rose_bark", f"esc50/{second}": "Çan sesi (köy)",
     }  # fmt: skip

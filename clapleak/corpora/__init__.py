@@ -1,4 +1,4 @@
-"""Readers of the corpora: official layout in, one Corpus table out. See `table` for what they share.
+"""The corpora: official layout in, one Corpus table out. See `readers` for each, `table` for what they share.
 
 A clip whose file is absent stays in the table, so that it is counted later. Sources that are synthesised instead of
 read register a module under the entry point group `clapleak.sources`.
@@ -14,7 +14,7 @@ from types import ModuleType
 import pandas as pd
 
 from clapleak.config import ClapleakError
-from clapleak.corpora import audiocaps, audioset, clotho, esc50, fsd50k, macs
+from clapleak.corpora import readers
 from clapleak.corpora.table import Corpus, bad_rows, join, package_table
 from clapleak.files import absolute, read_yaml
 
@@ -32,9 +32,8 @@ class Source(namedtuple("Source", "read marker folders tables counts seconds gig
         return list(self.counts) if name is None else self.unions.get(name, [name])
 
 
-_READERS = dict(esc50=esc50, clotho=clotho, audiocaps=audiocaps, macs=macs, fsd50k=fsd50k, audioset=audioset)
 _FACTS = read_yaml(Path(__file__).with_name("sources.yaml"))
-SOURCES = {name: Source(read=reader.read, **{"unions": {}, **_FACTS[name]}) for name, reader in _READERS.items()}
+SOURCES = {name: Source(read=getattr(readers, name), **{"unions": {}, **facts}) for name, facts in _FACTS.items()}
 
 
 @cache
