@@ -3,7 +3,6 @@
 import os
 import shutil
 import sys
-import tempfile
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager, suppress
 from difflib import get_close_matches
@@ -90,10 +89,10 @@ def atomic_folder(path: Path) -> Iterator[Path]:
     path.parent.mkdir(parents=True, exist_ok=True)
     for stale in path.parent.glob(f".{path.name}.*"):  # left by a process that was killed in the middle
         shutil.rmtree(stale, ignore_errors=True)
-    temporary = Path(tempfile.mkdtemp(dir=path.parent, prefix=f".{path.name}."))
+    temporary = path.parent / f".{path.name}.{os.getpid()}"
+    temporary.mkdir()
     try:
         yield temporary
-        temporary.chmod(0o755)
         shutil.rmtree(path, ignore_errors=True)
         temporary.replace(path)
     finally:
