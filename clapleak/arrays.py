@@ -14,8 +14,7 @@ from pathlib import Path
 import lmdb
 import numpy as np
 
-from clapleak.config import ClapleakError
-from clapleak.files import locked, say
+from clapleak.files import ClapleakError, locked, say
 
 
 def array_key(*parts: object) -> bytes:

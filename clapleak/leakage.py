@@ -18,8 +18,8 @@ from typing import Literal
 import numpy as np
 import pandas as pd
 
-from clapleak.config import ClapleakError
 from clapleak.corpora import Corpus, package_table
+from clapleak.files import ClapleakError
 from clapleak.identity import stable_seed
 from clapleak.setups import FILTERS
 

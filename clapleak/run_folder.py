@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from clapleak.config import ClapleakError
+from clapleak.files import ClapleakError
 from clapleak.metrics import cloud, labelled
 
 _DAMAGE = (ValueError, OSError, EOFError, LookupError, TypeError, AttributeError, RuntimeError, MemoryError)

@@ -13,10 +13,9 @@ from types import ModuleType
 
 import pandas as pd
 
-from clapleak.config import ClapleakError
 from clapleak.corpora import readers
 from clapleak.corpora.table import Corpus, bad_rows, join, package_table
-from clapleak.files import absolute, read_yaml
+from clapleak.files import ClapleakError, absolute, read_yaml
 
 __all__ = ["SOURCES", "Corpus", "bad_rows", "data_root", "find", "join", "load", "package_table", "read", "synthesiser"]
 

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pandas as pd
 
-from clapleak.config import ClapleakError
+from clapleak.files import ClapleakError
 
 SUFFIXES = (".flac", ".ogg", ".wav")  # copies in lossless or compact form are accepted under the same names
 COLUMNS = ("clip", "path", "offset", "duration", "text", "labels", "sounds", "recording", "split")

@@ -17,8 +17,7 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from clapleak.config import ClapleakError, nearest
-from clapleak.files import output_root
+from clapleak.files import ClapleakError, nearest, output_root
 from clapleak.models.architectures import AiSfx, ByolA, Network, SoundNet, YamNet
 from clapleak.setups import network_facts
 
