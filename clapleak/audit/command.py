@@ -2,12 +2,10 @@
 
 import hashlib
 import json
-from collections.abc import Iterable, Iterator
 from contextlib import suppress
 from pathlib import Path
 
 import pandas as pd
-from tqdm import tqdm
 
 from clapleak import texts
 from clapleak.audit import clouds, models, sounds, verdicts
@@ -102,25 +100,14 @@ def _duplicates(found: clouds.Clouds, folder: Path) -> pd.DataFrame:
     """Test sounds that are in a folder of training sounds, by fingerprint."""
     if found.paths is None:
         raise ClapleakError("--training-audio compares sounds, and this test has no column path")
-    broken: list[str] = []
-    test = [own for _, own in _prints(found.paths, "test sounds", broken)]
+    broken: dict[str, str] = {}
+    test = [own for _, own in sounds.of_files(found.paths, "test sounds", sounds.fingerprint, broken)]
     if broken:
-        raise ClapleakError(f"{broken[0]}: no sound that can be read; correct the paths of the test")
+        raise ClapleakError(f"{min(broken)}: no sound that can be read; correct the paths of the test")
     files = sorted(str(path) for path in folder.rglob("*") if path.suffix.lower() in sounds.SUFFIXES)
-    table = sounds.duplicates(test, _prints(files, "training sounds", broken))
+    table = sounds.duplicates(test, sounds.of_files(files, "training sounds", sounds.fingerprint, broken))
     if len(broken) == len(files):
         raise ClapleakError(f"{folder}: no sound file that can be read; give the folder of the training sounds")
     if broken:
-        say(f"{folder}: {len(broken)} of {len(files)} files cannot be read, {broken[0]} first")
+        say(f"{folder}: {len(broken)} of {len(files)} files cannot be read, {min(broken)} first")
     return table
-
-
-def _prints(paths: Iterable[str], what: str, broken: list[str]) -> Iterator[tuple[str, sounds.Print]]:
-    """Paths and fingerprints, one sound in memory at a time; those that cannot be read go to `broken`."""
-    from clapleak.audio import samples  # imports torch, which arrays can do without
-
-    for path in tqdm(paths, what, unit=" clips"):
-        try:
-            yield path, sounds.fingerprint(*samples(path))
-        except ClapleakError:
-            broken.append(path)

@@ -116,18 +116,12 @@ def embed(
     Every name is put in the place of {} in every prompt. Sounds that cannot be read are refused, or with
     `allow_missing` counted and left out. A model that answers the same clips differently twice gets a note.
     """
-    from clapleak.audio import samples  # imports torch
-
     if "path" not in test:
         raise ClapleakError("the test has no column path; without sounds only an .npz of arrays can be audited")
     if bad := [prompt for prompt in prompts if prompt.count("{}") != 1] or ([] if prompts else [""]):
         raise ClapleakError(f"prompt '{bad[0]}': put {{}} once where the class name goes")
-    floor, broken = {}, {}
-    for path in tqdm(test["path"], "sounds", unit=" clips"):
-        try:
-            floor[path] = sounds.statistics(*samples(path))
-        except ClapleakError as error:
-            broken[path] = str(error)
+    broken: dict[str, str] = {}
+    floor = dict(sounds.of_files(test["path"], "sounds", sounds.statistics, broken))
     if broken and not allow_missing:
         first = "; ".join(f"{path} ({reason})" for path, reason in list(broken.items())[:3])
         raise ClapleakError(f"{len(broken)} of {len(test)} sounds cannot be used: {first}; --allow-missing omits them")

@@ -1,14 +1,28 @@
 """Sounds without a network: statistics of the spectrum as a floor, and fingerprints that find the same sound again."""
 
-from collections.abc import Iterable
-from typing import NamedTuple
+from collections.abc import Callable, Iterable, Iterator
+from typing import Any, NamedTuple
 
 import numpy as np
 import pandas as pd
+from tqdm import tqdm
+
+from clapleak.config import ClapleakError
 
 SUFFIXES = (".wav", ".flac", ".ogg", ".mp3")
 HOP, WINDOW, BANDS = 0.0116, 0.186, (300, 4000, 34)  # of fingerprints: seconds, seconds, hertz and edges of 33 bands
 ERRORS, OVERLAP, COMMON = 0.32, 0.5, 100  # largest share of differing bits; seconds; words in more places say nothing
+
+
+def of_files(paths: Iterable[str], what: str, use: Callable, broken: dict[str, str]) -> Iterator[tuple[str, Any]]:
+    """Paths and `use(wave, rate)`, one sound in memory at a time; why a path cannot be read goes to `broken`."""
+    from clapleak.audio import samples  # imports torch, which arrays can do without
+
+    for path in tqdm(paths, what, unit=" clips"):
+        try:
+            yield path, use(*samples(path))
+        except ClapleakError as error:
+            broken[path] = str(error)
 
 
 def _bands(wave: np.ndarray, rate: int, window: float, hop: float, edges: np.ndarray) -> np.ndarray:
