@@ -4,6 +4,7 @@ A "right" array, (N,), says of every clip how far its answer is right, 0 to 1; w
 """
 
 from collections.abc import Iterable
+from itertools import chain
 from statistics import NormalDist
 
 import numpy as np
@@ -76,14 +77,15 @@ def linear_probe(points: np.ndarray, y: np.ndarray, recordings: np.ndarray, seed
 def over_recordings(
     rights: dict[str, np.ndarray], y: np.ndarray, recordings: np.ndarray, seed: int
 ) -> dict[str, np.ndarray]:
-    """Class means of every measure, (DRAWS, C) each, with the recordings drawn again, the same draws for all."""
-    rng, count, draws = np.random.default_rng(seed), recordings.max() + 1, []
-    for _ in range(DRAWS):
-        weight = np.bincount(rng.integers(count, size=count), minlength=count)[recordings]
+    """Class means of every measure, (1 + DRAWS, C) each: as found, then with recordings drawn again, alike for all."""
+    rng, count, means = np.random.default_rng(seed), recordings.max() + 1, []
+    drawn = (np.bincount(rng.integers(count, size=count), minlength=count) for _ in range(DRAWS))
+    for times in chain([np.ones(count)], drawn):
+        weight = times[recordings]
         total = np.bincount(y, weight)
         with np.errstate(invalid="ignore"):  # NaN: none of the class was drawn
-            draws.append([np.bincount(y, weight * right) / total for right in rights.values()])
-    return dict(zip(rights, np.array(draws).swapaxes(0, 1), strict=True))
+            means.append([np.bincount(y, weight * right) / total for right in rights.values()])
+    return dict(zip(rights, np.array(means).swapaxes(0, 1), strict=True))
 
 
 def interval(draws: Iterable[float]) -> list[float]:

@@ -74,17 +74,16 @@ def audit(
             right |= {f"centroid_{name}": measures.won(cosines, y), f"probe_{name}": measures.won(probed, y)}
             if name != "floor":
                 right[f"silhouette_{name}"] = measures.silhouettes(points, y)
-    by_class = {name: measures.class_mean(values, y) for name, values in right.items()}
-    draws = measures.over_recordings(right, y, source, seed)
-    means = {name: np.nanmean(values, axis=1) for name, values in draws.items()}
-    found = {name: _measure(by_class[name].mean(), means[name]) for name in right}
-    if {"zero_shot", "centroid_E_a"} <= right.keys():
-        ratio = by_class["zero_shot"].mean() / max(by_class["centroid_E_a"].mean(), 1e-9)
-        found["efficiency"] = _measure(ratio, means["zero_shot"] / np.maximum(means["centroid_E_a"], 1e-9))
-    columns = {"clips": np.bincount(y), **by_class} | ({} if false_alarms is None else {"false_alarms": false_alarms})
-    table = pd.DataFrame(columns, index=list(clouds.classes))
+    by_class = measures.over_recordings(right, y, source, seed)
+    means = {name: np.nanmean(values, axis=1) for name, values in by_class.items()}
+    if {"zero_shot", "centroid_E_a"} <= means.keys():
+        means["efficiency"] = means["zero_shot"] / np.maximum(means["centroid_E_a"], 1e-9)
+    table = pd.DataFrame({"clips": np.bincount(y)}, index=list(clouds.classes))
+    table = table.assign(**{name: values[0] for name, values in by_class.items()})
+    if false_alarms is not None:
+        table["false_alarms"] = false_alarms
     notes = list(clouds.notes)
-    if shuffled is not None and by_class["zero_shot"].mean() <= shuffled[1]:
+    if shuffled is not None and means["zero_shot"][0] <= shuffled[1]:
         notes.append("zero-shot accuracy is that of shuffled labels: are the rows of E_t in the order of classes?")
     verdicts = {
         "labels": _labels(clouds, table, known, alpha, seed),
@@ -99,15 +98,17 @@ def audit(
         {
             "schema": SCHEMA, "model": clouds.name, "clips": len(y), "recordings": int(source.max()) + 1,
             "chance": 1 / classes, "alpha": alpha, "seed": seed, "prompts": prompts, "shuffled_labels": shuffled,
-            "measures": found, "verdicts": verdicts, "generalised": _generalised(draws, by_class, known),
+            "measures": {name: _measure(values) for name, values in means.items()}, "verdicts": verdicts,
+            "generalised": _generalised(by_class.get("zero_shot"), known),
             "topology": _topology(clouds, seed), "duplicates": _copies(clouds, duplicates), "notes": notes,
             "classes": [{"name": name, **row.to_dict()} for name, row in table.astype(object).iterrows()],
         }
     )  # fmt: skip
 
 
-def _measure(value: float, draws: np.ndarray) -> dict:
-    return {"value": float(value), "interval": measures.interval(draws)}
+def _measure(values: np.ndarray) -> dict:
+    """What was found, the first of the values, and the interval of those with recordings drawn again."""
+    return {"value": float(values[0]), "interval": measures.interval(values[1:])}
 
 
 def _cosines(clouds: Clouds) -> Iterable[np.ndarray]:
@@ -249,18 +250,13 @@ def _backbone(table: pd.DataFrame, reference: dict | None, alpha: float, seed: i
     return _verdict(NONE, f" (a gap above {least:.2f} would have been): {where}", **found)
 
 
-def _generalised(draws: dict[str, np.ndarray], by_class: dict[str, np.ndarray], seen: np.ndarray | None) -> dict | None:
+def _generalised(by_class: np.ndarray | None, seen: np.ndarray | None) -> dict | None:
     """Accuracy of unseen (U) and seen (S) classes among all answers, and their harmonic mean H."""
-    if seen is None or "zero_shot" not in by_class or seen.all() or not seen.any():
+    if seen is None or by_class is None or seen.all() or not seen.any():
         return None
-
-    def parts(values: np.ndarray) -> dict[str, np.ndarray]:
-        groups = (np.ma.masked_invalid(values[..., part]) for part in (~seen, seen))  # NaN: none of the class was drawn
-        u, s = (np.ma.filled(group.mean(axis=-1), np.nan) for group in groups)
-        return {"U": u, "S": s, "H": 2 * u * s / np.maximum(u + s, 1e-9)}
-
-    drawn = parts(draws["zero_shot"])
-    return {name: _measure(value, drawn[name]) for name, value in parts(by_class["zero_shot"]).items()}
+    values, draws = by_class[0], np.ma.masked_invalid(by_class[1:])  # NaN: none of the class was drawn
+    u, s = (np.append(values[part].mean(), draws[:, part].mean(axis=1).filled(np.nan)) for part in (~seen, seen))
+    return {"U": _measure(u), "S": _measure(s), "H": _measure(2 * u * s / np.maximum(u + s, 1e-9))}
 
 
 def _topology(clouds: Clouds, seed: int) -> dict:
