@@ -3,7 +3,7 @@
 import zipfile
 import zlib
 from collections.abc import Iterator
-from dataclasses import dataclass, fields
+from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
@@ -81,9 +81,8 @@ class Clouds:
 
     def save(self, path: Path) -> None:
         """Keep the clouds as an `.npz` that `clapleak audit` reads again."""
-        held = {part.name: value for part in fields(self) if (value := getattr(self, part.name)) is not None}
         with atomic_file(path) as file:
-            np.savez(file, **held)
+            np.savez(file, **{name: value for name, value in vars(self).items() if value is not None})
 
 
 def read_arrays(path: Path, test: pd.DataFrame | None = None) -> Clouds:
@@ -106,10 +105,9 @@ def read_arrays(path: Path, test: pd.DataFrame | None = None) -> Clouds:
         raise ClapleakError(f"{path}: no {' and no '.join(absent)}; put them into the .npz, or {_TEST}")
     classes, labels = tuple(map(str, held["classes"].ravel())), held["labels"].ravel()
     if labels.dtype.kind not in "iu":
-        numbers = {name: i for i, name in enumerate(classes)}
-        if unknown := [name for name in map(str, labels) if name not in numbers]:
+        if unknown := [name for name in map(str, labels) if name not in classes]:
             raise ClapleakError(f"{path}: label '{unknown[0]}' is not among the classes; both must use one spelling")
-        labels = np.array([numbers[str(name)] for name in labels])
+        labels = np.array([classes.index(str(name)) for name in labels])
     for name in {"x_t", "E_t"} & held.keys():
         held[name] = held[name][None] if held[name].ndim == 2 else held[name]
     strings = {name: tuple(map(str, held[name])) for name in ("prompts", "notes") if name in held}

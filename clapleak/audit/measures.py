@@ -67,11 +67,9 @@ def linear_probe(points: np.ndarray, y: np.ndarray, recordings: np.ndarray, seed
     from sklearn.preprocessing import StandardScaler
 
     names, first = np.unique(recordings, return_index=True)
-    order = np.lexsort([np.random.default_rng(seed).random(len(names)), y[first]])  # every class is in all folds
-    fold = np.empty(len(names), int)
-    fold[order] = np.arange(len(names)) % parts
+    rank = np.argsort(np.lexsort([np.random.default_rng(seed).random(len(names)), y[first]]))  # by class, then drawn
     model = make_pipeline(StandardScaler(), Ridge(0.1 * len(y) * (1 - 1 / parts), solver="cholesky"))
-    return cross_val_predict(model, points, np.eye(y.max() + 1)[y], cv=PredefinedSplit(fold[recordings]))
+    return cross_val_predict(model, points, np.eye(y.max() + 1)[y], cv=PredefinedSplit(rank[recordings] % parts))
 
 
 def over_recordings(

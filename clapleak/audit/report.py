@@ -1,5 +1,6 @@
 """The report of an audit as one HTML file without network: report.html, filled by jinja2, whose script draws charts."""
 
+from operator import itemgetter
 from pathlib import Path
 
 from jinja2 import Environment
@@ -9,10 +10,9 @@ def page(found: dict) -> str:
     """The page of an audit's JSON; the template escapes every text that comes from a user."""
     template = Path(__file__).with_name("report.html").read_text("utf-8")
     compared = [c for c in found["classes"] if {"seen", "zero_shot"} <= c.keys()]
-    dots = [
-        _mark(c["name"], {"value": c["zero_shot"]}, c["seen"], ", seen" if c["seen"] else ", unseen")
-        for c in sorted(compared, key=lambda c: (c["seen"], c["zero_shot"]), reverse=True)
-    ]
+    compared.sort(key=itemgetter("seen", "zero_shot"), reverse=True)
+    words = {True: ", seen", False: ", unseen"}
+    dots = [_mark(c["name"], {"value": c["zero_shot"]}, c["seen"], words[c["seen"]]) for c in compared]
     environment = Environment(autoescape=True, trim_blocks=True)
     return environment.from_string(template).render(found, dots=dots, marks=_marks, sound=_sound)
 

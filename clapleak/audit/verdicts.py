@@ -101,7 +101,7 @@ def audit(
             "measures": {name: _measure(values) for name, values in means.items()}, "verdicts": verdicts,
             "generalised": _generalised(by_class.get("zero_shot"), known),
             "topology": _topology(clouds, seed), "duplicates": _copies(clouds, duplicates), "notes": notes,
-            "classes": [{"name": name, **row.to_dict()} for name, row in table.astype(object).iterrows()],
+            "classes": table.rename_axis("name").reset_index().to_dict("records"),
         }
     )  # fmt: skip
 
@@ -181,12 +181,12 @@ def _labels(clouds: Clouds, table: pd.DataFrame, seen: np.ndarray | None, alpha:
     groups = np.flatnonzero(seen), np.flatnonzero(~seen)
     drawn = (np.concatenate([rng.choice(group, len(group)) for group in groups]) for _ in range(measures.DRAWS))
     low, high = measures.interval(map(size, drawn))
-    found = {"gap": gap, "p": p, "size": size(np.arange(classes)), "interval": [low, high], "detectable": least}
-    found |= {"covariate": space, "seen": int(seen.sum())}
+    gain = size(np.arange(classes))
     named, others = (table["zero_shot"][group].mean() for group in (seen, ~seen))
     where = f"{counts} and named rightly in {named:.2f} of cases, the others in {others:.2f}; less false alarms and at "
     where += f"equal separability of their sounds in {space} the gap is {gap:+.2f} (p = {p:.4f})"
-    worth = f"worth {found['size']:.2f} [{low:.2f}, {high:.2f}] of the accuracy"
+    worth = f"worth {gain:.2f} [{low:.2f}, {high:.2f}] of the accuracy"
+    found = dict(gap=gap, p=p, size=gain, interval=[low, high], detectable=least, covariate=space, seen=int(seen.sum()))
     if p <= alpha:
         return _verdict(EVIDENCE, f", {'of unclear size, ' * (low <= 0)}{worth}: {where}", **found)
     return _verdict(NONE, f" (a gap above {least:.2f} would have been; {worth}): {where}", **found)
@@ -215,9 +215,8 @@ def _recordings(
         how.append(f"{duplicates['test'].nunique()} by fingerprint of the sound")
     count, share, better = int(shared.sum()), float(shared.mean()), ""
     if right is not None:
-        gaps = pd.DataFrame({"y": clouds.labels, "shared": shared, "right": right}).groupby(["y", "shared"])["right"]
-        apart = gaps.mean().unstack().reindex(columns=[False, True])
-        if (both := apart.dropna()).size:
+        apart = pd.DataFrame({"y": clouds.labels, "shared": shared, "right": right}).pivot_table("right", "y", "shared")
+        if len(both := apart.reindex(columns=[False, True]).dropna()):
             better = f"; in {len(both)} classes with both, accuracy differs by {(both[True] - both[False]).mean():+.2f}"
     found = {"size": share, "clips": count, "shared": np.flatnonzero(shared).tolist()}
     sentence = f"{count} of {len(shared)} test clips ({share:.1%}) are in the training ({', '.join(how)})"
