@@ -389,9 +389,9 @@ def audit_model(**options) -> None:
     """
     from clapleak.audit import command
 
-    audited, code = command.run(**options)
+    audited = command.run(**options)
     click.echo(command.summary(audited, options["output"]))
-    sys.exit(code)
+    sys.exit(audited.json["gate"]["code"])
 
 
 @main.command()

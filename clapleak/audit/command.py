@@ -21,8 +21,8 @@ def run(
     model: str, test: Path | None, training_labels: tuple[Path, ...], training_captions: tuple[Path, ...],
     training_recordings: Path | None, training_audio: Path | None, rule: str, prompts: Path | None,
     reference: Path | None, fail_on: str, max_leak: float, alpha: float, seed: int, allow_missing: bool, output: Path,
-) -> tuple[verdicts.Audit, int]:  # fmt: skip
-    """Audit a model and write report.html, audit.json and clouds.npz; the audit and the exit code of its gate."""
+) -> verdicts.Audit:  # fmt: skip
+    """Audit a model and write report.html, audit.json, with the exit code of its gate, and clouds.npz."""
     failures = [name.strip() for name in fail_on.split(",")]
     if wrong := set(failures) - set(FAILURES):
         raise ClapleakError(f"--fail-on {min(wrong)}: use {', '.join(FAILURES)}, with commas between")
@@ -37,13 +37,12 @@ def run(
     seen = None if training is None else verdicts.seen_classes(found.classes, training, rule)
     copies = None if training_audio is None else _duplicates(found, training_audio)
     audited = verdicts.audit(found, seen, recordings, compared, duplicates=copies, alpha=alpha, seed=seed)
-    code = audited.gate(failures, max_leak)
-    gate = {"fail_on": failures, "max_leak": max_leak, "code": code}
+    gate = {"fail_on": failures, "max_leak": max_leak, "code": audited.gate(failures, max_leak)}
     audited.json.update(rule=None if seen is None else rule, gate=gate)
     for name, content in (("audit.json", json.dumps(audited.json, indent=1)), ("report.html", audited.html())):
         with atomic_file(output / name) as file:
             file.write(content.encode())
-    return audited, code
+    return audited
 
 
 def summary(audited: verdicts.Audit, output: Path) -> str:
@@ -52,8 +51,8 @@ def summary(audited: verdicts.Audit, output: Path) -> str:
     if measured := audited.json["measures"].get("zero_shot"):
         low, high = measured["interval"]
         lines = {"zero-shot": f"{measured['value']:.3f} [{low:.3f}, {high:.3f}]", **lines}
-    most, code = audited.json["gate"]["max_leak"], audited.json["gate"]["code"]
-    lines["gate"] = {0: "passed", 1: "failed", 3: "undecidable"}[code] + f" (--max-leak {most})"
+    gate = audited.json["gate"]
+    lines["gate"] = {0: "passed", 1: "failed", 3: "undecidable"}[gate["code"]] + f" (--max-leak {gate['max_leak']})"
     lines |= {f"note {i}": note for i, note in enumerate(audited.json["notes"], 1)}
     return "\n".join([*(f"{name + ':':12}{line}" for name, line in lines.items()), str(output / "report.html")])
 

@@ -4,6 +4,7 @@ import importlib.util
 import random
 from collections.abc import Callable
 from contextlib import contextmanager
+from functools import partial
 from pathlib import Path
 from typing import NamedTuple
 
@@ -64,13 +65,13 @@ def _own(spec: str, path: Path, name: str) -> Model:
         found.loader.exec_module(module)
         audio, text = getattr(module, name)()
 
+    @_one_line(spec)
     def pair(call: Callable, given: list[str]) -> _Both:
-        with _one_line(spec):
-            answer = call(given)
-            x, joint = answer if isinstance(answer, tuple) else (None, answer)
-            return None if x is None else np.asarray(x), np.asarray(joint)
+        answer = call(given)
+        x, joint = answer if isinstance(answer, tuple) else (None, answer)
+        return None if x is None else np.asarray(x), np.asarray(joint)
 
-    return Model(spec, lambda paths: pair(audio, paths), lambda texts: pair(text, texts))
+    return Model(spec, partial(pair, audio), partial(pair, text))
 
 
 def _transformers(spec: str) -> Model:

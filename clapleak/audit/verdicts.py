@@ -80,11 +80,11 @@ def audit(
         means["efficiency"] = means["zero_shot"] / np.maximum(means["centroid_E_a"], 1e-9)
     table = pd.DataFrame({"clips": np.bincount(y)}, index=list(clouds.classes))
     table = table.assign(**{name: values[0] for name, values in by_class.items()})
-    if false_alarms is not None:
-        table["false_alarms"] = false_alarms
     notes = list(clouds.notes)
-    if shuffled is not None and means["zero_shot"][0] <= shuffled[1]:
-        notes.append("zero-shot accuracy is that of shuffled labels: are the rows of E_t in the order of classes?")
+    if texts_right is not None:
+        table["false_alarms"] = false_alarms
+        if means["zero_shot"][0] <= shuffled[1]:
+            notes.append("zero-shot accuracy is that of shuffled labels: are the rows of E_t in the order of classes?")
     verdicts = {
         "labels": _labels(clouds, table, known, alpha, seed),
         "recordings": _recordings(clouds, texts_right, recordings, duplicates),
