@@ -13,11 +13,12 @@ import subprocess
 import sys
 import time
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from importlib.metadata import requires
 from importlib.util import find_spec
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import click
 
@@ -65,20 +66,13 @@ def _open_study(
     return study, chosen
 
 
-class _OneLineErrors(click.Group):
+@contextmanager
+def _one_line() -> Iterator[None]:
     """Report user errors as one line and exit with code 2; Ctrl-C with code 130."""
-
-    def parse_args(self, *given: Any) -> list[str]:
-        return _one_line(super().parse_args, *given)
-
-    def invoke(self, *given: Any) -> Any:
-        return _one_line(super().invoke, *given)
-
-
-def _one_line(work: Callable, *given: Any) -> Any:
     code = 2
     try:
-        return work(*given)
+        yield
+        return
     except ClapleakError as error:
         message = str(error)
     except click.exceptions.NoArgsIsHelpError:  # shows the help
@@ -110,6 +104,10 @@ def _extra_of(module: str) -> str:
     sizes, wanted = Counter(extra for _, extra in parts), module.partition(".")[0].lower()
     having = [extra for name, extra in parts if extra and name.replace("-", "_").lower() == wanted]
     return min(having, key=sizes.get, default="")
+
+
+class _OneLineErrors(click.Group):
+    parse_args, invoke = _one_line()(click.Group.parse_args), _one_line()(click.Group.invoke)
 
 
 @click.group("clapleak", cls=_OneLineErrors)
