@@ -322,22 +322,21 @@ def fetch(name: str, data_root: Path | None, yes: bool) -> None:
     """
     from clapleak.fetch import download
 
-    encoder = name in network_facts()
-    if encoder:
+    if name in network_facts():
         from clapleak.fetch import networks  # with torch
 
-    if data_root is None and not encoder:
+        plan, begin = networks.plan(name), functools.partial(networks.fetch, name)
+    elif data_root is None:
         raise ClapleakError(f"corpus {name}: where to? give --data-root DIR or set CLAPLEAK_DATA")
-    if plan := networks.plan(name) if encoder else download.plan(name, data_root):
+    else:
+        plan, begin = download.plan(name, data_root), functools.partial(download.fetch, name, data_root)
+    if plan:
         click.echo(plan)
-        if not yes and not sys.stdin.isatty():
+        if not (yes or sys.stdin.isatty()):
             raise ClapleakError(f"{name}: nobody to ask here; give --yes to accept the licence and begin")
-        if not yes and not click.confirm("Accept the licence and begin?"):
+        if not (yes or click.confirm("Accept the licence and begin?")):
             return
-    if not encoder:
-        download.fetch(name, data_root)
-    elif plan:
-        networks.fetch(name)
+        begin()
     click.echo(download.GUIDES.get(name, f"{name}: complete"))
 
 
