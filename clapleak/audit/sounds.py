@@ -79,13 +79,10 @@ def duplicates(test: list[Print], training: Iterable[tuple[str, Print]]) -> pd.D
         hits = np.repeat(first, places) + np.arange(places.sum()) - np.repeat(places.cumsum() - places, places)
         shifts = np.stack([clip[hits], np.repeat(usable, places) - frame[hits]])
         found, counts = np.unique(shifts, axis=1, return_counts=True)
-        best: dict[int, tuple[float, float]] = {}
-        for number, shift in found[:, counts > 1].T:
-            errors, seconds = _differing(test[number], other, shift)
-            if errors <= ERRORS and errors < best.get(number, (1, 0))[0]:
-                best[number] = errors, seconds
-        rows += [(int(number), name, *values) for number, values in best.items()]
-    return pd.DataFrame(rows, columns=["test", "training", "errors", "seconds"])
+        looked = [(int(n), name, *_differing(test[n], other, shift)) for n, shift in found[:, counts > 1].T]
+        rows += [row for row in looked if row[2] <= ERRORS]
+    table = pd.DataFrame(rows, columns=["test", "training", "errors", "seconds"]).sort_values("errors", kind="stable")
+    return table.drop_duplicates(["test", "training"]).sort_index(ignore_index=True)  # of several shifts the best
 
 
 def _differing(one: Print, other: Print, shift: int) -> tuple[float, float]:
