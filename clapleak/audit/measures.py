@@ -12,7 +12,7 @@ from scipy.special import betaln
 
 from clapleak.metrics import class_means, unit
 
-DRAWS, PERMUTATIONS, POWER_Z = 1000, 4999, 0.8416  # the last: the normal quantile of power 0.8
+DRAWS, PERMUTATIONS, FOLDS, POWER_Z = 1000, 4999, 5, 0.8416  # the last: the normal quantile of power 0.8
 
 
 def class_mean(right: np.ndarray, y: np.ndarray) -> np.ndarray:
@@ -55,8 +55,8 @@ def silhouettes(points: np.ndarray, y: np.ndarray) -> np.ndarray:
     return np.where(members[y] > 1, (b - a) / np.maximum(np.maximum(a, b), 1e-12), 0.0)
 
 
-def linear_probe(points: np.ndarray, y: np.ndarray, recordings: np.ndarray, seed: int, parts: int = 5) -> np.ndarray:
-    """Scores (N, C) of a linear classifier that never learnt from a clip's recording: ridge to one-hot, five folds.
+def linear_probe(points: np.ndarray, y: np.ndarray, recordings: np.ndarray, seed: int) -> np.ndarray:
+    """Scores (N, C) of a linear classifier that never learnt from a clip's recording: ridge to one-hot, in folds.
 
     Ridge has a closed form, so that 100,000 clips take a minute. Its strength is a tenth of the mean eigenvalue of the
     standardised features' products, which is the number of clips: chosen once and for all models.
@@ -68,8 +68,8 @@ def linear_probe(points: np.ndarray, y: np.ndarray, recordings: np.ndarray, seed
 
     names, first = np.unique(recordings, return_index=True)
     rank = np.argsort(np.lexsort([np.random.default_rng(seed).random(len(names)), y[first]]))  # by class, then drawn
-    model = make_pipeline(StandardScaler(), Ridge(0.1 * len(y) * (1 - 1 / parts), solver="cholesky"))
-    return cross_val_predict(model, points, np.eye(y.max() + 1)[y], cv=PredefinedSplit(rank[recordings] % parts))
+    model = make_pipeline(StandardScaler(), Ridge(0.1 * len(y) * (1 - 1 / FOLDS), solver="cholesky"))
+    return cross_val_predict(model, points, np.eye(y.max() + 1)[y], cv=PredefinedSplit(rank[recordings] % FOLDS))
 
 
 def over_recordings(

@@ -62,32 +62,30 @@ def audit(
     """
     y, classes = clouds.labels, len(clouds.classes)
     source = np.arange(len(y)) if clouds.recordings is None else np.unique(clouds.recordings, return_inverse=True)[1]
-    texts_right, false_alarms, shuffled, prompts = _zero_shot(clouds, seed)
+    right, false_alarms, shuffled, prompts = _zero_shot(clouds, seed)
     known = None if seen is None else np.asarray(seen["seen"] if isinstance(seen, pd.DataFrame) else seen, dtype=bool)
     if known is not None and known.shape != (classes,):
         raise ClapleakError(f"{clouds.name}: seen says {known.shape} for {classes} classes; give one answer each")
-    right = {} if texts_right is None else {"zero_shot": texts_right}
     for name in ("x_a", "E_a", "floor"):
         if (points := getattr(clouds, name)) is not None:
-            cosines = metrics.centroid_cosines(points, y, source)
-            probed = measures.linear_probe(points, y, source, seed)
-            right |= {f"centroid_{name}": measures.won(cosines, y), f"probe_{name}": measures.won(probed, y)}
+            right[f"centroid_{name}"] = measures.won(metrics.centroid_cosines(points, y, source), y)
+            right[f"probe_{name}"] = measures.won(measures.linear_probe(points, y, source, seed), y)
             if name != "floor":
                 right[f"silhouette_{name}"] = measures.silhouettes(points, y)
     by_class = measures.over_recordings(right, y, source, seed)
     means = {name: np.nanmean(values, axis=1) for name, values in by_class.items()}
     if {"zero_shot", "centroid_E_a"} <= means.keys():
         means["efficiency"] = means["zero_shot"] / np.maximum(means["centroid_E_a"], 1e-9)
-    table = pd.DataFrame({"clips": np.bincount(y)}, index=list(clouds.classes))
-    table = table.assign(**{name: values[0] for name, values in by_class.items()})
+    columns = {"clips": np.bincount(y)} | {name: values[0] for name, values in by_class.items()}
+    table = pd.DataFrame(columns, index=list(clouds.classes))
     notes = list(clouds.notes)
-    if texts_right is not None:
+    if shuffled is not None:
         table["false_alarms"] = false_alarms
         if means["zero_shot"][0] <= shuffled[1]:
             notes.append("zero-shot accuracy is that of shuffled labels: are the rows of E_t in the order of classes?")
     verdicts = {
         "labels": _labels(clouds, table, known, alpha, seed),
-        "recordings": _recordings(clouds, texts_right, recordings, duplicates),
+        "recordings": _recordings(clouds, right.get("zero_shot"), recordings, duplicates),
         "backbone": _backbone(table, reference, alpha, seed),
     }
     if isinstance(seen, pd.DataFrame):
@@ -118,12 +116,12 @@ def _cosines(clouds: Clouds) -> Iterable[np.ndarray]:
 
 
 def _zero_shot(clouds: Clouds, seed: int) -> tuple:
-    """Means over prompts, and by prompt: how right each clip is, (N,), and how often each class is wrongly the answer.
+    """Means over prompts: how right each clip is, (N,) as "zero_shot", and how often each class is wrongly the answer.
 
-    Then the band of accuracy for shuffled labels, and the accuracy of every prompt.
+    Then the band of accuracy for shuffled labels, and the accuracy of every prompt. Without E_a and E_t there are none.
     """
     if clouds.E_a is None or clouds.E_t is None:
-        return None, None, None, {}
+        return {}, None, None, {}
     y, rng = clouds.labels, np.random.default_rng(seed)
     chosen = np.array([cosines.argmax(axis=1) for cosines in _cosines(clouds)])
     right = (chosen == y).astype(float)
@@ -132,7 +130,8 @@ def _zero_shot(clouds: Clouds, seed: int) -> tuple:
     names = clouds.prompts or [f"prompt {i + 1}" for i in range(len(right))]
     accuracies = {name: float(measures.class_mean(one, y).mean()) for name, one in zip(names, right, strict=True)}
     wrong = sum(np.bincount(one[one != y], minlength=len(clouds.classes)) for one in chosen) / len(chosen)
-    return np.mean(right, axis=0), wrong / (len(y) - np.bincount(y)), measures.interval(null), accuracies
+    false_alarms = wrong / (len(y) - np.bincount(y))
+    return {"zero_shot": np.mean(right, axis=0)}, false_alarms, measures.interval(null), accuracies
 
 
 def _verdict(state: str, why: str, **found) -> dict:
@@ -155,17 +154,17 @@ def _labels(clouds: Clouds, table: pd.DataFrame, seen: np.ndarray | None, alpha:
         return _verdict(UNKNOWN, ": no joint embeddings of sounds and of class names (E_a and E_t)")
     if seen is None:
         return _verdict(UNKNOWN, ": no training texts (--training-captions), so nobody knows which classes were seen")
-    classes, fewest = len(seen), min(int(seen.sum()), int((~seen).sum()))
+    classes, named, others = len(seen), int(seen.sum()), int((~seen).sum())
     needed = next(k for k in range(2, classes + 9) if comb(max(classes, 2 * k), k) * alpha >= 1)
-    counts = f"{int(seen.sum())} of {classes} classes are seen"
-    if fewest < needed:
+    counts = f"{named} of {classes} classes are seen"
+    if min(named, others) < needed:
         return _verdict(UNKNOWN, f": {counts}; at least {needed} seen and {needed} unseen classes are needed")
     space = "x_a" if clouds.x_a is not None else "E_a"
     values, offered = compared(table, space)
     gap, error = measures.adjusted(values, offered, seen)
     least, p = measures.detectable(error, alpha), measures.freedman_lane(values, offered, seen, seed)
     if p > alpha and least > WIDEST:
-        now = WIDEST * (1 / seen.sum() + 1 / (~seen).sum()) ** 0.5 / least  # the error that two groups may have
+        now = WIDEST * (1 / named + 1 / others) ** 0.5 / least  # the error that two groups may have
         enough = next((k for k in range(needed, 9999) if (1 / k + 1 / max(k, classes - k)) ** 0.5 <= now), None)
         remedy = f"about {enough} of each are needed" if enough else "their sounds separate too differently"
         return _verdict(UNKNOWN, f": {counts}, and a gap below {least:.2f} would have been missed; {remedy}")
@@ -182,11 +181,11 @@ def _labels(clouds: Clouds, table: pd.DataFrame, seen: np.ndarray | None, alpha:
     drawn = (np.concatenate([rng.choice(group, len(group)) for group in groups]) for _ in range(measures.DRAWS))
     low, high = measures.interval(map(size, drawn))
     gain = size(np.arange(classes))
-    named, others = (table["zero_shot"][group].mean() for group in (seen, ~seen))
-    where = f"{counts} and named rightly in {named:.2f} of cases, the others in {others:.2f}; less false alarms and at "
+    S, U = (table["zero_shot"][group].mean() for group in (seen, ~seen))
+    where = f"{counts} and named rightly in {S:.2f} of cases, the others in {U:.2f}; less false alarms and at "
     where += f"equal separability of their sounds in {space} the gap is {gap:+.2f} (p = {p:.4f})"
     worth = f"worth {gain:.2f} [{low:.2f}, {high:.2f}] of the accuracy"
-    found = dict(gap=gap, p=p, size=gain, interval=[low, high], detectable=least, covariate=space, seen=int(seen.sum()))
+    found = dict(gap=gap, p=p, size=gain, interval=[low, high], detectable=least, covariate=space, seen=named)
     if p <= alpha:
         return _verdict(EVIDENCE, f", {'of unclear size, ' * (low <= 0)}{worth}: {where}", **found)
     return _verdict(NONE, f" (a gap above {least:.2f} would have been; {worth}): {where}", **found)
