@@ -119,7 +119,7 @@ def embed(
     """
     if "path" not in test:
         raise ClapleakError("the test has no column path; without sounds only an .npz of arrays can be audited")
-    if bad := [prompt for prompt in prompts if prompt.count("{}") != 1] or ([] if prompts else [""]):
+    if bad := [prompt for prompt in prompts or [""] if prompt.count("{}") != 1]:
         raise ClapleakError(f"prompt '{bad[0]}': put {{}} once where the class name goes")
     broken: dict[str, str] = {}
     floor = dict(sounds.of_files(test["path"], "sounds", sounds.statistics, broken))

@@ -24,10 +24,8 @@ def seen_classes(names: Collection[str], training: Iterable[str], rule: str = "w
     Columns: `seen` (bool), `texts` (how many leak it) and `quotes` (three of them at most).
     """
     given, plain = list(dict.fromkeys(training)), [name.replace("_", " ") for name in names]
-    leaking: dict[str, list[str]] = {name: [] for name in plain}
-    for text, classes in zip(given, texts.find_leaks(given, plain, rule)["classes"], strict=True):
-        for name in classes:
-            leaking[name].append(text)
+    found = texts.find_leaks(given, plain, rule).assign(text=given).explode("classes")
+    leaking = dict.fromkeys(plain, []) | found.groupby("classes")["text"].agg(list).to_dict()
     rows = [(bool(leaking[name]), len(leaking[name]), leaking[name][:3]) for name in plain]
     return pd.DataFrame(rows, columns=["seen", "texts", "quotes"], index=list(names))
 
