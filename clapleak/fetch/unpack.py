@@ -47,10 +47,8 @@ def unpack(volumes: list[Path], inside: str, target: Path, wanted: Collection[st
     try:
         shutil.rmtree(temporary, ignore_errors=True)  # left by a killed run
         (temporary / inside).mkdir(parents=True)
-        if len(volumes) > 1:
-            _unpack_volumes(volumes, temporary, choose)
-        else:
-            (_unpack_7z if archive.suffix == ".7z" else _unpack_zip)(archive, temporary, choose)
+        write = _unpack_volumes if len(volumes) > 1 else _unpack_7z if archive.suffix == ".7z" else _unpack_zip
+        write(volumes, temporary, choose)
         if not held:
             raise ClapleakError(f"{archive}: holds no files in {inside}/; nothing was unpacked")
         if not target.exists():
@@ -71,15 +69,14 @@ def unpack(volumes: list[Path], inside: str, target: Path, wanted: Collection[st
         shutil.rmtree(temporary, ignore_errors=True)
 
 
-def _unpack_zip(archive: Path, folder: Path, choose: Choose) -> None:
-    with zipfile.ZipFile(archive) as opened:
-        kinds = [stat.S_IFMT(member.external_attr >> 16) for member in opened.infolist()]
-        members = zip(opened.infolist(), kinds, strict=True)
-        opened.extractall(folder, choose([(m.filename, kind, m.file_size) for m, kind in members]))
+def _unpack_zip(volumes: list[Path], folder: Path, choose: Choose) -> None:
+    with zipfile.ZipFile(volumes[0]) as opened:
+        members = [(m.filename, stat.S_IFMT(m.external_attr >> 16), m.file_size) for m in opened.infolist()]
+        opened.extractall(folder, choose(members))
 
 
-def _unpack_7z(archive: Path, folder: Path, choose: Choose) -> None:
-    with py7zr.SevenZipFile(archive) as opened:
+def _unpack_7z(volumes: list[Path], folder: Path, choose: Choose) -> None:
+    with py7zr.SevenZipFile(volumes[0]) as opened:
         opened.max_extract_size = opened.archiveinfo().uncompressed  # members that lie about their size end there
         kinds = [stat.S_IFLNK if m.is_symlink else stat.S_IFDIR if m.is_directory else m.st_fmt for m in opened.files]
         members = zip(opened.files, kinds, strict=True)
