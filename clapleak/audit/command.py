@@ -1,6 +1,5 @@
 """What `clapleak audit` does: read, embed once, audit, write three files, decide."""
 
-import hashlib
 import json
 from contextlib import suppress
 from pathlib import Path
@@ -12,6 +11,7 @@ from clapleak.audit import clouds, models, sounds, verdicts
 from clapleak.config import ClapleakError
 from clapleak.corpora.table import read_column
 from clapleak.files import atomic_file, say
+from clapleak.identity import digest
 
 FAILURES = ("labels", "recordings", "unknown")
 RECORDINGS = ("recording", "id", "fname", "src_file")  # columns of a CSV of recordings
@@ -33,7 +33,7 @@ def run(
     recordings = training_recordings and read_column(training_recordings, RECORDINGS, "recording").tolist()
     compared = None if reference is None else _reference(reference)
     wordings = clouds.PROMPTS if prompts is None else _lines(prompts)
-    found = _clouds(model, test, wordings, allow_missing, seed, output / "clouds.npz")
+    found = _clouds(model, test, wordings, output / "clouds.npz", allow_missing=allow_missing, seed=seed)
     seen = None if training is None else verdicts.seen_classes(found.classes, training, rule)
     copies = None if training_audio is None else _duplicates(found, training_audio)
     audited = verdicts.audit(found, seen, recordings, compared, duplicates=copies, alpha=alpha, seed=seed)
@@ -71,10 +71,8 @@ def _reference(path: Path) -> dict:
     raise ClapleakError(f"{path}: not an audit.json of this version; audit the reference model on this test first")
 
 
-def _clouds(
-    model: str, test: Path | None, prompts: tuple[str, ...], allow_missing: bool, seed: int, kept: Path
-) -> clouds.Clouds:
-    """The clouds of a model; those of an earlier call where model, test and prompts are the same."""
+def _clouds(model: str, test: Path | None, prompts: tuple[str, ...], kept: Path, **options: int) -> clouds.Clouds:
+    """The clouds of a model; those of an earlier call where all that `embed` is given is the same."""
     table = None if test is None else clouds.read_test(test)
     if model.endswith(".npz"):
         return clouds.read_arrays(Path(model), table)
@@ -83,12 +81,11 @@ def _clouds(
     here = Path(model.rpartition(":")[0] or model)  # a script, or a folder of weights
     read = [*(sorted(here.rglob("*")) if here.is_dir() else [here]), *map(Path, table.get("path", []))]
     times = [path.stat().st_mtime_ns for path in read if path.is_file()]
-    settings = (model, times, table.to_csv(), prompts, allow_missing, seed)
-    key, mark = hashlib.sha256(repr(settings).encode()).hexdigest(), kept.with_suffix(".key")
+    key, mark = digest(model, times, table.to_csv(), prompts, options), kept.with_suffix(".key")
     if kept.is_file() and mark.is_file() and mark.read_text() == key:
         say(f"{kept}: embeddings of an earlier call")
         return clouds.read_arrays(kept)
-    found = models.embed(models.load_model(model), table, prompts, allow_missing=allow_missing, seed=seed)
+    found = models.embed(models.load_model(model), table, prompts, **options)
     mark.unlink(missing_ok=True)
     found.save(kept)
     mark.write_text(key)
