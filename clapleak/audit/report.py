@@ -19,8 +19,7 @@ def page(found: dict) -> str:
 
 def _marks(labels: dict[str, str], measures: dict[str, dict]) -> list[dict]:
     """Those measures that there are, in the order of the labels."""
-    names = [name for name in labels if name in measures]
-    return [_mark(labels[name], measures[name], name == "zero_shot") for name in names]
+    return [_mark(label, measures[name], name == "zero_shot") for name, label in labels.items() if name in measures]
 
 
 def _mark(label: str, measure: dict, orange: bool, more: str = "") -> dict:
