@@ -30,7 +30,7 @@ from myst_nb import glue
 from sklearn.metrics import v_measure_score
 
 from clapleak.book import figures, tables
-from clapleak.book.statistics import correlation, grouped_correlation, partial_correlation
+from clapleak.book.statistics import correlation, grouped_correlation
 from clapleak.config import find_root
 
 # %% tags=["parameters", "remove-input"]
@@ -85,8 +85,8 @@ found = {
     "clusters, where they are clear": (correlation(sharp["clustering"], sharp["zero_shot"]), len(sharp)),
     "clusters, with UrbanSound8K": (correlation(clusters, models["urban_zero_shot"]), len(models)),
     "probe": (correlation(probe, accuracy), len(models)),
-    "clusters, given the probe": (partial_correlation(clusters, accuracy, probe), len(models)),
-    "probe, given the clusters": (partial_correlation(probe, accuracy, clusters), len(models)),
+    "clusters, given the probe": (correlation(clusters, accuracy, given=probe), len(models)),
+    "probe, given the clusters": (correlation(probe, accuracy, given=clusters), len(models)),
 }
 pd.DataFrame({name: {"r": str(r), "n": n, "r above 0": r.verdict} for name, (r, n) in found.items()}).T
 

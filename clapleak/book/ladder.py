@@ -7,7 +7,7 @@ import pandas as pd
 
 from clapleak import results
 from clapleak.book.analysis import mean_gains
-from clapleak.book.statistics import Estimate, estimate, grouped_correlation, lead, of, partial_correlation
+from clapleak.book.statistics import Estimate, correlation, estimate, grouped_correlation, lead, of
 from clapleak.book.tables import by_setup, setup_means
 from clapleak.config import ClapleakError, load_profile
 from clapleak.setups import NETWORK_SETUPS, OTHER_NETWORKS, PRETRAININGS, SETUPS, Setup, network_facts
@@ -82,7 +82,7 @@ def followed(points: pd.DataFrame) -> pd.DataFrame:
     lines = {}
     for captions in ("clean", "dirty"):
         y, clusters, probe = (points[name] for name in (captions, "silhouette", "probe, 128"))
-        both = partial_correlation(clusters, y, probe), partial_correlation(probe, y, clusters)
+        both = correlation(clusters, y, given=probe), correlation(probe, y, given=clusters)
         lines[captions] = dict(zip(("clusters", "knowledge", "lead"), (*both, lead(y, clusters, probe)), strict=True))
     return pd.DataFrame(lines).T
 

@@ -46,15 +46,15 @@ class Estimate:
 NOTHING = Estimate(np.nan, np.nan, np.nan)
 
 
-def resampled(values: pd.DataFrame, draws: int = DRAWS, seed: int = 0) -> pd.DataFrame:
+def resampled(values: pd.DataFrame) -> pd.DataFrame:
     """Means of the columns when class groups, and seeds within each, are drawn again with replacement, a row a draw.
 
     `values` has a row a run, indexed by group and seed as `tables.by_setup` gives it. Every column gets the same draws,
     so that differences between columns are paired. Groups hold other classes and recordings, so that drawing groups
     draws these as well; where there is one group, seeds alone are drawn.
     """
-    rng, groups = np.random.default_rng(seed), [part.to_numpy(float) for _, part in values.groupby(level="group")]
-    chosen = rng.integers(len(groups), size=(draws, len(groups)))
+    rng, groups = np.random.default_rng(0), [part.to_numpy(float) for _, part in values.groupby(level="group")]
+    chosen = rng.integers(len(groups), size=(DRAWS, len(groups)))
     means = np.empty((*chosen.shape, values.shape[1]))
     for number, rows in enumerate(groups):
         places = chosen == number
@@ -84,10 +84,9 @@ def estimates(values: pd.DataFrame, effects: Callable[[Any], list]) -> list[Esti
     complete = values.dropna()
     if complete.empty:
         return [NOTHING for _ in effects(values.mean())]
-    by_group = complete.groupby(level="group").mean().mean()  # every group counts alike
-    groups = complete.groupby(level="group").ngroups
-    units = groups if groups > 1 else len(complete)
-    several = zip(effects(by_group), effects(resampled(complete)), strict=True)
+    by_group = complete.groupby(level="group").mean()
+    units = len(by_group) if len(by_group) > 1 else len(complete)
+    several = zip(effects(by_group.mean()), effects(resampled(complete)), strict=True)  # every group counts alike
     return [Estimate(float(value), *_ends(drawn, units)) for value, drawn in several]
 
 
@@ -109,17 +108,19 @@ def estimate(values: pd.DataFrame, effect: Callable[[Any], Any]) -> Estimate:
     return estimates(values, lambda means: [effect(means)])[0]
 
 
-def correlation(x: pd.Series, y: pd.Series) -> Estimate:
-    """Pearson's r of two series over the points that both have, with Fisher's interval; at least 4 points."""
-    pair = pd.DataFrame({"x": x, "y": y}).dropna()
-    return _fisher(pair, len(pair) - 3)
+def correlation(x: pd.Series, y: pd.Series, given: pd.Series | None = None) -> Estimate:
+    """Pearson's r of two series over the points that all have, with Fisher's interval, from 4 points on.
 
-
-def _fisher(pair: pd.DataFrame, freedom: int) -> Estimate:
-    """Pearson's r of two columns with Fisher's interval; `freedom` is the number of points less what was fitted."""
+    With `given` it is the partial correlation, of what a straight line in it leaves of both, from 5 points on.
+    """
+    table = pd.DataFrame({"x": x, "y": y} | ({} if given is None else {"given": given})).dropna()
+    freedom = len(table) - table.shape[1] - 1
     if freedom < 1:
         return NOTHING
-    r = float(pair.corr().iloc[0, 1])
+    if given is not None:
+        for name in ("x", "y"):
+            table[name] -= np.polyval(np.polyfit(table["given"], table[name], 1), table["given"])
+    r = float(table[["x", "y"]].corr().iloc[0, 1])
     low, high = np.tanh(np.arctanh(np.clip(r, -0.999999, 0.999999)) + np.array([-1.96, 1.96]) / np.sqrt(freedom))
     return Estimate(r, float(low), float(high))
 
@@ -137,15 +138,6 @@ def grouped_correlation(x: pd.Series, y: pd.Series, groups: Sequence, draws: int
         samples = (pd.concat([parts[i] for i in rng.integers(len(parts), size=len(parts))]) for _ in range(draws))
         low, high = np.nanpercentile([sample["x"].corr(sample["y"]) for sample in samples], [2.5, 97.5])
     return Estimate(float(table["x"].corr(table["y"])), float(low), float(high))
-
-
-def partial_correlation(x: pd.Series, y: pd.Series, given: pd.Series) -> Estimate:
-    """Pearson's r of what a straight line in `given` leaves of two series, with Fisher's interval, from 5 points on."""
-    table = pd.DataFrame({"x": x, "y": y, "given": given}).dropna()
-    if len(table) < 5:
-        return NOTHING
-    left = {name: table[name] - np.polyval(np.polyfit(table["given"], table[name], 1), table["given"]) for name in "xy"}
-    return _fisher(pd.DataFrame(left), len(table) - 4)
 
 
 def lead(y: pd.Series, one: pd.Series, other: pd.Series) -> Estimate:
