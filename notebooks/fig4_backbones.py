@@ -83,10 +83,10 @@ if made_by_others:
 # ## Synthetic sounds, a small network
 
 # %% tags=["hide-input"] mystnb={"figure": {"name": "fig4a", "caption": "Paper Figure 4a: t-SNE of x_a, dirty pre-training, no cross-modal training (synthetic sounds)."}, "image": {"alt": "t-SNE map of the clips by the audio network that was pre-trained on all labels."}}
-figures.cloud(shown["dirty"].map["x_a"], labels["dirty"], classes, title="(a) x_a, dirty pre-training")
+figures.cloud(shown["dirty"], title="(a) x_a, dirty pre-training")
 
 # %% tags=["hide-input"] mystnb={"figure": {"name": "fig4b", "caption": "Paper Figure 4b: t-SNE of x_a, clean pre-training, no cross-modal training (synthetic sounds)."}, "image": {"alt": "t-SNE map of the clips by the audio network that never met the test labels."}}
-figures.cloud(shown["clean"].map["x_a"], labels["clean"], classes, title="(b) x_a, clean pre-training")
+figures.cloud(shown["clean"], title="(b) x_a, clean pre-training")
 
 # %% tags=["hide-input"] mystnb={"figure": {"name": "fig4c", "caption": "Paper Figure 4c: t-SNE of x_t, the labels in the text encoder before any training."}, "image": {"alt": "t-SNE map of the fifty label embeddings of the text encoder, each with its name."}}
 figures.text_map(shown["dirty"].map["x_t"], classes, title="(c) x_t, before training")

@@ -117,7 +117,7 @@ HTML(tables.html_table(pairs.value_counts().head(8).rename("clips").reset_index(
 # E_a, flattened by t-SNE. Distances on such a map are not to be trusted; that clips of one class lie together is.
 
 # %% tags=["hide-input"] mystnb={"figure": {"caption": "t-SNE of the audio embeddings E_a of the test clips: ours, as the panels of the paper's Figure 2."}, "image": {"alt": "t-SNE map of the audio embeddings of the test clips, coloured by class."}}
-figures.cloud(run.map["E_a"], labels, classes, title=f"E_a, {run.slug}")
+figures.cloud(run, title=f"E_a, {run.slug}")
 
 # %% [markdown]
 # ## Hits and misses

@@ -53,7 +53,7 @@ def test_text_is_legible_on_a_narrow_page_and_pyplot_stays_out(tmp_path, base, o
         labels, names, E_a, E_t = shown["labels"], list(shown["classes"]), shown["E_a"], shown["E_t"]
         drawn += [
             figures.confusion(labels, (E_a @ E_t.T).argmax(1), names),
-            figures.cloud(run.map["E_a"], labels, names, title="E_a"),
+            figures.cloud(run, title="E_a"),
             figures.heat_map(E_t @ E_t.T, E_t @ E_t.T, names, lines=3),
             figures.text_map(run.map["E_t"], names, title="E_t"),
             figures.overlap({"E_a and E_t": (metrics.class_means(E_a, labels), E_t)}, k_max=3),

@@ -98,7 +98,7 @@ def named_points(points: pd.DataFrame, across: dict[str, str], *, y: str) -> Fig
         ax.scatter(*dots.T, 40, COLOURS["dirty-clean"], zorder=5)
         ax.margins(0.16)
         ax.set(xlabel=label, ylabel="accuracy, clean captions")
-        _write_names(ax, dots, [str(name) for name in points.index], ["black"] * len(points), dots)
+        _write_names(ax, dots, points.index, ["black"] * len(points), dots)
     return figure
 
 
@@ -256,11 +256,10 @@ def _write_names(ax: Axes, anchors: np.ndarray, names: Sequence[str], colours: S
         )  # fmt: skip
 
 
-def _cloud(
-    ax: Axes, points: np.ndarray, labels: np.ndarray, classes: Sequence[str], *, named: int | None = None
-) -> None:
-    """Dots of clips; of the classes that lie closest together, `named`, or all, have their names by them."""
-    points, colours, anchors, spread = points.astype(float), [], [], []
+def _cloud(ax: Axes, run: Run, *, named: int | None = None) -> None:
+    """Dots of a run's clips; of the classes that lie closest together, `named`, or all, have their names by them."""
+    points, labels, classes = run.map[run.spaces[0]].astype(float), run.embeddings["labels"], run.embeddings["classes"]
+    colours, anchors, spread = [], [], []
     for number in range(len(classes)):
         chosen = points[labels == number]
         ax.scatter(chosen[:, 0], chosen[:, 1], s=10, alpha=0.75, linewidths=0, **_style(number))
@@ -272,11 +271,11 @@ def _cloud(
     _write_names(ax, np.array(anchors)[shown], [classes[i] for i in shown], [colours[i] for i in shown], points)
 
 
-def cloud(points: np.ndarray, labels: np.ndarray, classes: Sequence[str], *, title: str) -> Figure:
-    """t-SNE of clips, (N, 2), coloured and marked by the class of `labels`, (N,), each named at its medoid."""
-    figure, (ax,) = _new(7, 7 if len(classes) > _MANY else 5, bare=True)
+def cloud(run: Run, *, title: str) -> Figure:
+    """t-SNE of E_a, or of a backbone's x_a: clips coloured and marked by class, each class named at its medoid."""
+    figure, (ax,) = _new(7, 7 if len(run.embeddings["classes"]) > _MANY else 5, bare=True)
     ax.set_title(title)
-    _cloud(ax, points, labels, classes)
+    _cloud(ax, run)
     return figure
 
 
@@ -291,8 +290,7 @@ def six_clouds(runs: Sequence[Run]) -> Figure:
         ax.set_title(f"({setup.figure[1]}) {setup.slug}, {score}", fontsize=10)
     for run, _, ax in panels:  # names last: they need the final layout
         if run:
-            labels, classes = run.embeddings["labels"].astype(int), [str(c) for c in run.embeddings["classes"]]
-            _cloud(ax, run.map["E_a"], labels, classes, named=None if len(classes) <= _MANY else 7)
+            _cloud(ax, run, named=7 if len(run.embeddings["classes"]) > _MANY else None)
     return figure
 
 
@@ -302,7 +300,7 @@ def two_clouds(runs: dict[str, Run]) -> Figure:
     for ax, (title, run) in zip(axes, runs.items(), strict=True):
         ax.set_title(f"{title}\nsilhouette {run.metrics['silhouette']['x_a']:.2f}", fontsize=9.5)
     for ax, run in zip(axes, runs.values(), strict=True):  # names last, as above
-        _cloud(ax, run.map["x_a"], run.embeddings["labels"].astype(int), run.embeddings["classes"], named=7)
+        _cloud(ax, run, named=7)
     return figure
 
 
@@ -313,7 +311,7 @@ def text_map(points: np.ndarray, classes: Sequence[str], *, title: str) -> Figur
     ax.scatter(*points.T, s=16, color=COLOURS["dirty-clean"], zorder=5)
     ax.margins(0.08, 0.06)
     ax.set_title(title)
-    _write_names(ax, points, [str(c) for c in classes], ["black"] * len(classes), points)
+    _write_names(ax, points, classes, ["black"] * len(classes), points)
     return figure
 
 
