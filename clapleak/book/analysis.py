@@ -173,6 +173,12 @@ def closeness(embeddings: dict[str, np.ndarray], space: str, k: int) -> np.ndarr
     return metrics.unit(cloud) @ metrics.unit(cloud).T
 
 
+def cosines(embeddings: dict[str, np.ndarray]) -> np.ndarray:
+    """Cosine of every clip in E_a with every label in E_t, (N, C)."""
+    E_a, E_t = (metrics.unit(embeddings[space].astype(float)) for space in ("E_a", "E_t"))
+    return E_a @ E_t.T
+
+
 def more_answers(embeddings: dict[str, np.ndarray]) -> pd.DataFrame:
     """Accuracy of each of T target classes (rows) with T, T + 1, ... all labels as answers, for `statistics.estimate`.
 
@@ -180,10 +186,9 @@ def more_answers(embeddings: dict[str, np.ndarray]) -> pd.DataFrame:
     other targets is nearer than m others as well, if b of S beat it, with probability C(S - b, m) / C(S, m).
     """
     labels, T = embeddings["labels"].astype(int), int(embeddings["targets"])
-    E_a, E_t = (metrics.unit(embeddings[space].astype(float)) for space in ("E_a", "E_t"))
-    labels, cosines = labels[labels < T], E_a[labels < T] @ E_t.T
-    right = np.take_along_axis(cosines, labels[:, None], axis=1)
-    wins, beaten = (cosines[:, :T] <= right).all(axis=1), (cosines[:, T:] > right).sum(axis=1)
-    stays = np.clip(1 - beaten[:, None] / np.arange(len(E_t) - T, 0, -1), 0, 1)  # as each other label joins
-    table = pd.DataFrame(np.cumprod(np.column_stack([wins, stays]), axis=1), columns=range(T, len(E_t) + 1))
+    labels, near = labels[labels < T], cosines(embeddings)[labels < T]
+    right, C = np.take_along_axis(near, labels[:, None], axis=1), near.shape[1]
+    wins, beaten = (near[:, :T] <= right).all(axis=1), (near[:, T:] > right).sum(axis=1)
+    stays = np.clip(1 - beaten[:, None] / np.arange(C - T, 0, -1), 0, 1)  # as each other label joins
+    table = pd.DataFrame(np.cumprod(np.column_stack([wins, stays]), axis=1), columns=range(T, C + 1))
     return table.groupby([np.zeros(len(labels)), labels]).mean().rename_axis(["group", "class"])

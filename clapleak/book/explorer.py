@@ -6,8 +6,8 @@ from typing import Any
 
 import numpy as np
 
-from clapleak import metrics
 from clapleak.book import figures
+from clapleak.book.analysis import cosines
 from clapleak.config import ClapleakError
 from clapleak.results import Run
 from clapleak.setups import SETUPS
@@ -47,9 +47,7 @@ def data_set(runs: Sequence[Run], title: str) -> dict[str, Any]:
 
 
 def _maps(run: Run) -> dict[str, Any]:
-    E_a, E_t = (metrics.unit(run.embeddings[name].astype(np.float64)) for name in ("E_a", "E_t"))
-    similarity = E_a @ E_t.T  # (N, C)
-    whole = run.metrics.get("all_classes", run.metrics)
+    similarity, whole = cosines(run.embeddings), run.metrics.get("all_classes", run.metrics)
     order = np.argsort(-similarity, axis=1, kind="stable")[:, :NEAREST]
     hundredths = np.rint(100 * np.take_along_axis(similarity, order, axis=1)).astype(int)
     return {
