@@ -212,9 +212,9 @@ def heat_map(lower: np.ndarray, upper: np.ndarray, names: Sequence[str], *, line
     """
     both = np.where(np.eye(len(names)), np.nan, np.tril(lower) + np.triu(upper))
     figure, ax = _matrix(both, names, "share of mixed neighbours")
-    for edge in np.arange(lines, len(names) if lines else 0, lines or 1) - 0.5:
-        ax.axhline(edge, color=GREY, linewidth=0.8)
-        ax.axvline(edge, color=GREY, linewidth=0.8)
+    for edge in range(lines, len(names), lines) if lines else ():
+        ax.axhline(edge - 0.5, color=GREY, linewidth=0.8)
+        ax.axvline(edge - 0.5, color=GREY, linewidth=0.8)
     return figure
 
 
@@ -268,7 +268,7 @@ def _cloud(ax: Axes, run: Run, *, named: int | None = None) -> None:
         anchors.append(chosen[gaps.argmin()])  # medoid: a clip, so the name stands at one of its own
         spread.append(gaps.mean() / len(chosen))
     shown = np.argsort(spread)[:named]
-    _write_names(ax, np.array(anchors)[shown], [classes[i] for i in shown], [colours[i] for i in shown], points)
+    _write_names(ax, np.array(anchors)[shown], classes[shown], np.array(colours)[shown], points)
 
 
 def cloud(run: Run, *, title: str) -> Figure:
