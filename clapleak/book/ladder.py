@@ -1,6 +1,7 @@
 """Tables and sentences about the audio encoders of others, from those that saw the labels down to random weights."""
 
 from functools import cache
+from itertools import product
 from pathlib import Path
 
 import pandas as pd
@@ -58,13 +59,6 @@ def estimates(accuracy: pd.DataFrame) -> dict[str, dict[str, Estimate]]:
         if set(wanted.values()) <= set(accuracy):
             found[title(step)] = {training: estimate(accuracy[[slug]], of(slug)) for training, slug in wanted.items()}
     return found
-
-
-def zero_shot(probes: pd.DataFrame, runs: pd.DataFrame) -> pd.DataFrame:
-    """One line a network: zero-shot accuracy with dirty and with clean captions, with intervals."""
-    accuracy = by_setup(runs, "accuracy", [*slugs("dirty"), *slugs("clean")])
-    found = pd.DataFrame(estimates(accuracy.dropna(axis=1, how="all")), ["dirty", "clean"]).T.map(str)
-    return found.reindex(probes["network"]).fillna("–").rename_axis("network")
 
 
 def points(probes: pd.DataFrame, runs: pd.DataFrame) -> pd.DataFrame:
@@ -130,36 +124,30 @@ def correlations(templates: pd.DataFrame, titles: pd.DataFrame) -> pd.DataFrame:
 
 def three_degrees(runs: pd.DataFrame) -> pd.DataFrame:
     """Accuracy with dirty, word-clean and truly clean captions, and what the word rule leaves, a line a network."""
-    every = [*slugs("dirty"), *slugs("clean"), *slugs("truly_clean")]
-    accuracy, lines = by_setup(runs, "accuracy", every), {}
+    lines, columns = {}, ["dirty", "word-clean", "truly clean"]
     for step in STEPS:
-        names = {"dirty": f"{step}-dirty", "word-clean": f"{step}-clean", "truly clean": f"{step}-truly_clean"}
-        if accuracy[list(names.values())].isna().all().any():
-            continue
-        line = {label: str(estimate(accuracy[[slug]], of(slug))) for label, slug in names.items()}
-        left = estimate(accuracy[list(names.values())], of(names["word-clean"], names["truly clean"]))
-        lines[title(step)] = {**line, "word-clean minus truly clean": str(left), "above 0": left.verdict}
+        values = by_setup(runs, "accuracy", [f"{step}-{training}" for training in ("dirty", "clean", "truly_clean")])
+        values = values.set_axis(columns, axis=1)
+        if values.notna().any().all():
+            left = estimate(values, of("word-clean", "truly clean"))
+            line = {name: str(estimate(values[[name]], of(name))) for name in columns}
+            lines[title(step)] = {**line, "word-clean minus truly clean": str(left), "above 0": left.verdict}
     return pd.DataFrame(lines).T
 
 
 def fine_tuning(frozen: pd.DataFrame, unfrozen: pd.DataFrame) -> tuple[pd.DataFrame, str]:
     """YAMNet with frozen weights beside YAMNet that learns on, from the same groups and seeds, and what that says."""
     names = {"accuracy": "ten answers", "all_accuracy": "fifty answers", "silhouette_x_a": "silhouette of x_a"}
-    lines, says = {}, {}
-    for slug in ("dirty-dirty", "dirty-clean"):
-        for column, measure in names.items():
-            sides = {side: by_setup(runs, column, [slug])[slug] for side, runs in (("f", frozen), ("u", unfrozen))}
-            values = pd.DataFrame(sides).dropna()
-            if values.empty:
-                continue
-            gain = estimate(values, of("u", "f"))
-            shown = {"frozen": values["f"].mean(), "learns on": values["u"].mean()}
-            lines[slug, measure] = {**shown, "difference": str(gain), "groups": len(values)}
-            says[slug, column] = gain
+    lines, sides = {}, {"frozen": frozen, "learns on": unfrozen}
+    for slug, (column, measure) in product(("dirty-dirty", "dirty-clean"), names.items()):
+        values = pd.DataFrame({side: by_setup(runs, column)[slug] for side, runs in sides.items()}).dropna()
+        if len(values):
+            gain = estimate(values, of("learns on", "frozen"))
+            lines[slug, measure] = {**values.mean(), "difference": gain, "groups": len(values)}
     table = pd.DataFrame.from_dict(lines, orient="index", columns=["frozen", "learns on", "difference", "groups"])
-    if ("dirty-clean", "accuracy") not in says:
+    if ("dirty-clean", "ten answers") not in lines:
         return table, "There are no results of a network that learns on yet."
-    gain = says["dirty-clean", "accuracy"]
+    gain = lines["dirty-clean", "ten answers"]["difference"]
     does = gain.words("raises", "lowers", "is not shown to change")
     return table, f"Learning on {does} YAMNet's accuracy with clean captions among ten answers: by {gain}."
 
