@@ -94,7 +94,7 @@ def compared(values: pd.DataFrame, differences: Callable[[Any], list], *, tie: b
 
 def correlated(x: pd.Series, y: pd.Series) -> Verdict:
     """Verdict on a positive correlation of two Series over the setups, and r with its interval."""
-    r = correlation(x.reindex(SLUGS), y.reindex(SLUGS))
+    r = correlation(x, y)
     return r.verdict, f"r = {r}, n = {len(SLUGS)}"
 
 
@@ -117,7 +117,7 @@ def judged_by_answers(data_sets: dict[str, pd.DataFrame]) -> dict[str, dict[str,
     """`judge` for every table of runs; one that was also tested with all classes as answers is judged a second time."""
     found = {}
     for name, runs in data_sets.items():
-        if len(runs) and runs.get("all_accuracy", pd.Series(dtype=float)).notna().any():
+        if "all_accuracy" in runs.dropna(axis=1, how="all"):
             found[f"{name}, ten answers"] = judge(runs)
             found[f"{name}, fifty answers"] = judge(runs.assign(accuracy=runs["all_accuracy"]))
         elif len(runs):

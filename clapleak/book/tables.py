@@ -15,12 +15,12 @@ from clapleak.results import MEASURES, Run
 from clapleak.setups import SETUPS, Setup
 
 SLUGS = [setup.slug for setup in SETUPS]
-_PATHS = [f"silhouette_{space}" for space in ("x_a", "E_a")] + [f"centroid_{space}" for space in ("x_a", "E_a")]
-_MEASURES = [f"{column}{end}" for column in MEASURES.values() for end in ("", "_corrected")]
-_NUMBERS = ["seed", "group", "accuracy", "all_accuracy", "chance", "pairs", "epochs", *_PATHS, *_MEASURES]
 # rows of the paper's tables, and our columns for them
 ROWS = {"accuracy": "accuracy", "silhouette x_a": "silhouette_x_a", "silhouette E_a": "silhouette_E_a"}
 ROWS |= {f"S({pair.replace('-', ',')})": column for pair, column in MEASURES.items()}
+_TEXTS = ["setup", "pretraining", "training", "synthetic"]
+_NUMBERS = ["seed", "group", "all_accuracy", "chance", "pairs", "epochs", "centroid_x_a", "centroid_E_a"]
+_NUMBERS += [*ROWS.values(), *(f"{column}_corrected" for column in MEASURES.values())]
 
 
 def table_or_note(folder: Path, setups: Sequence[Setup] = SETUPS) -> pd.DataFrame:
@@ -29,8 +29,7 @@ def table_or_note(folder: Path, setups: Sequence[Setup] = SETUPS) -> pd.DataFram
         return results.table(folder, setups)
     except ClapleakError as error:
         print(error)
-        names = ["setup", "pretraining", "training", "synthetic"]
-        return pd.DataFrame({name: pd.Series(dtype=float if name in _NUMBERS else object) for name in names + _NUMBERS})
+        return pd.DataFrame(columns=[*_TEXTS, *_NUMBERS]).astype(dict.fromkeys(_NUMBERS, float))
 
 
 def clouds_or_note(folder: Path, read: Callable[[Path], list[Run]] = results.read_runs) -> list[Run]:
@@ -178,7 +177,6 @@ def hardness() -> pd.DataFrame:
     found, rows = json.loads(path.read_text()), {}
     for name, title in {"foley": "synthetic sounds", "esc50": "real ESC-50"}.items():
         scores = pd.DataFrame(found[name])
-        rows[title] = {f"{measure}, mean": scores[measure].mean() for measure in scores}
-        rows[title] |= {f"{measure}, sd": scores[measure].std() for measure in scores}
+        rows[title] = {**scores.mean().add_suffix(", mean"), **scores.std().add_suffix(", sd")}
         rows[title] |= {"classes": found["classes"], "clips to learn": found["train_clips"], "seeds": len(scores)}
     return pd.DataFrame(rows).T
