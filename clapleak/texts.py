@@ -63,12 +63,11 @@ def sentences(texts: list[str]) -> np.ndarray:
     from clapleak.models.text import load_text_encoder
 
     encoder = load_text_encoder(TextEncoder(model="minilm", pooling="mean", max_tokens=64, trainable_layers=0))
-    unique = list(dict.fromkeys(texts))
-    batches = [unique[start : start + _BATCH] for start in range(0, len(unique), _BATCH)]
+    rows, unique = pd.factorize(pd.Series(texts))
+    batches = [list(unique[start : start + _BATCH]) for start in range(0, len(unique), _BATCH)]
     with torch.inference_mode():
         states = [encoder(batch).numpy() for batch in tqdm(batches, "meaning", unit=f"x{_BATCH} texts")]
-    points = dict(zip(unique, unit(np.concatenate(states)), strict=True))
-    return np.stack([points[text] for text in texts])
+    return unit(np.concatenate(states))[rows]
 
 
 def read_texts(path: str | Path, *, labels_only: bool = False, column: str | None = None) -> pd.DataFrame:
@@ -92,9 +91,9 @@ def read_texts(path: str | Path, *, labels_only: bool = False, column: str | Non
         raise ClapleakError(f"{path}: no column of {kind}; found {found}, need one of {', '.join(wanted)}")
     texts = []
     for number, row in enumerate(rows, start=1):
-        if "" in row:
-            raise ClapleakError(f"{path}: row {number} has more fields than the header; quote texts that hold commas")
         where = f"{path}: row {number}"
+        if "" in row:
+            raise ClapleakError(f"{where} has more fields than the header; quote texts that hold commas")
         parts = [part for name in chosen for part in _cell(row.get(header[name]), name == "labels", where)]
         texts += [(number, part.strip()) for part in parts if part.strip()]
     if not texts:

@@ -18,7 +18,6 @@
 
 # %% tags=["remove-input"]
 # %matplotlib inline
-import pandas as pd
 from IPython.display import HTML, Markdown
 from myst_nb import glue
 
@@ -38,7 +37,7 @@ titles_folder, folder = (results.folder(name, own=own) for name in (titles_profi
 titled = tables.table_or_note(titles_folder, ladder.present(titles_folder))
 runs = tables.table_or_note(folder, [*SETUPS, *CLEANER])
 slugs = [setup.slug for setup in (*SETUPS, *CLEANER)]
-accuracy = tables.by_setup(runs, "accuracy", slugs) if len(runs) else pd.DataFrame(columns=slugs)
+accuracy = tables.by_setup(runs, "accuracy", slugs)
 
 # %% tags=["remove-input"]
 pair = ["dirty-clean", "dirty-truly_clean"]
@@ -115,7 +114,8 @@ display(Markdown(degrees.together(surface)))
 
 # %% tags=["hide-cell"]
 for p in PRETRAININGS if len(runs) else ():
-    lost = estimate(accuracy[[f"{p}-clean", f"{p}-truly_clean"]], lambda m, p=p: m[f"{p}-clean"] - m[f"{p}-truly_clean"])
+    pair = [f"{p}-clean", f"{p}-truly_clean"]
+    lost = estimate(accuracy[pair], of(*pair))
     print(f"pre-training {p}: {lost}, {lost.words('a loss', 'a gain', 'not told apart from nothing')}")
 if lost.low > 0:
     print("A sound without its name still teaches that such sounds go with such texts: a bark in a caption about a park.")

@@ -213,7 +213,7 @@ display(HTML(tables.origin(titles_folder, titled)))
 ladder.three_degrees(titled)
 
 # %% tags=["remove-input"]
-left = {p: estimate(from_titles, lambda m, p=p: m[f"{p}-clean"] - m[f"{p}-truly_clean"]) for p in ("dirty", "clean")}
+left = {p: estimate(from_titles, of(f"{p}-clean", f"{p}-truly_clean")) for p in ("dirty", "clean")}
 for key, value in left.items():
     glue(f"residual_{key}", str(value), display=False)
     glue(f"residual_{key}_words", value.words("goes with the clips of the target classes that the rule leaves", "is lost by them", "may be chance"), display=False)

@@ -23,7 +23,7 @@ from myst_nb import glue
 
 from clapleak import results
 from clapleak.book import analysis, figures, tables
-from clapleak.book.statistics import estimates
+from clapleak.book.statistics import estimate
 from clapleak.config import load_profile
 
 # %% tags=["parameters", "remove-input"]
@@ -43,7 +43,7 @@ data_sets |= {"on synthetic sounds": ours, "on real sounds with a small network"
 # %% tags=["remove-input"]
 def share_lost(means):
     """Share of what dirty-dirty has above guessing that clean-clean lacks."""
-    return [(means["dirty-dirty"] - means["clean-clean"]) / means["dirty-dirty"]]
+    return (means["dirty-dirty"] - means["clean-clean"]) / means["dirty-dirty"]
 
 
 above = {name: tables.by_setup(runs, "accuracy") - runs["chance"].mean() for name, runs in data_sets.items() if len(runs)}
@@ -51,7 +51,7 @@ if len(networks):  # a second time with all classes as answers
     fifty = tables.by_setup(networks, "all_accuracy") - 1 / 50
     above = {(f"{name} among ten answers" if name == "with real networks" else name): accuracy for name, accuracy in above.items()}
     above["with real networks among fifty, most of which clean captions named"] = fifty
-lost = {name: estimates(accuracy, share_lost)[0] for name, accuracy in above.items()}
+lost = {name: estimate(accuracy, share_lost) for name, accuracy in above.items()}
 shares = ", ".join(f"{share} {name}" for name, share in lost.items())
 
 # %% tags=["remove-input"]

@@ -4,7 +4,7 @@ import numpy as np
 import pandas as pd
 
 from clapleak import leakage
-from clapleak.book.statistics import estimate, interaction, of
+from clapleak.book.statistics import estimate, estimates, interaction, of
 from clapleak.book.tables import by_setup
 from clapleak.config import Profile
 from clapleak.setups import FILTERS, LEAK_SHARES, PRETRAININGS, SURFACE
@@ -44,15 +44,15 @@ def by_rule(accuracy: pd.DataFrame) -> pd.DataFrame:
 
 def answer(accuracy: pd.DataFrame) -> str:
     """First paragraph of the page, true of whatever was measured."""
-    needed = [f"{p}-{t}" for p in PRETRAININGS for t in ("dirty", "clean", "truly_clean")]
-    if accuracy.reindex(columns=needed).dropna().empty:
+    values = accuracy[[f"{p}-{t}" for p in PRETRAININGS for t in ("dirty", "clean", "truly_clean")]]
+    if values.dropna().empty:
         return "There are no results of truly clean training sets yet."
 
-    def mean(means, training):
-        return sum(means[f"{p}-{training}"] for p in PRETRAININGS) / len(PRETRAININGS)
+    def effects(means):
+        word, truly = (sum(means[f"{p}-{t}"] for p in PRETRAININGS) / 3 for t in ("clean", "truly_clean"))
+        return [word, word - truly]
 
-    left = estimate(accuracy[needed], lambda m: mean(m, "clean") - mean(m, "truly_clean"))
-    clean = estimate(accuracy[needed], lambda m: mean(m, "clean"))
+    clean, left = estimates(values, effects)
     verdict = left.words(
         f"Loss of pairs is in this change as well, so that at most {left.value / clean.value:.0%} of what is reported "
         "as free of leaks is leakage",
@@ -75,7 +75,7 @@ def surface(runs: pd.DataFrame) -> pd.DataFrame:
 
 def together(runs: pd.DataFrame) -> str:
     """Whether the two leaks add or multiply, from the interaction of accuracy and of its logarithm."""
-    values = by_setup(runs, "accuracy", [setup.slug for setup in SURFACE]) if len(runs) else pd.DataFrame()
+    values = by_setup(runs, "accuracy", [setup.slug for setup in SURFACE])
     if values.dropna().empty:
         return "There are no results for shares of leaks in both trainings yet."
     x, y = zip(*[(FILTERS[s.pretraining].share, FILTERS[s.training].share) for s in SURFACE], strict=True)
