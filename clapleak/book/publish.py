@@ -30,7 +30,7 @@ def publish(profile: str) -> Path:
             results.table(source, every).to_csv(temporary / results.RUNS, index=False, float_format="%.5g")
         for run in runs:
             paper = run.pretraining in PRETRAININGS and run.training in (None, *TRAININGS)
-            shown = paper and run.seed == 0 and (run.has_clouds or not many) and profile not in MEASURES_ALONE
+            shown = paper and run.seed == 0 and run.has_clouds and profile not in MEASURES_ALONE
             if many and run.training is not None and not shown:
                 continue
             left_out = shutil.ignore_patterns(".*", *(() if shown else ("embeddings.npz", "map.npz")))
