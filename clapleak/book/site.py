@@ -60,7 +60,7 @@ def colab_cell(root: Path) -> nbformat.NotebookNode:
     return nbformat.v4.new_code_cell(source, metadata={"tags": ["remove-cell", "colab"]})
 
 
-def player(path: str, *, title: str = "") -> str:
+def player(path: str, *, title: str) -> str:
     """HTML of an audio control for a synthetic sound.
 
     In the book it points to the file that the build synthesises; in a live notebook the sound is embedded.
@@ -69,7 +69,7 @@ def player(path: str, *, title: str = "") -> str:
         source = f"../_static/foley/{media_name(path)}"
     else:
         source = "data:audio/mpeg;base64," + base64.b64encode(_mp3(path)).decode()
-    label = html.escape(title or path)
+    label = html.escape(title)
     names = f'data-path="{html.escape(path)}" aria-label="{label}" title="{label}"'
     return f'<audio controls preload="none" {names} src="{source}"></audio>'
 
