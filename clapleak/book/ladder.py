@@ -111,7 +111,7 @@ def correlations(templates: pd.DataFrame, titles: pd.DataFrame) -> pd.DataFrame:
     """
     rows = {}
     templates = templates[templates["training"] != "truly_clean"]  # every caption names its class: the same as clean
-    both = pd.concat([runs.assign(captions=name) for name, runs in (("templates", templates), ("titles", titles))])
+    both = pd.concat({"templates": templates, "titles": titles}, names=["captions"])
     means = both.groupby(["pretraining", "training", "captions"])[["accuracy", "silhouette_E_a", "S_E_a_E_t"]].mean()
     parts = {"dirty and clean captions": means, "clean captions": means.query("training != 'dirty'")}
     for part, values in parts.items():
