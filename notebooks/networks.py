@@ -175,7 +175,7 @@ display(Markdown(says))
 # One point is a network with clean captions.
 
 # %% tags=["hide-input"] mystnb={"figure": {"name": "networks-inherit", "caption": "Clean zero-shot accuracy of eight networks over what the audio embedding knows (linear probe, 128 dimensions) and over how it is clustered (silhouette, class centroids). Not in the paper."}, "image": {"alt": "Three scatter plots, one below the other, of clean zero-shot accuracy over linear probe, silhouette and centroid accuracy, one named point a network."}}
-figures.named_points(points, {"probe, 128": "linear probe, 128 dimensions", "silhouette": "silhouette of x_a", "centroids": "centroid accuracy of x_a"}, y="clean")
+figures.named_points(points, {"probe, 128": "linear probe, 128 dimensions", "silhouette": "silhouette of x_a", "centroids": "centroid accuracy of x_a"})
 
 # %% tags=["hide-input"]
 if len(points) >= 6:

@@ -47,8 +47,7 @@ chance = 1 / len(overlaps)
 # ## Accuracy over clusters
 
 # %% tags=["hide-input"] mystnb={"figure": {"name": "published-clusters", "caption": "Zero-shot accuracy of published models on ESC-50 over how well k-means finds the fifty classes in their audio embeddings. Accuracy rises with the clusters, but one model with clear clusters answers as if it guessed. Models of one family have one colour. Not in the paper."}, "image": {"alt": "Scatter plot with a named point for each of thirteen models. Eight models with V-measures near 0.9 reach accuracies of 0.7 to 0.9; wav2clip lies in the middle; three models have both low V-measure and an accuracy near zero; Qwen2-Audio-7B has a V-measure near 0.9 and an accuracy near zero."}}
-axes = ("V-measure of the clusters of the audio embedding, ESC-50", "zero-shot accuracy, ESC-50")
-figures.published(models, "clustering", "zero_shot", labels=axes)
+figures.published(models)
 
 # %% [markdown]
 # The numbers are those of the Massive Audio Embedding Benchmark {cite:p}`elassadi2026maeb`, which runs models of others
@@ -150,7 +149,7 @@ glue("published_knows", knows.words("still follows", "runs against", "cannot be 
 
 # %% tags=["hide-input"] mystnb={"figure": {"name": "published-overlaps", "caption": "Test clips of ESC-50 by class, out of all its clips in grey, that are cut from a recording of FSD50K's development part (left) and from one on WavCaps' list of exclusions (right). FSD50K shares few recordings of some classes and most of others; WavCaps' list names most recordings of nearly every class."}, "image": {"alt": "Two bar charts with a row for each of the fifty classes. Left, FSD50K: from no clip of wind, frog, train, fireworks, mouse click and can opening to about three quarters of the clips of glass breaking and coughing. Right, WavCaps' list: about thirty of forty clips in nearly every class, fewest for glass breaking."}}
 columns = {"fsd50k_dev": "recording in FSD50K dev", "wavcaps_list": "recording on WavCaps' list"}
-figures.overlaps(overlaps.sort_values("fsd50k_dev", ascending=False, kind="stable"), columns, total="clips")
+figures.overlaps(overlaps.sort_values("fsd50k_dev", ascending=False, kind="stable"), columns)
 
 # %% tags=["hide-input"]
 sums = overlaps.sum(numeric_only=True)

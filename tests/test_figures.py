@@ -45,8 +45,8 @@ def test_text_is_legible_on_a_narrow_page_and_pyplot_stays_out(tmp_path, base, o
         figures.history(six[4]), figures.six_clouds(six[:5]),
         figures.correlation({"paper": (silhouette, accuracy)}, x="silhouette", y="accuracy"),
         figures.spectrograms(["foley@0/dog/1"] * 5, classes(9), load_profile("mini").audio),
-        figures.published(PUBLISHED, "clustering", "zero_shot", labels=("V-measure", "accuracy")),
-        figures.overlaps(pd.DataFrame({"class": classes(50), "a": 1, "b": 2}), {"a": "some"}, total="b"),
+        figures.published(PUBLISHED),
+        figures.overlaps(pd.DataFrame({"class": classes(50), "a": 1, "clips": 2}), {"a": "some"}),
     ]  # fmt: skip
     for run in (six[4], make_run(tmp_path / "mini", SETUPS[4], number=50)):  # few classes and many
         shown = run.embeddings
@@ -222,7 +222,7 @@ def test_published_models_bear_out_the_title_of_their_page():
     drawn = statistics.grouped_correlation(clusters, accuracy, PUBLISHED["family"], draws=500)
     assert [r.value, drawn.value] == pytest.approx([np.corrcoef(clusters, accuracy)[0, 1]] * 2)
     assert r.verdict == drawn.verdict == "holds" and len(PUBLISHED) == 13
-    (ax,) = figures.published(PUBLISHED, "clustering", "zero_shot", labels=("V-measure", "accuracy")).axes
+    (ax,) = figures.published(PUBLISHED).axes
     assert {text.get_text() for text in ax.texts} == set(PUBLISHED.index)
     heights = [text.xyann[1] for text in ax.texts if text.xyann[0] > 0.8]
     assert np.diff(sorted(heights)).min() > 0.035  # of the scale; a name is as high as 0.03

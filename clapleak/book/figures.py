@@ -90,11 +90,11 @@ def ladder(found: dict[str, dict[str, Estimate]], *, chance: float) -> Figure:
     return figure
 
 
-def named_points(points: pd.DataFrame, across: dict[str, str], *, y: str) -> Figure:
-    """A column over several others, a panel each, every point with its name; `across` holds columns and axis labels."""
+def named_points(points: pd.DataFrame, across: dict[str, str]) -> Figure:
+    """Clean accuracy over other columns, a panel each, every point with its name; `across` has columns and labels."""
     figure, axes = _new(7, 3.4 * len(across), nrows=len(across))
     for ax, (column, label) in zip(axes, across.items(), strict=True):
-        dots = points[[column, y]].to_numpy(float)
+        dots = points[[column, "clean"]].to_numpy(float)
         ax.scatter(*dots.T, 40, COLOURS["dirty-clean"], zorder=5)
         ax.margins(0.16)
         ax.set(xlabel=label, ylabel="accuracy, clean captions")
@@ -406,36 +406,38 @@ def spectrograms(paths: Sequence[str], titles: Sequence[str], audio: Audio) -> F
     return figure
 
 
-def published(models: pd.DataFrame, x: str, y: str, *, labels: tuple[str, str]) -> Figure:
-    """One column of a table of models over another; points have the name of their model and the colour of its family.
+def published(models: pd.DataFrame) -> Figure:
+    """Accuracy of published models over their clusters; points have the name of their model, its family's colour.
 
-    `models` is indexed by name and has a column `family`; both columns are from 0 to 1, `labels` are those of the axes.
-    Names stand left of their points, one below the other; a thin line joins a name that had to move with its point.
+    `models` is the table of `reference/published.csv`, indexed by name. Names stand left of their points, one below the
+    other; a thin line joins a name that had to move with its point.
     """
     figure, (ax,) = _new(7, 5.6)
-    families, models = list(models["family"].unique()), models.sort_values(y)
-    crowd = models[x].sort_values().diff().gt(0.15).cumsum()  # points that share one column of names
+    families, models = list(models["family"].unique()), models.sort_values("zero_shot")
+    crowd = models["clustering"].sort_values().diff().gt(0.15).cumsum()  # points that share one column of names
     for _, part in models.groupby(crowd):
-        places = part[y].to_numpy(copy=True)
+        places = part["zero_shot"].to_numpy(copy=True)
         for _ in range(500):
             move = np.clip(0.042 - np.diff(places), 0, None) / 2  # the height of a name
             places[:-1] -= move
             places[1:] += move
         for place, (name, row) in zip(places, part.iterrows(), strict=True):
             colour = 0.7 * np.array(colormaps["tab10"](families.index(row["family"]))[:3])
-            ax.scatter(row[x], row[y], 40, [colour], zorder=3)
+            point = row["clustering"], row["zero_shot"]
+            ax.scatter(*point, 40, [colour], zorder=3)
             arrow = {"arrowstyle": "-", "color": GREY, "linewidth": 0.5, "shrinkA": 0, "shrinkB": 4, "relpos": (1, 0.5)}
             look = {"fontsize": 9, "ha": "right", "va": "center", "color": colour, "arrowprops": arrow}
-            ax.annotate(name, (row[x], row[y]), (part[x].min() - 0.03, place), **look)
-    ax.set(xlim=(0, 1.02), ylim=(-0.07, 1.05), xlabel=labels[0], ylabel=labels[1])
+            ax.annotate(name, point, (part["clustering"].min() - 0.03, place), **look)
+    ax.set(xlim=(0, 1.02), ylim=(-0.07, 1.05), ylabel="zero-shot accuracy, ESC-50")
+    ax.set_xlabel("V-measure of the clusters of the audio embedding, ESC-50")
     return figure
 
 
-def overlaps(counts: pd.DataFrame, columns: dict[str, str], *, total: str) -> Figure:
-    """Bars by class, a panel a column of counts: `columns` are their titles by name, `total` is the column of clips."""
+def overlaps(counts: pd.DataFrame, columns: dict[str, str]) -> Figure:
+    """Bars by class out of all its `clips`, a panel a column of counts: `columns` are their titles by name."""
     figure, axes = _new(7, 10, ncols=len(columns), sharey=True)
     for ax, (column, title), colour in zip(axes, columns.items(), COLOURS.values(), strict=False):
-        ax.barh(counts["class"], counts[total], color="#EEEEEE")
+        ax.barh(counts["class"], counts["clips"], color="#EEEEEE")
         ax.barh(counts["class"], counts[column], color=colour)
         ax.set(title=title, xlabel="test clips")
         ax.margins(y=0.01)
