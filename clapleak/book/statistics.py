@@ -23,7 +23,7 @@ class Estimate:
             return "no results"
         ends = (self.low, self.high) if self.low < self.high else ()
         digits = 3 if any(0 < abs(end) < 0.005 for end in ends) else 2  # on which side of 0 an end lies must be seen
-        value, *bounds = (f"{round(number, digits) + 0.0:.{digits}f}" for number in (self.value, *ends))  # no "-0.00"
+        value, *bounds = (f"{number:z.{digits}f}" for number in (self.value, *ends))  # z: no "-0.00"
         return f"{value} [{', '.join(bounds)}]" if bounds else value
 
     def __neg__(self) -> Self:

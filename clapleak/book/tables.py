@@ -98,7 +98,7 @@ def intervals(runs: pd.DataFrame, column: str) -> list[str]:
 
 def difference(values: pd.Series) -> list[str]:
     """Differences with their sign and two decimals; a dash where one lacks."""
-    return ["–" if np.isnan(value) else f"{round(value, 2) + 0.0:+.2f}" for value in values]
+    return ["–" if np.isnan(value) else f"{value:+z.2f}" for value in values]
 
 
 def beside_paper(ours: dict[str, pd.DataFrame], rows: Iterable[str]) -> pd.DataFrame:
