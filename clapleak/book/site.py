@@ -116,10 +116,9 @@ def _mp3(path: str) -> bytes:
 
 def write_media(pages: Path, folder: Path) -> int:
     """Synthesise every sound that a page offers, in a player or in the explorer's data; returns their number."""
-    wanted = {}
-    for page in sorted(pages.glob("*.ipynb")):  # quotes of HTML and of data in it are escaped there
-        asked = re.findall(r'\\"(foley@\d+/[^"\\{}]+/\d+)\\"', page.read_text(encoding="utf-8"))
-        wanted |= {media_name(path): path for path in map(html.unescape, asked)}
+    text = "".join(page.read_text(encoding="utf-8") for page in sorted(pages.glob("*.ipynb")))
+    asked = re.findall(r'\\"(foley@\d+/[^"\\{}]+/\d+)\\"', text)  # quotes of HTML and of data in it are escaped there
+    wanted = {media_name(path): path for path in map(html.unescape, asked)}
     folder.mkdir(parents=True, exist_ok=True)
     for stale in {p.name for p in folder.glob("*.mp3")} - set(wanted):
         (folder / stale).unlink()
