@@ -172,13 +172,12 @@ def test_a_slider_shows_one_frame_and_its_lines_stand_at_the_positions():
 
 
 def test_the_paper_s_own_values_give_its_claims_and_its_correlation():
-    printed = pd.DataFrame({column: tables.printed(row) for row, column in tables.ROWS.items()})
-    verdicts = analysis.judge(printed.rename_axis("setup").reset_index().assign(seed=0, group=0))
+    printed = analysis.paper_runs()
+    verdicts = analysis.judge(printed)
     assert list(verdicts) == list(analysis.CLAIMS) == list("ABCDEFGHI")
     assert {letter for letter in verdicts if verdicts[letter][0] != "holds"} == {"H"}  # one printed value is lower
     assert verdicts["H"][0] == "contradicted"
-    reverse = printed.set_axis(tables.SLUGS[::-1])
-    reverse = analysis.judge(reverse.rename_axis("setup").reset_index().assign(seed=0, group=0))
+    reverse = analysis.judge(printed.assign(setup=tables.SLUGS[::-1]))
     assert {reverse[letter][0] for letter in "ACDI"} == {"contradicted"}
     across, up = tables.printed("silhouette E_a"), tables.printed("accuracy")
     (ax,) = figures.correlation({"paper": (across, up), "part": (across.iloc[:4], up)}, x="x", y="y").axes

@@ -14,6 +14,7 @@ from clapleak.setups import SETUPS
 
 SIDE = 1000  # a map is a square of this many steps, fine enough for any screen
 NEAREST = 3  # labels that are named beside a clip
+_ESCAPED = str.maketrans({sign: f"\\u{ord(sign):04x}" for sign in "<>&"})  # could end or begin an element of a page
 
 
 def data_set(runs: Sequence[Run], title: str) -> dict[str, Any]:
@@ -71,9 +72,7 @@ def element(data_sets: Sequence[dict[str, Any]]) -> str:
     """HTML of the explorer with its data; without the script of the book it is one line that points to the picture."""
     if not data_sets:
         return "<p>The explorer has nothing to show yet: the lines above name the commands.</p>"
-    data = json.dumps(data_sets, separators=(",", ":"), ensure_ascii=True)
-    for sign in "<>&":  # inside a script element only these could end it or begin another
-        data = data.replace(sign, f"\\u{ord(sign):04x}")
+    data = json.dumps(data_sets, separators=(",", ":")).translate(_ESCAPED)
     note = "The built book draws maps here that you can search and hear; this is the still picture."
     return (
         f'<div id="explorer" data-media="../_static/foley/"><p>{note}</p></div>'
