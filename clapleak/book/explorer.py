@@ -35,9 +35,9 @@ def data_set(runs: Sequence[Run], title: str) -> dict[str, Any]:
     return {
         "title": title,
         "synthetic": bool(runs[0].metrics["synthetic"]),
-        "classes": [str(name) for name in first["classes"]],
+        "classes": first["classes"].tolist(),
         "colours": [figures.class_colour(number) for number in range(len(first["classes"]))],
-        "clips": [str(clip) for clip in first["clips"]],
+        "clips": first["clips"].tolist(),
         "labels": first["labels"].tolist(),
         "setups": [
             {"slug": setup.slug, "colour": figures.COLOURS[setup.slug]}

@@ -407,7 +407,7 @@ def spectrograms(paths: Sequence[str], titles: Sequence[str], audio: Audio) -> F
 
 
 def published(models: pd.DataFrame) -> Figure:
-    """Accuracy of published models over their clusters; points have the name of their model, its family's colour.
+    """Accuracy of published models over their clusters; points have a model's name and the colour of its family.
 
     `models` is the table of `reference/published.csv`, indexed by name. Names stand left of their points, one below the
     other; a thin line joins a name that had to move with its point.

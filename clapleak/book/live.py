@@ -35,7 +35,7 @@ class Listener:
 
     def __init__(self, run: Run) -> None:
         self.shown, self.profile = run, load_profile(run.profile)
-        self.classes = [str(name) for name in run.embeddings["classes"]]
+        self.classes = run.embeddings["classes"].tolist()
 
     @property
     def run(self) -> Run:
