@@ -146,14 +146,14 @@ def centroids(tables: dict[str, pd.DataFrame]) -> Figure:
     figure, axes = _new(7, 3.9, ncols=len(tables), sharey=True)
     for ax, (title, runs) in zip(axes, tables.items(), strict=True):
         means = runs.groupby("setup")[["accuracy", "centroid_E_a"]].mean().reindex(SLUGS)
-        for y, (slug, ends) in enumerate(means.iterrows()):
-            ax.plot(ends, (y, y), color=COLOURS[slug], linewidth=5, alpha=0.45, solid_capstyle="butt")
-        colours = list(COLOURS.values())
-        ax.scatter(means["accuracy"], SLUGS, 60, colours, edgecolors="black", zorder=3, label="text labels, as trained")
+        colours, rows = list(COLOURS.values()), range(len(SLUGS))
+        ax.hlines(rows, means["accuracy"], means["centroid_E_a"], colours, linewidth=5, alpha=0.45)
+        ax.scatter(means["accuracy"], rows, 60, colours, edgecolors="black", zorder=3, label="text labels, as trained")
         square = {"marker": "s", "linewidths": 2, "edgecolors": colours, "label": "class-centroid labels"}
-        ax.scatter(means["centroid_E_a"], SLUGS, 60, "white", zorder=3, **square)
+        ax.scatter(means["centroid_E_a"], rows, 60, "white", zorder=3, **square)
         ax.axvline(runs["chance"].mean(), label="guessing", **_CHANCE)
-        ax.set(xlim=(0, 1), xlabel="accuracy", title=title)
+        # by numbers: matplotlib cannot draw names beside a panel that holds no number
+        ax.set(xlim=(0, 1), xlabel="accuracy", title=title, yticks=rows, yticklabels=SLUGS)
     axes[0].invert_yaxis()
     _legend(figure, axes[0], 3)
     return figure
