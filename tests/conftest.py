@@ -98,15 +98,19 @@ def published(tmp_path_factory) -> Path:
 def run_cells(monkeypatch, capsys) -> Iterator:
     """Runs the cells of a notebook in this process and in a folder, with some parameters.
 
-    Gives what the page glued, printed and said in Markdown, and the names that its cells left.
+    Gives what the page glued, printed, said in Markdown and drew, and the names that its cells left.
     """
     import torch
     from browsing import cells
     from IPython.core.interactiveshell import InteractiveShell
+    from matplotlib.figure import Figure
     from threadpoolctl import threadpool_limits
+
+    drawn, make_figure = [], Figure.__init__
 
     def run(path: Path, folder: Path, **parameters: object) -> SimpleNamespace:
         glued, said, shell = {}, [], InteractiveShell()
+        monkeypatch.setattr(Figure, "__init__", lambda self, *a, **k: drawn.append(self) or make_figure(self, *a, **k))
         monkeypatch.setattr("myst_nb.glue", lambda name, value, display=True: glued.update({name: value}))
         monkeypatch.setattr("IPython.display.Markdown", lambda text: said.append(text) or text)
         monkeypatch.chdir(folder)
@@ -116,7 +120,8 @@ def run_cells(monkeypatch, capsys) -> Iterator:
                 shell.user_ns.update(parameters)
         wanted = re.findall(r"\{glue:text\}`([^`:]+)", "\n".join(cell.source for cell in cells(path, "markdown")))
         assert set(wanted) <= set(glued)
-        return SimpleNamespace(glued=glued, printed=capsys.readouterr().out, said=said, names=shell.user_ns)
+        printed = capsys.readouterr().out
+        return SimpleNamespace(glued=glued, printed=printed, said=said, drawn=drawn, names=shell.user_ns)
 
     before = torch.get_num_threads()
     torch.set_num_threads(1)  # threads of several libraries that wait for one another make a page fifteen times slower

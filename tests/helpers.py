@@ -8,8 +8,6 @@ import pandas as pd
 import soundfile
 import yaml
 from click.testing import CliRunner, Result
-from matplotlib.figure import Figure
-from matplotlib.text import Text
 
 from clapleak.cli import main
 from clapleak.config import Audio, Profile, find_root
@@ -67,9 +65,3 @@ def copy_project(folder: Path) -> Path:
 def files(folder: Path) -> dict[str, bytes]:
     """Content of every file below a folder, by its path."""
     return {p.relative_to(folder).as_posix(): p.read_bytes() for p in sorted(folder.rglob("*")) if p.is_file()}
-
-
-def legible(figure: Figure) -> bool:
-    """Whether a figure has text, and none of it is too small for a phone at a width of 7 inches."""
-    texts = [text for text in figure.findobj(Text) if text.get_visible() and text.get_text().strip()]
-    return bool(texts) and min(text.get_fontsize() for text in texts) >= 9  # points

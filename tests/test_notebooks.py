@@ -11,7 +11,8 @@ import numpy as np
 import pytest
 from browsing import ROOT, cells
 from fake_results import write_profile
-from helpers import legible
+from matplotlib.figure import Figure
+from matplotlib.text import Text
 
 from clapleak.book import site
 
@@ -47,6 +48,13 @@ def test_form(path):
     assert sum(solutions) >= sum(asked) >= (0 if path.stem in WITHOUT_EXERCISES else 2)
 
 
+def legible(figure: Figure) -> bool:
+    """Whether a figure has text, and none of it is too small for a phone at a width of 7 inches."""
+    figure.draw_without_rendering()
+    texts = [text for text in figure.findobj(Text) if text.get_visible() and text.get_text().strip()]
+    return min(text.get_fontsize() for text in texts) >= 9  # points
+
+
 def slow(path: Path):
     """A page that takes some seconds is left out with the slow tests."""
     several = path.stem.startswith(("table", "audit", "centroids", "claims", "degrees", "networks"))
@@ -56,13 +64,16 @@ def slow(path: Path):
 each_result_page = pytest.mark.parametrize("path", RESULTS, ids=lambda path: path.stem)
 
 
-@pytest.mark.parametrize("path", [slow(path) for path in RESULTS])
-def test_page_with_all_results_glues_numbers(path, published, run_cells):
+@pytest.mark.parametrize("path", [slow(path) for path in (*RESULTS, ROOT / "notebooks" / "setup.py")])
+def test_page_with_all_results_glues_numbers_and_draws_legibly(path, published, run_cells):
     done = run_cells(path, published)
     assert "clapleak reproduce" not in done.printed
     assert not [name for name, value in done.glued.items() if value != value or value == "no results"]
     if path.stem == "slides":  # what names in the captions add
         assert re.search(r"^- synthetic sounds: \*\*\+\d.*, more$", done.said[1], re.M)
+    if path.stem == "setup":
+        run_cells(path, published, profile="esc50", group=0)  # draws few classes, not many
+    assert all(map(legible, done.drawn))
 
 
 @pytest.fixture(scope="module", params=["reversed", "noise"])
@@ -108,7 +119,9 @@ def mine(published, tmp_path_factory) -> Path:
 @pytest.mark.slow
 @each_result_page
 def test_page_of_a_user_s_book_names_the_command_of_what_is_missing(path, mine, run_cells):
-    shown = run_cells(path, mine, own=True).printed
+    done = run_cells(path, mine, own=True)
+    assert all(map(legible, done.drawn))
+    shown = done.printed
     source = path.read_text(encoding="utf-8")
     controls = any(name in source for name in ("MATCHED", "SHARES", "SURFACE"))
     assert ("clapleak reproduce --profile mini" in shown) == controls
@@ -128,7 +141,6 @@ def test_page_without_any_result_names_the_commands(name, published, tmp_path, r
 def test_page_without_runs_draws_legibly(path, monkeypatch, run_cells):
     monkeypatch.setattr(site, "_mp3", lambda path: path.encode())  # hundreds of sounds; other tests make some
     plt.switch_backend("Agg")
-    run_cells(path, ROOT, **FEWER.get(path.stem, {}))
-    for figure in map(plt.figure, plt.get_fignums()):
-        assert figure.get_figwidth() <= 7 and legible(figure)
+    drawn = run_cells(path, ROOT, **FEWER.get(path.stem, {})).drawn
+    assert all(map(legible, drawn)) and (path.stem == "sounds" or all(figure.get_figwidth() <= 7 for figure in drawn))
     plt.close("all")
