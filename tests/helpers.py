@@ -1,6 +1,9 @@
 """What many tests make: corpora of a few rows, changed profiles, calls of the command line."""
 
+import os
 import shutil
+import subprocess
+import sys
 from pathlib import Path
 
 import numpy as np
@@ -51,6 +54,15 @@ def write_profile(path: Path, base: str = "smoke", **sections: object) -> Path:
 def call(*words: object) -> Result:
     """`clapleak` with some words."""
     return CliRunner().invoke(main, [str(word) for word in words])
+
+
+def python(*words: object, code: int = 0, env: dict[str, str] | None = None, **options: object):
+    """A finished process of Python that has this package; it must end with an exit code. `env` adds variables."""
+    environment = {**os.environ, "PYTHONPATH": str(Path(__file__).parents[1]), **(env or {})}
+    words = [sys.executable, *map(str, words)]
+    done = subprocess.run(words, env=environment, capture_output=True, text=True, check=False, **options)
+    assert done.returncode == code, done.stdout[-2000:] + done.stderr[-2000:]
+    return done
 
 
 def copy_project(folder: Path) -> Path:

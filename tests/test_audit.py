@@ -3,7 +3,6 @@
 import json
 import re
 import runpy
-import subprocess
 import sys
 import time
 from pathlib import Path
@@ -15,7 +14,7 @@ import pandas as pd
 import pytest
 import soundfile
 import torch
-from helpers import call
+from helpers import call, python
 
 from clapleak import audit as audits
 from clapleak import leakage, metrics, texts
@@ -120,8 +119,7 @@ def test_arrays_need_no_torch_and_exit_codes_say_what_was_decided(here):
     words = ("audit", "m.npz", "--training-labels", "labels.csv", "--rule", "phrase")
     code = f"import sys; from clapleak.cli import main\ntry: main({list(words)})\nexcept SystemExit as end: "
     code += "print(end.code, *{'torch', 'transformers'} & set(sys.modules))"
-    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
-    assert done.stdout.splitlines()[-1].strip() == "1"  # and no torch
+    assert python("-c", code).stdout.splitlines()[-1].strip() == "1"  # and no torch
     found = result()
     assert [c["seen"] for c in found["classes"]] == seen.tolist()
     assert found["gate"]["code"] == 1 and found["verdicts"]["labels"]["state"] == verdicts.EVIDENCE

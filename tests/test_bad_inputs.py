@@ -4,10 +4,8 @@ import ctypes
 import importlib.util
 import inspect
 import json
-import os
 import shutil
 import struct
-import subprocess
 import sys
 import time
 from pathlib import Path
@@ -20,7 +18,7 @@ import soundfile
 import torch
 import yaml
 from fake_results import make_run
-from helpers import call, files, write_profile
+from helpers import call, files, python, write_profile
 
 from clapleak import audio, metrics, results
 from clapleak.config import ClapleakError, find_root, load_profile
@@ -325,15 +323,9 @@ def test_all_weights_that_are_absent_are_named_in_one_line(here, names, parts):
 # --- through real processes
 
 
-def process(*words: str, cwd: Path, **options: object) -> subprocess.CompletedProcess:
-    command = [sys.executable, "-m", "clapleak", *words]
-    environment = os.environ | {"PYTHONPATH": str(Path(__file__).parents[1]), "PYTHONDONTWRITEBYTECODE": "1"}
-    return subprocess.run(command, cwd=cwd, env=environment, capture_output=True, text=True, check=False, **options)
-
-
 @pytest.mark.parametrize("words", [("train", "--setup", "dirty-claen"), ("tarin",)], ids=str)
 def test_a_process_answers_alike(here, words):
-    done = process(*words, cwd=here)
+    done = python("-m", "clapleak", *words, code=2, cwd=here)
     one_line(done.returncode, done.stdout, done.stderr)
 
 
@@ -356,7 +348,7 @@ def test_what_may_not_be_read_or_written_is_named(tmp_path, locked, words):
     (tmp_path / "good.csv").write_bytes(bad.FILES["good.csv"])
     before = files(tmp_path)
     (tmp_path / locked).chmod(0o000 if "." in locked else 0o555)
-    done = process(*words, cwd=tmp_path, preexec_fn=without_privileges)
+    done = python("-m", "clapleak", *words, code=2, cwd=tmp_path, preexec_fn=without_privileges)
     (tmp_path / locked).chmod(0o755)
     fault = "is not readable" if locked == "good.csv" else "Permission denied; mend"
     one_line(done.returncode, done.stdout, done.stderr.splitlines()[-1], Path(locked).name, fault)

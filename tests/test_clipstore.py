@@ -2,15 +2,13 @@
 
 import multiprocessing
 import pickle
-import subprocess
-import sys
 from pathlib import Path
 
 import numpy as np
 import pytest
 import soundfile
 import torch
-from helpers import SMALL, corpus, noise
+from helpers import SMALL, corpus, noise, python
 
 from clapleak import audio
 from clapleak.arrays import ArrayStore
@@ -73,7 +71,7 @@ def test_an_array_store_grows_beside_a_reader_and_forty_are_open_at_once(tmp_pat
     code = "import sys, numpy as np; from pathlib import Path; from clapleak.arrays import ArrayStore\n"
     code += "array = np.arange(5_000_000, dtype=np.int32)\n"
     code += "ArrayStore(Path(sys.argv[1]), np.int32).put((b'%d' % i, array[i:], 'x') for i in range(3))"
-    subprocess.run([sys.executable, "-c", code, stores[0].path], check=True)  # 60 MB; 10 are mapped at first
+    python("-c", code, stores[0].path)  # 60 MB; 10 are mapped at first
     assert stores[0].notes([b"0", b"2", b"3"]) == ["x", "x", None] and len(stores[0]) == 3
     with stores[0].reading() as array_of:
         assert array_of(b"2")[0] == 2 and len(array_of(b"2")) == 5_000_000 - 2

@@ -3,8 +3,6 @@
 import os
 import re
 import shutil
-import subprocess
-import sys
 from pathlib import Path
 
 import nbformat
@@ -13,6 +11,7 @@ import pandas as pd
 import pytest
 from browsing import ROOT
 from fake_results import classes, make_run
+from helpers import python
 
 from clapleak import results
 from clapleak.book import execute, site
@@ -66,18 +65,17 @@ def test_pages_run_side_by_side_and_the_one_that_fails_is_named_after_the_others
 @pytest.mark.slow  # two kernels, one after the other
 def test_notebooks_run_in_plain_papermill_and_refuse_a_parameter_that_they_do_not_know(tmp_path):
     folder = tmp_path / "notebooks"
-    subprocess.run([sys.executable, ROOT / "workflow" / "to_ipynb.py", folder], cwd=ROOT, check=True)
+    python(ROOT / "workflow" / "to_ipynb.py", folder, cwd=ROOT)
     assert {path.stem for path in folder.iterdir()} == {path.stem for path in (ROOT / "notebooks").glob("*.py")}
-    command = [sys.executable, "-m", "papermill", "--no-progress-bar", "setup.ipynb", "out.ipynb"]
-    command += ["-p", "pretraining", "dirty", "-p", "training", "clean"]
-    done = subprocess.run(command, cwd=folder, capture_output=True, text=True, check=False)
-    assert done.returncode == 0, done.stderr[-2000:]
+    words = ["-m", "papermill", "--no-progress-bar", "setup.ipynb", "out.ipynb"]
+    words += ["-p", "pretraining", "dirty", "-p", "training", "clean"]
+    python(*words, cwd=folder)
     page = nbformat.read(folder / "out.ipynb", 4)
     outputs = [output for cell in page.cells for output in cell.get("outputs", [])]
     titles = [output.data["text/markdown"] for output in outputs if "text/markdown" in output.get("data", {})]
     assert titles[0].startswith("# Setup dirty-clean\n") and "panel 2d" in titles[0]
-    done = subprocess.run([*command, "-p", "sead", "1"], cwd=folder, capture_output=True, text=True, check=False)
-    assert done.returncode != 0 and "unknown parameters: sead; known: profile, pretraining" in done.stderr
+    done = python(*words, "-p", "sead", "1", code=1, cwd=folder)
+    assert "unknown parameters: sead; known: profile, pretraining" in done.stderr
     shown = [output for cell in nbformat.read(folder / "out.ipynb", 4).cells for output in cell.get("outputs", [])]
     assert [line for output in shown for line in output.get("traceback", [])][-1].startswith("clapleak: unknown")
 

@@ -11,7 +11,7 @@ import zipfile
 from pathlib import Path
 
 import pytest
-from click.testing import CliRunner
+from helpers import call, python
 
 from clapleak import cli
 from clapleak.config import find_root
@@ -65,23 +65,20 @@ def test_the_package_stays_thin():
     assert sum(counted.values()) <= 7350  # 8 of them spare the pages that would come out as published
 
 
-def test_reading_drawing_and_filtering_need_no_torch():
-    code = "import sys; from clapleak import cli, leakage, metrics, results, runs; from clapleak.book import figures\n"
-    code += "print(*{'torch', 'transformers', 'torchaudio', 'scipy', 'sklearn'} & set(sys.modules))"
-    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
-    assert done.stdout.strip() == ""
-
-
-def test_help_needs_no_library_that_is_slow_to_import():
-    code = "import sys, clapleak.cli; print(*{'numpy', 'pandas', 'torch', 'matplotlib'} & set(sys.modules))"
-    assert subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout == "\n"
+@pytest.mark.parametrize(("modules", "slow"), [
+    ("clapleak.leakage clapleak.metrics clapleak.results clapleak.runs clapleak.book.figures clapleak.cli",
+     {"torch", "transformers", "torchaudio", "scipy", "sklearn"}),
+    ("clapleak.cli", {"numpy", "pandas", "torch", "matplotlib"}),
+])  # fmt: skip
+def test_neither_reading_drawing_and_filtering_nor_help_import_a_library_that_is_slow(modules, slow):
+    code = f"import sys, {', '.join(modules.split())}; print(*{slow} & set(sys.modules))"
+    assert python("-c", code).stdout == "\n"
 
 
 def test_a_wheel_holds_the_package_and_what_its_commands_read_and_runs_outside_a_clone(tmp_path):
     """Built by hatchling itself, unpacked, and called from an empty folder without the repository on the path."""
     build = "import sys; from hatchling.build import build_wheel; print(build_wheel(sys.argv[1]))"
-    words = [sys.executable, "-c", build, tmp_path]
-    done = subprocess.run(words, cwd=find_root(), capture_output=True, text=True, check=True)
+    done = python("-c", build, tmp_path, cwd=find_root())
     with zipfile.ZipFile(tmp_path / done.stdout.split()[-1]) as wheel:
         wheel.extractall(tmp_path / "site")
     inside = tmp_path / "site" / "clapleak"
@@ -92,9 +89,7 @@ def test_a_wheel_holds_the_package_and_what_its_commands_read_and_runs_outside_a
     code = "from clapleak import config, files, results; from clapleak.book import tables\n"
     code += "print(config.load_profile('mini').name, len(tables.printed('accuracy')), files.output_root())\n"
     code += "print(len(results.table(results.folder('mini'))) > 6)"
-    environment = {**os.environ, "PYTHONPATH": str(tmp_path / "site")}
-    words = [sys.executable, "-c", code]
-    done = subprocess.run(words, cwd=tmp_path, env=environment, capture_output=True, text=True, check=True)
+    done = python("-c", code, cwd=tmp_path, env={"PYTHONPATH": str(tmp_path / "site")})
     assert done.stdout.split() == ["mini", "6", str(tmp_path), "True"]
 
 
@@ -107,7 +102,7 @@ def test_a_module_that_is_not_installed_is_one_line_with_its_extra(tmp_path, mon
     assert not cli._extra_of("click") and not cli._extra_of("nowhere")
     monkeypatch.setattr(cli, "find_spec", lambda name: None)
     monkeypatch.chdir(tmp_path)
-    done = CliRunner().invoke(cli.main, ["reproduce", "--profile", "smoke"])
+    done = call("reproduce", "--profile", "smoke")
     assert (done.exit_code, done.stdout) == (2, "") and not list(tmp_path.iterdir())
     assert done.stderr == "clapleak: torch is not installed: pip install 'clapleak[train]'\n"
 
@@ -115,10 +110,10 @@ def test_a_module_that_is_not_installed_is_one_line_with_its_extra(tmp_path, mon
 def test_training_on_windows_is_refused_in_one_line_and_publishing_outside_a_clone(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     monkeypatch.setitem(sys.modules, "fcntl", None)
-    done = CliRunner().invoke(cli.main, ["train", "--profile", "smoke", "--setup", "none-clean"])
+    done = call("train", "--profile", "smoke", "--setup", "none-clean")
     assert done.exit_code == 2 and re.search("^clapleak: training needs Linux or macOS.*\\n\\Z", done.stderr, re.M)
     monkeypatch.setattr("clapleak.results.table", lambda *_: None)
-    done = CliRunner().invoke(cli.main, ["publish", "--profile", "smoke"])
+    done = call("publish", "--profile", "smoke")
     assert done.exit_code == 2 and "publish inside a clone" in done.stderr
 
 
@@ -138,15 +133,16 @@ def test_what_is_made_goes_to_the_root_that_is_named_else_to_the_clone_else_to_t
 
 @pytest.mark.slow
 @pytest.mark.parametrize("must", [True, False])
-def test_what_continuous_integration_must_run_fails_there_when_it_cannot_and_skips_elsewhere(must):
+def test_what_continuous_integration_must_run_fails_there_when_it_cannot_and_skips_elsewhere(must, monkeypatch):
     """Without Slurm, Chromium, npm and the real data."""
-    left = {name: value for name, value in os.environ.items() if not name.startswith(("CLAPLEAK", "GITHUB"))}
-    environment = left | {"PATH": "/nowhere"} | ({"CLAPLEAK_CI": "1"} if must else {})
+    for name in os.environ:
+        if name.startswith(("CLAPLEAK", "GITHUB")):
+            monkeypatch.delenv(name)
+    environment = {"PATH": "/nowhere"} | ({"CLAPLEAK_CI": "1"} if must else {})
     tests = ["test_slurm.py", "test_networks.py::test_yamnet_agrees_with_its_published_tflite"]
     tests += ["test_browser.py::test_the_cheat_sheet_fits_one_sheet"]
-    command = [sys.executable, "-m", "pytest", "-n", "0", "-q", "-p", "no:cacheprovider", *tests]
-    done = subprocess.run(command, cwd=PACKAGE.parent / "tests", env=environment, capture_output=True, text=True)
-    assert done.returncode == must, done.stdout[-2000:]
+    words = ["-m", "pytest", "-n", "0", "-q", "-p", "no:cacheprovider", *tests]
+    done = python(*words, code=int(must), cwd=PACKAGE.parent / "tests", env=environment)
     for reason in ("Slurm or its executor", "real data: set CLAPLEAK_DATA", "no Chromium: apt-get install"):
         assert (f"must run here: Skipped: {reason}" in done.stdout) == must and reason in done.stdout
 

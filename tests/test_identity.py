@@ -4,14 +4,11 @@
 """
 
 import json
-import os
-import subprocess
-import sys
 
 import pandas as pd
 import pytest
 import yaml
-from helpers import changed
+from helpers import changed, python
 
 from clapleak import identity
 from clapleak.config import find_root, load_profile
@@ -33,9 +30,7 @@ def ids(profile=None, *, content=7, label="dog", caption="a dog barks", answer="
 
 
 def test_ids_are_those_of_every_other_process_and_python():
-    environment = {**os.environ, "PYTHONHASHSEED": "7", "PYTHONPATH": str(find_root())}
-    done = subprocess.run([sys.executable, __file__], env=environment, capture_output=True, text=True, check=True)
-    assert json.loads(done.stdout) == ids() == GOLDEN
+    assert json.loads(python(__file__, env={"PYTHONHASHSEED": "7"}).stdout) == ids() == GOLDEN
 
 
 @pytest.mark.parametrize(

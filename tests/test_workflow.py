@@ -15,7 +15,7 @@ from pathlib import Path
 import pandas as pd
 import pytest
 import torch
-from helpers import copy_project, files, write_profile
+from helpers import copy_project, files, python, write_profile
 
 from clapleak.config import find_root
 from clapleak.setups import CLEANER, SETUPS
@@ -167,12 +167,8 @@ needs_accelerate = pytest.mark.skipif(find_spec("accelerate") is None, reason="a
 
 
 def torchrun(processes: int, *words: object, cwd: Path) -> None:
-    launcher = [sys.executable, "-m", "torch.distributed.run", "--standalone", "--nproc-per-node", str(processes)]
-    environment = {**os.environ, "OMP_NUM_THREADS": "1", "PYTHONPATH": str(find_root())}
-    done = subprocess.run(
-        [*launcher, *map(str, words)], cwd=cwd, env=environment, capture_output=True, text=True, check=False
-    )
-    assert done.returncode == 0, done.stderr[-3000:]
+    launcher = ["-m", "torch.distributed.run", "--standalone", "--nproc-per-node", processes]
+    python(*launcher, *words, cwd=cwd, env={"OMP_NUM_THREADS": "1"})
 
 
 @needs_accelerate
