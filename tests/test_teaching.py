@@ -1,7 +1,6 @@
-"""For lecturers: a plan that adds up, slides that follow the results, homework with its key; docstrings as pages."""
+"""For lecturers: a plan that adds up, slides that follow the results, homework with its key."""
 
 import re
-import runpy
 import shutil
 import subprocess
 import sys
@@ -13,7 +12,6 @@ import pytest
 import torch
 from browsing import ROOT
 
-from clapleak import leakage
 from clapleak.models import contrastive_loss
 
 
@@ -56,21 +54,3 @@ def test_homework_has_a_computed_key_that_the_students_do_not_get(published, tmp
     found = run_cells(place / "build" / "homework" / "student.ipynb", place).names  # without the cells that it lacks
     identity, scale = torch.eye(3, dtype=torch.float64), torch.tensor(-np.log(found["tau"]))
     assert f"(b) {contrastive_loss(torch.tensor(found['cosine']), identity, scale).item():.3f} " in answers(key)[0]
-
-
-def test_docstrings_reach_numpydoc_with_parameters_and_errors():
-    docscrape = pytest.importorskip("numpydoc.docscrape", reason="no numpydoc: pip install -e '.[book]'")
-    extension = runpy.run_path(str(ROOT / "book" / "_ext" / "docstrings.py"))
-    from clapleak import corpora
-
-    def read(function) -> docscrape.NumpyDocString:
-        lines = docscrape.inspect.getdoc(function).splitlines()
-        extension["_numpydoc"](None, "function", "", function, None, lines)
-        return docscrape.NumpyDocString("\n".join(lines))
-
-    load, leaks = read(corpora.load), read(leakage.find_leaks)
-    assert [one.name for one in load["Parameters"]] == ["name", "root", "split"]
-    assert [one.type or one.name for one in load["Raises"]] == ["ClapleakError"]
-    assert "row that is listed twice" in " ".join(load["Raises"][0].desc)
-    assert [one.name for one in leaks["Parameters"]] == ["texts", "labels, rule"] and leaks["Parameters"][0].desc
-    assert leaks["Returns"][0].type == "DataFrame" and leaks["Examples"]
