@@ -8,7 +8,7 @@ import matplotlib.pyplot as plt
 import numpy as np
 import pandas as pd
 import pytest
-from fake_results import classes, make_run, write_profile
+from fake_results import classes, make_run
 from matplotlib.text import Annotation, Text
 
 from clapleak import metrics, results
@@ -19,28 +19,27 @@ from clapleak.setups import SETUPS, SHARES
 PUBLISHED = pd.read_csv(find_root() / "reference" / "published.csv", index_col="model")
 
 
-@pytest.fixture(scope="module")
-def base(tmp_path_factory):
-    return write_profile(tmp_path_factory.mktemp("results") / "mini", number=9)
+MINI, NETWORKS = find_root() / "results" / "mini", find_root() / "results" / "networks"
 
 
 @pytest.fixture(scope="module")
-def ours(base) -> pd.DataFrame:
-    return results.table(base)
+def ours() -> pd.DataFrame:
+    """Two seeds of each setup."""
+    return results.table(MINI).query("seed < 2")
 
 
 @pytest.fixture(scope="module")
-def six(base) -> list[results.Run]:
-    return [run for run in results.read_runs(base, tables.SLUGS) if run.seed == 0]
+def six() -> list[results.Run]:
+    return [run for run in results.read_runs(MINI, tables.SLUGS) if run.seed == 0]
 
 
-def test_figures_hold_the_means_the_runs_and_guessing(base, ours):
+def test_figures_hold_the_means_the_runs_and_guessing(ours):
     (ax,) = figures.headline(ours, {"paper": tables.printed("accuracy")}, title="t").axes
     np.testing.assert_allclose([patch.get_height() for patch in ax.patches[:6]], tables.setup_means(ours, "accuracy"))
     points = np.concatenate([dots.get_offsets() for dots in ax.collections if len(dots.get_offsets())])[:, 1]
     assert np.isin(ours["accuracy"].round(9), points.round(9)).all()
-    assert np.isin(tables.printed("accuracy"), points).all() and ax.lines[0].get_ydata()[0] == pytest.approx(1 / 9)
-    table = results.table(base, SHARES)
+    assert np.isin(tables.printed("accuracy"), points).all() and ax.lines[0].get_ydata()[0] == pytest.approx(1 / 50)
+    table = results.table(MINI, SHARES)
     line = figures.shares(table).axes[0].lines[0]
     assert list(line.get_xdata()) == [0, 0.25, 0.5, 0.75, 1]
     assert line.get_ydata()[2] == pytest.approx(table.query("training == 'leak50'")["accuracy"].mean())
@@ -118,14 +117,14 @@ def test_leak_gains_by_hand():
     assert gains == {"captions": pytest.approx([0.3, 0.4, 0.3]), "pre-training": pytest.approx([0.2, 0.3])}
 
 
-def test_further_answers_join_in_every_order_between_the_accuracies_of_the_metrics(tmp_path):
+def test_further_answers_join_in_every_order_between_the_accuracies_of_the_metrics():
     """Two targets, three others: one clip is beaten by one of the others, one by none, and one by a target."""
     E_a = np.array([[0.5, 0.1, 0.8, 0.0, 0.0], [0.1, 0.9, 0.0, 0.0, 0.0], [0.9, 0.2, 0.0, 0.0, 0.0], [0, 0, 0, 1, 0]])
     labels, targets = np.array([0, 1, 1, 3]), np.array(2)
     found = analysis.more_answers({"E_a": E_a, "E_t": np.eye(5), "labels": labels, "targets": targets})
     assert list(found) == [2, 3, 4, 5]
     np.testing.assert_allclose(found, [[1, 2 / 3, 1 / 3, 0], [0.5, 0.5, 0.5, 0.5]], atol=1e-12)
-    run = make_run(tmp_path / "networks", SETUPS[4], number=10, group=0)
+    run = results.read_run(NETWORKS / "dirty-clean" / "group0-seed0")
     ends = analysis.more_answers(run.embeddings).mean().iloc[[0, -1]].tolist()
     assert ends == pytest.approx([run.metrics["accuracy"], run.metrics["all_classes"]["unseen"]])
 
