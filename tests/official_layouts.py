@@ -4,14 +4,16 @@ Every function makes one corpus below a data root and gives the corpus's own roo
 second one holds a word of an ESC-50 name, so that the leak filter removes some and leaves some.
 """
 
-import csv
 import json
 import re
 from pathlib import Path
 
 import numpy as np
+import pandas as pd
 import soundfile
 import yaml
+
+from clapleak.leakage import load_labels
 
 LEAKING = ["a dog barks", "rain falls on a roof", "a clock ticks", "somebody opens a can", "birds and insects sing"]
 HARMLESS = ["a man speaks", "a violin is played", "people cheer", "a kettle boils", "music plays softly"]
@@ -24,13 +26,7 @@ LABELS = [  # mid, AudioSet's display name, FSD50K's label; the first of each pa
     ("/m/02mk9", "Engine", "Engine"), ("/m/07r04", "Truck", "Truck"),
     ("/m/081rb", "Writing", "Writing"),  # no partner: an odd number, so that all labels meet
 ]  # fmt: skip
-ESC50 = (
-    "dog rooster pig cow frog cat hen insects sheep crow rain sea_waves crackling_fire crickets chirping_birds "
-    "water_drops wind pouring_water toilet_flush thunderstorm crying_baby sneezing clapping breathing coughing "
-    "footsteps laughing brushing_teeth snoring drinking_sipping door_wood_knock mouse_click keyboard_typing "
-    "door_wood_creaks can_opening washing_machine vacuum_cleaner clock_alarm clock_tick glass_breaking helicopter "
-    "chainsaw siren car_horn engine train church_bells airplane fireworks hand_saw"
-).split()
+ESC50 = [name.replace(" ", "_") for name in load_labels("esc50")]
 NOISE = np.random.default_rng(0).normal(0, 0.1, 16 * 44100).astype(np.float32)
 
 
@@ -58,8 +54,7 @@ def clip(path: Path, number: int, seconds: tuple[float, float] = (1, 12), rate: 
 def table(path: Path, columns: str, rows: list, encoding: str = "utf-8") -> None:
     """A CSV file, with a header where `columns` names them."""
     path.parent.mkdir(parents=True, exist_ok=True)
-    with path.open("w", encoding=encoding, newline="") as file:
-        csv.writer(file).writerows([columns.split(), *rows] if columns else rows)
+    pd.DataFrame(rows).to_csv(path, header=columns.split() or False, index=False, encoding=encoding)
 
 
 def esc50(data: Path, clips: int = 50, targets: list[int] | None = None, **sound) -> Path:
