@@ -382,16 +382,6 @@ def test_the_meaning_of_texts_has_the_calibrated_threshold():
     assert texts.find_leaks([], ["dog"], "meaning").empty
 
 
-def test_leaks_reads_several_files_columns_and_kinds(here):
-    (here / "a.csv").write_text("title,caption\nMy dog,rain\nsea,\n")
-    (here / "b.jsonl").write_text('{"caption": ["a dog", "wind"], "n": 1}\n{"caption": null}\n{"caption": "cat"}\n')
-    (here / "labels.csv").write_text("category\ndog\ndog\nsea_waves\n")
-    done = call("leaks", "a.csv", "b.jsonl", "--labels", "labels.csv", "--output", "out.csv")
-    assert "1 of 3 rows hold a leak" in done.output  # of rows with a text
-    assert pd.read_csv("out.csv")["file"].tolist() == ["a.csv", "b.jsonl", "b.jsonl", "b.jsonl"]
-    assert "2 of 2 rows hold a leak" in call("leaks", "a.csv", "--labels", "labels.csv", "--column", "Title").output
-
-
 def test_parquet_is_read_and_without_pyarrow_refused_in_one_line(here, monkeypatch):
     pytest.importorskip("pyarrow")
     pd.DataFrame({"labels": [["Car_horn", "Speech, male"]]}).to_parquet("x.parquet")

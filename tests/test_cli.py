@@ -39,14 +39,19 @@ def test_several_setups_train_in_one_process_and_tell_their_accuracy(place):
     assert call("store", "--profile", "smoke").stdout.strip() == "200 clips, 0 unusable"
 
 
-def test_leaks_counts_texts_and_writes_the_table(tmp_path, monkeypatch):
-    monkeypatch.chdir(tmp_path)
-    Path("captions.csv").write_text('caption\n"A dog barks"\n"Somebody plays the piano"\n"Birds can be heard"\n')
-    done = call("leaks", "captions.csv", "--output", "found.csv")
-    assert done.exit_code == 0 and "2 of 3 rows hold a leak" in done.output and "dog" in done.output
-    table = pd.read_csv("found.csv")
-    assert table["leaks"].tolist() == [True, False, True] and table["text"].iloc[1] == "Somebody plays the piano"
-    Path("dev.csv").write_text('fname,labels\n1,"Bark,Dog"\n2,Chicken_and_rooster\n3,Music\n')
+def test_leaks_counts_the_rows_of_several_files_columns_and_kinds_and_writes_them(here):
+    (here / "a.csv").write_text("title,caption\nMy dog,rain\nsea,\n")
+    (here / "b.jsonl").write_text('{"caption": ["a dog", "wind"], "n": 1}\n{"caption": null}\n{"caption": "cat"}\n')
+    (here / "labels.csv").write_text("category\ndog\ndog\nsea_waves\n")
+    done = call("leaks", "a.csv", "b.jsonl", "--labels", "labels.csv", "--output", "out.csv")
+    assert (
+        done.exit_code == 0 and "1 of 3 rows hold a leak" in done.output and "dog" in done.output
+    )  # of rows with a text
+    columns = {"file": ["a.csv"] + ["b.jsonl"] * 3, "text": ["rain", "a dog", "wind", "cat"]}
+    columns |= {"leaks": [False, True, False, False]}
+    assert pd.read_csv("out.csv")[list(columns)].to_dict("list") == columns
+    assert "2 of 2 rows hold a leak" in call("leaks", "a.csv", "--labels", "labels.csv", "--column", "Title").output
+    (here / "dev.csv").write_text('fname,labels\n1,"Bark,Dog"\n2,Chicken_and_rooster\n3,Music\n')
     assert "2 of 3 rows hold a leak" in call("leaks", "dev.csv", "--rule", "ontology").output
 
 
