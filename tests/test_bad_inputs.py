@@ -116,7 +116,7 @@ def template(tmp_path_factory) -> Path:
     shutil.copytree(find_root() / "profiles", folder / "profiles")
     (folder / "README.md").touch()  # of a clone
     for setup in SETUPS:
-        make_run(folder / "build" / "results" / "smoke", setup, number=4)
+        make_run(folder / "build" / "results" / "smoke", setup)
     return folder
 
 

@@ -10,13 +10,11 @@ import numpy as np
 import pandas as pd
 import pytest
 from browsing import ROOT
-from fake_results import classes, make_run
 from helpers import python
 
 from clapleak import results
 from clapleak.book import execute, site
 from clapleak.config import ClapleakError
-from clapleak.setups import SETUPS
 
 NOTEBOOK = '# %% [markdown]\n# # {title}\n\n# %% tags=["parameters"]\nn = 1  # a number\n\n# %%\n{code}\n'
 
@@ -101,15 +99,16 @@ def test_every_page_has_its_job_and_those_that_show_no_run_of_the_user_are_the_p
 
 
 @pytest.mark.slow
-def test_the_page_of_a_finished_setup_imports_no_torch_and_escapes_what_comes_from_data(tmp_path, monkeypatch):
+def test_the_page_of_a_finished_setup_imports_no_torch_and_escapes_what_comes_from_data(tmp_path):
     hostile = "<script>alert(1)</script>"
     for name in ("profiles", "reference"):
         shutil.copytree(ROOT / name, tmp_path / name)
     shutil.copy(ROOT / "_config.yml", tmp_path)
-    monkeypatch.setattr("fake_results.classes", lambda number: [hostile, *classes(number)[1:]])
-    run = make_run(tmp_path / "results" / "esc50", SETUPS[5], number=9, group=0)  # recordings, whose names are shown
+    place = Path("results", "esc50", "none-clean", "group0-seed0")  # of recordings, whose names are shown
+    run = results.read_run(shutil.copytree(ROOT / place, tmp_path / place))
     clouds, maps = run.embeddings, run.map
-    clouds = {**clouds, "clips": np.array([f"{hostile}{i}" for i in range(len(clouds["clips"]))])}
+    clouds = clouds | {"classes": np.array([hostile, *clouds["classes"][1:]])}
+    clouds |= {"clips": np.array([f"{hostile}{i}" for i in range(len(clouds["clips"]))])}
     results.write_map(results.write_run(run.path, run.metrics, run.history, clouds), maps)
     notebook, page = tmp_path / "setup.py", tmp_path / "page.ipynb"
     last = '\n# %%\nimport sys\nprint(sorted({"torch", "transformers", "sklearn"} & set(sys.modules)))\n'

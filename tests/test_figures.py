@@ -8,17 +8,18 @@ import matplotlib.pyplot as plt
 import numpy as np
 import pandas as pd
 import pytest
-from fake_results import classes, make_run
 from matplotlib.text import Annotation, Text
 
 from clapleak import metrics, results
 from clapleak.book import analysis, explorer, figures, site, statistics, tables
 from clapleak.config import ClapleakError, find_root
-from clapleak.setups import SETUPS, SHARES
+from clapleak.leakage import load_labels
+from clapleak.setups import SHARES
 
 PUBLISHED = pd.read_csv(find_root() / "reference" / "published.csv", index_col="model")
 
 
+ESC50 = load_labels("esc50")
 MINI, NETWORKS = find_root() / "results" / "mini", find_root() / "results" / "networks"
 
 
@@ -54,7 +55,7 @@ def test_confusion_is_shares_of_rows_and_names_the_largest_mistakes_of_many_clas
     labels, answers = np.array([0, 0, 0, 0, 1, 1]), np.array([0, 0, 0, 1, 1, 0])
     few = figures.confusion(labels, answers, ["dog", "rain", "absent"]).axes[0]
     np.testing.assert_allclose(few.images[0].get_array(), [[0.75, 0.25, 0], [0.5, 0.5, 0], [0, 0, 0]])
-    names, labels = classes(50), np.repeat(np.arange(50), 4)
+    names, labels = ESC50, np.repeat(np.arange(50), 4)
     answers = labels.copy()
     answers[0:4], answers[44:46] = 7, 3  # every clip of class 0, half the clips of class 11
     ax = figures.confusion(labels, answers, names).axes[0]
@@ -62,7 +63,7 @@ def test_confusion_is_shares_of_rows_and_names_the_largest_mistakes_of_many_clas
 
 
 def test_fifty_names_stay_apart_and_inside():
-    figure = figures.text_map(np.random.default_rng(0).normal(size=(50, 2)), classes(50), title="E_t")
+    figure = figures.text_map(np.random.default_rng(0).normal(size=(50, 2)), ESC50, title="E_t")
     figure.draw_without_rendering()
     (ax,), renderer = figure.axes, figure._get_renderer()
     # of the text, without its line; a box has some air around its letters, 3 pixels
@@ -169,8 +170,8 @@ def test_nearest_labels_are_those_of_highest_cosine_and_a_missing_setup_has_no_m
     assert shown[3]["accuracy"] == pytest.approx(share, abs=0.005)
 
 
-def test_other_clips_are_refused_and_data_in_the_page_cannot_end_its_element(six, tmp_path):
-    other = make_run(tmp_path / "mini", SETUPS[1], number=6)
+def test_other_clips_are_refused_and_data_in_the_page_cannot_end_its_element(six):
+    other = results.read_run(NETWORKS / "clean-dirty" / "group0-seed0")
     for runs, message in (([six[0], other], "clips"), ([], "one run a setup"), ([six[0], six[0]], "one run a setup")):
         with pytest.raises(ClapleakError, match=message):
             explorer.data_set(runs, "t")

@@ -16,10 +16,10 @@ from clapleak.setups import MATCHED, SETUPS
 AGAIN = "run `clapleak reproduce --profile mini`"
 
 
-def write(base, setup=SETUPS[0], seed=0, group=None, family="f") -> results.Run:
+def write(base, setup=SETUPS[0], seed=0, family="f") -> results.Run:
     """A run whose accuracy and id tell its seed; a backbone where the setup is a word."""
     ids = {"family": family, "measurement": f"m{seed}"}
-    return make_run(base, setup, number=3, seed=seed, group=group, ids=ids, accuracy=0.25 + seed / 100)
+    return make_run(base, setup, seed=seed, ids=ids, accuracy=0.25 + seed / 100)
 
 
 def test_table_is_in_the_paper_s_order_with_one_row_a_run(here):
