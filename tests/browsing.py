@@ -20,10 +20,6 @@ from clapleak.book.pdf import BROWSERS
 ROOT = Path(__file__).parents[1]
 PAGES, EXECUTED = site.chapters(ROOT), site.page_names(ROOT)
 CHROMIUM = next((path for name in BROWSERS if (path := shutil.which(name))), None)
-FLAGS = [
-    "--headless", "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run",
-    "--disable-background-networking", "--disable-component-update", "--disable-sync",
-]  # fmt: skip
 needs_chromium = pytest.mark.skipif(CHROMIUM is None, reason="no Chromium: apt-get install chromium")
 
 

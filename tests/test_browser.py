@@ -7,7 +7,7 @@ import subprocess
 from collections.abc import Iterator
 
 import pytest
-from browsing import CHROMIUM, EXECUTED, FLAGS, PAGES, ROOT, html_folder, needs_chromium, served
+from browsing import CHROMIUM, EXECUTED, PAGES, ROOT, html_folder, needs_chromium, served
 from pypdf import PdfReader
 
 from clapleak.book import site
@@ -54,7 +54,7 @@ def axe() -> str:
 @pytest.fixture(scope="module")
 def browser() -> Iterator:
     with playwright_api.sync_playwright() as playwright, served(html_folder()) as address:
-        running = playwright.chromium.launch(executable_path=CHROMIUM, args=FLAGS)
+        running = playwright.chromium.launch(executable_path=CHROMIUM)
         yield running, address
         running.close()
 

@@ -56,8 +56,6 @@ def test_pages_run_side_by_side_and_the_one_that_fails_is_named_after_the_others
     second = nbformat.read(tmp_path / "pages" / "second.ipynb", 4)
     (printed,) = second.cells[-1].outputs  # one output, in however many pieces it came
     assert printed.text.split() == ["7", str(tmp_path), "1"]
-    with pytest.raises(ClapleakError, match="unknown parameters: m; known: n"):
-        execute.execute_pages([(jobs[1][0], tmp_path / "third.ipynb", {"m": 1})], tmp_path)
 
 
 @pytest.mark.slow  # two kernels, one after the other

@@ -13,7 +13,7 @@ import numpy as np
 import pytest
 import requests
 import soundfile
-from browsing import CHROMIUM, FLAGS, ROOT, needs_chromium, served
+from browsing import CHROMIUM, ROOT, needs_chromium, served
 from helpers import files
 from requests.adapters import HTTPAdapter, Retry
 
@@ -114,7 +114,7 @@ def browse(tmp_path):
     """Opens a Chromium with some flags."""
     api = pytest.importorskip("playwright.sync_api", reason="no playwright: pip install playwright")
     with api.sync_playwright() as playwright:
-        yield lambda *flags: playwright.chromium.launch(executable_path=CHROMIUM, args=[*FLAGS, *flags])
+        yield lambda *flags: playwright.chromium.launch(executable_path=CHROMIUM, args=flags)
 
 
 @pytest.mark.slow
