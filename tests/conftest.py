@@ -102,12 +102,14 @@ def run_cells(monkeypatch, capsys) -> Iterator:
 
     Gives what the page glued, printed, said in Markdown and drew, and the names that its cells left.
     """
+    import matplotlib.pyplot as plt
     import torch
     from browsing import cells
     from IPython.core.interactiveshell import InteractiveShell
     from matplotlib.figure import Figure
     from threadpoolctl import threadpool_limits
 
+    plt.switch_backend("Agg")
     drawn, make_figure = [], Figure.__init__
 
     def run(path: Path, folder: Path, **parameters: object) -> SimpleNamespace:
@@ -129,6 +131,7 @@ def run_cells(monkeypatch, capsys) -> Iterator:
     torch.set_num_threads(1)  # threads of several libraries that wait for one another make a page fifteen times slower
     with threadpool_limits(1):
         yield run
+    plt.close("all")
     torch.set_num_threads(before)
 
 

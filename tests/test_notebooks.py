@@ -6,7 +6,6 @@ import shutil
 from pathlib import Path
 
 import jupytext
-import matplotlib.pyplot as plt
 import numpy as np
 import pytest
 from browsing import ROOT, cells
@@ -138,7 +137,5 @@ def test_page_without_any_result_names_the_commands(name, published, tmp_path, r
 @pytest.mark.parametrize("path", [slow(ROOT / "notebooks" / f"{name}.py") for name in site.WITHOUT_RESULTS])
 def test_page_without_runs_draws_legibly(path, monkeypatch, run_cells):
     monkeypatch.setattr(site, "_mp3", lambda path: path.encode())  # hundreds of sounds; other tests make some
-    plt.switch_backend("Agg")
     drawn = run_cells(path, ROOT, **FEWER.get(path.stem, {})).drawn
     assert all(map(legible, drawn)) and (path.stem == "sounds" or all(figure.get_figwidth() <= 7 for figure in drawn))
-    plt.close("all")
