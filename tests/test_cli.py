@@ -44,9 +44,8 @@ def test_leaks_counts_the_rows_of_several_files_columns_and_kinds_and_writes_the
     (here / "b.jsonl").write_text('{"caption": ["a dog", "wind"], "n": 1}\n{"caption": null}\n{"caption": "cat"}\n')
     (here / "labels.csv").write_text("category\ndog\ndog\nsea_waves\n")
     done = call("leaks", "a.csv", "b.jsonl", "--labels", "labels.csv", "--output", "out.csv")
-    assert (
-        done.exit_code == 0 and "1 of 3 rows hold a leak" in done.output and "dog" in done.output
-    )  # of rows with a text
+    assert done.exit_code == 0 and "dog" in done.output
+    assert "1 of 3 rows hold a leak" in done.output  # of rows with a text
     columns = {"file": ["a.csv"] + ["b.jsonl"] * 3, "text": ["rain", "a dog", "wind", "cat"]}
     columns |= {"leaks": [False, True, False, False]}
     assert pd.read_csv("out.csv")[list(columns)].to_dict("list") == columns
