@@ -28,10 +28,10 @@ CODE += near(p for name in ("corpora", "foley", "models") for p in sorted((PACKA
 SEEDS, GROUPS = range(config["seeds"]), config["groups"]
 RUNS = {results.run_name(seed, group): ([seed], [group]) for group in GROUPS or [None] for seed in SEEDS}
 if config["together"]:  # trainings of seconds, each of which would wait longer for its process
-    RUNS = {"all": (SEEDS, GROUPS)}
+    RUNS = {f"seeds{config['seeds']}": (SEEDS, GROUPS)}
 
 
-def by_process(slugs):  # those with one pre-training, which is made once; those without fill up where cores are few
+def processes(slugs):  # those with one pre-training, which is made once; those without fill up where cores are few
     found = {}
     for slug in slugs:
         found.setdefault(slug.split("-")[0], []).append(slug)
@@ -39,26 +39,30 @@ def by_process(slugs):  # those with one pre-training, which is made once; those
     if len(found) > 1 and cores and wanted > cores and not config["together"]:
         for number, slug in enumerate(found.pop("none", [])):
             [*found.values()][-1 - number % len(found)].append(slug)
-    return found
+    return list(found.values())
 
 
-PRETRAININGS = {kind: by_process(config[kind]) for kind in ("setups", "controls")}
+SETUPS, CONTROLS = processes(config["setups"]), processes(config["controls"])
+
+
+def done(slugs, run):  # named by its setups: with another number of cores or more controls it is another process
+    return f"{BUILD}/trained/{'+'.join(slugs)}-{run}.done"
+
+
+def trained():
+    return [done(slugs, run) for slugs in (*SETUPS, *CONTROLS) for run in RUNS]
 
 
 def flags(wildcards):
     seeds, groups = RUNS[wildcards.run]
-    slugs = PRETRAININGS[wildcards.kind][wildcards.pretraining]
-    options = {"setup": slugs, "seed": seeds, "group": [group for group in groups if group is not None]}
+    options = {"setup": wildcards.slugs.split("+"), "seed": seeds, "group": [g for g in groups if g is not None]}
     return " ".join(f"--{name} {value}" for name, values in options.items() for value in values)
 
 
-def trained():
-    return [f"{BUILD}/trained/{kind}-{p}-{run}.done" for kind in PRETRAININGS for p in PRETRAININGS[kind] for run in RUNS]
-
-
-def before(wildcards):  # controls of a pre-training start from its backbone, where the setups have one
-    shared = wildcards.kind == "controls" and wildcards.pretraining in PRETRAININGS["setups"]
-    return f"{BUILD}/trained/setups-{wildcards.pretraining}-{wildcards.run}.done" if shared else []
+def before(wildcards):  # controls start from the backbone of the setups with their pre-training
+    slugs = wildcards.slugs.split("+")
+    same = [others for others in SETUPS if others[0].split("-")[0] == slugs[0].split("-")[0]]
+    return [] if slugs in SETUPS else [done(others, wildcards.run) for others in same]
 
 
 rule all:
@@ -75,9 +79,9 @@ rule store:
 # Of one seed and pre-training: a process takes seconds to start.
 rule train:
     input: rules.store.output, before
-    output: touch(f"{BUILD}/trained/{{kind}}-{{pretraining}}-{{run}}.done")
+    output: touch(f"{BUILD}/trained/{{slugs}}-{{run}}.done")
     params: flags=flags
-    wildcard_constraints: kind="setups|controls", pretraining="[a-z0-9_]+"
+    wildcard_constraints: slugs=r"\w+-\w+(\+\w+-\w+)*"
     threads: config["threads"]
     priority: 1
     shell: "{CLI} train {PROFILE} {params.flags} {DATA} {MISSING}"

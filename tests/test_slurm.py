@@ -13,7 +13,7 @@ import pytest
 import yaml
 
 from clapleak.config import find_root
-from clapleak.setups import SETUPS
+from clapleak.setups import PRETRAININGS, SETUPS
 
 pytestmark = pytest.mark.slow
 CLI = str(Path(sys.executable).parent / "clapleak")
@@ -70,7 +70,7 @@ def test_a_job_that_fails_is_named_with_its_log_and_the_workflow_runs_as_jobs_of
     assert code == 0, said[-3000:]
     for setup in SETUPS:
         assert (project / "build" / "results" / "smoke" / setup.slug / "seed0" / "metrics.json").is_file()
-    networks = {f"rule_train_wildcards_setups_{name}_seed0" for name in ("dirty", "clean", "none")}
+    networks = {f"rule_train_wildcards_{p}-dirty+{p}-clean_seed0" for p in PRETRAININGS}
     assert set(jobs) == networks | {"rule_store"} and {job["JobState"] for job in jobs.values()} == {"COMPLETED"}
     assert {name for name, job in jobs.items() if job.get("TresPerNode") == "gres:gpu:1"} == networks
     assert {job["TimeLimit"] for job in jobs.values()} == {"12:00:00"} and jobs["rule_store"]["NumCPUs"] == "16"
