@@ -84,11 +84,11 @@ def plan(profile: Profile, data_root: Path | None) -> str:
     kept = 8 * runs * cost.weights  # two backbones and six models of each seed and group
     facts = [
         sizes.source,
-        f"device: {cost.device}; times are upper bounds: training stops when the loss does",
+        f"device: {cost.device}; times are of all epochs, though training stops when the loss does",
         f"disk: {(store + kept) / 1e9:.2f} GB; clips and captions {store / 1e9:.2f}, a model {cost.weights / 1e9:.3f}",
         f"memory: {(cost.memory + min(store, 1e9)) / 1e9:.2f} GB a process at batch {recipe.batch_size}, with both",
-        f"one seed{' of one group' * (sizes.groups > 1)}: at most {_time(seconds)}; "
-        f"all {runs} of them: at most {_time(seconds * runs)}, divided by the processes that run side by side",
+        f"one seed{' of one group' * (sizes.groups > 1)}: about {_time(seconds)}; "
+        f"all {runs} of them: about {_time(seconds * runs)}, divided by the processes that run side by side",
     ]
     times = pd.DataFrame(spent, names, list(cost.seconds)).map(_time)
     return counts.join(times).to_string() + "\n\n" + "\n".join(facts)
