@@ -162,8 +162,7 @@ class Cost:
         captions = Captions(noise(states), range(CLIPS), rows, (-1,) if ids_only else (-1, text.dim))
         self.caption = float(states.nbytes)
         model = Clap(backbone, copy.deepcopy(text), profile).to(self.device, memory_format=torch.channels_last)
-        every = np.arange(CLIPS)
-        training = train.PairTraining(model, table, store, captions, every, every, profile, 0, "plan")
+        training = train.PairTraining(model, table, store, captions, profile, 0, "plan")
         self.embed = self._timed(lambda: embed.audio_embeddings(model.audio, store, np.arange(64), profile)) / 64
         self.seconds |= {phase: self._step(training, phase, profile.recipe.batch_size) for phase in training.phases}
         self.weights = 4.0 * sum(value.numel() for value in model.learnt_state().values())

@@ -37,19 +37,19 @@ def trained(
     model = Clap(backbone, copy.deepcopy(text), profile).to(device, memory_format=torch.channels_last)
 
     def start() -> PairTraining:
-        table, store = experiment.pairs.table, experiment.store
-        learnt, held_out = split_validation(table, profile.recipe, seed)
+        store, name = experiment.store, f"{folder.parent.name}, {folder.name}"
+        training = PairTraining(model, experiment.pairs.table, store, captions, profile, seed, name)
         if experiment.pretrain is None and experiment.store.network is None:
             # Frozen and evaluated, a random backbone without statistics would pass raw decibels on (not in paper)
             torch.manual_seed(stable_seed("batch norm", seed))
-            chosen = [table["clip"].iloc[learnt[n.numpy()]] for n in torch.randperm(len(learnt)).split(64)[:8]]
-            torch.optim.swa_utils.update_bn((store.batch(store.index(c)).to(device) for c in chosen), model.audio)
+            rows = training.clip_rows[training.learnt]
+            chosen = [rows[n.numpy()] for n in torch.randperm(len(rows)).split(64)[:8]]
+            torch.optim.swa_utils.update_bn((store.batch(some).to(device) for some in chosen), model.audio)
         if rank_and_size()[1] > 1 and device.type == "cuda":
             torch.nn.SyncBatchNorm.convert_sync_batchnorm(model)
         if profile.compute.compile:
             model.audio.compile()
-        name = f"{folder.parent.name}, {folder.name}"
-        return PairTraining(model, table, store, captions, learnt, held_out, profile, seed, name)
+        return training
 
     return model, kept_or_trained(model, folder, training_id, start)
 
@@ -66,20 +66,18 @@ def split_validation(table: pd.DataFrame, recipe: Recipe, seed: int) -> tuple[np
 
 
 class PairTraining(Training):
-    """Bring each sound close to its own caption.
-
-    A row of `table` is a pair; `learnt` and `held_out` are numbers of rows (the latter validate).
-    """
+    """Bring each sound close to its own caption; a row of `table` is a pair."""
 
     def __init__(
-        self, model: Clap, table: pd.DataFrame, store: ClipStore, captions: Captions, learnt: np.ndarray,
-        held_out: np.ndarray, profile: Profile, seed: int, name: str,
+        self, model: Clap, table: pd.DataFrame, store: ClipStore, captions: Captions, profile: Profile, seed: int,
+        name: str,
     ) -> None:  # fmt: skip
         recipe, clips = profile.recipe, table["clip"].to_numpy()
         phases = {"frozen": recipe.frozen_epochs, "unfrozen": recipe.max_epochs}  # steps (b) and (d)
         super().__init__(model, clips, phases, recipe.batch_size, seed, profile.compute, name)
         self.store, self.captions, self.recipe, self.profile = store, captions, recipe, profile
-        self.learnt, self.held_out, self.clip_rows = learnt, held_out, store.index(table["clip"])
+        self.learnt, self.held_out = split_validation(table, recipe, seed)
+        self.clip_rows = store.index(table["clip"])
         self.text_rows = np.array([captions.rows[caption] for caption in table["text"]])
         self.frozen_x_a: Tensor | None = None  # by row of the store, while frozen and where clips give one batch
         self.frozen_x_t: Tensor | None = None  # by row of the captions, while the text encoder is frozen

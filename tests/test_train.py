@@ -24,9 +24,7 @@ def made(study):
             return pretrain.TagTraining(backbone, prepared.pretrain, study.store, profile, 0, "test")
         torch.manual_seed(0)
         model = Clap(pretrain.new_backbone(profile, seed=0), load_text_encoder(profile.text_encoder), profile)
-        table = prepared.pairs.table
-        parts = train.split_validation(table, profile.recipe, 0)
-        return train.PairTraining(model, table, study.store, study.captions, *parts, profile, 0, "test")
+        return train.PairTraining(model, prepared.pairs.table, study.store, study.captions, profile, 0, "test")
 
     return make
 

@@ -105,9 +105,10 @@ def read_arrays(path: Path, test: pd.DataFrame | None = None) -> Clouds:
         raise ClapleakError(f"{path}: no {' and no '.join(absent)}; put them into the .npz, or {_TEST}")
     classes, labels = tuple(map(str, held["classes"].ravel())), held["labels"].ravel()
     if labels.dtype.kind not in "iu":
-        if unknown := [name for name in map(str, labels) if name not in classes]:
+        numbers = {name: i for i, name in enumerate(classes)}
+        if unknown := [name for name in map(str, labels) if name not in numbers]:
             raise ClapleakError(f"{path}: label '{unknown[0]}' is not among the classes; both must use one spelling")
-        labels = np.array([classes.index(str(name)) for name in labels])
+        labels = np.array([numbers[str(name)] for name in labels])
     for name in {"x_t", "E_t"} & held.keys():
         held[name] = held[name][None] if held[name].ndim == 2 else held[name]
     strings = {name: tuple(map(str, held[name])) for name in ("prompts", "notes") if name in held}

@@ -11,8 +11,7 @@ def page(found: dict) -> str:
     template = Path(__file__).with_name("report.html").read_text("utf-8")
     compared = [c for c in found["classes"] if {"seen", "zero_shot"} <= c.keys()]
     compared.sort(key=itemgetter("seen", "zero_shot"), reverse=True)
-    words = {True: ", seen", False: ", unseen"}
-    dots = [_mark(c["name"], {"value": c["zero_shot"]}, c["seen"], words[c["seen"]]) for c in compared]
+    dots = [_mark(c["name"], {"value": c["zero_shot"]}, c["seen"], f", {'un' * (not c['seen'])}seen") for c in compared]
     environment = Environment(autoescape=True, trim_blocks=True)
     return environment.from_string(template).render(found, dots=dots, marks=_marks, sound=_sound)
 

@@ -49,7 +49,8 @@ def answer(accuracy: pd.DataFrame) -> str:
         return "There are no results of truly clean training sets yet."
 
     def effects(means):
-        word, truly = (sum(means[f"{p}-{t}"] for p in PRETRAININGS) / 3 for t in ("clean", "truly_clean"))
+        sums = (sum(means[f"{p}-{t}"] for p in PRETRAININGS) for t in ("clean", "truly_clean"))
+        word, truly = (each / len(PRETRAININGS) for each in sums)
         return [word, word - truly]
 
     clean, left = estimates(values, effects)

@@ -125,9 +125,9 @@ def correlations(templates: pd.DataFrame, titles: pd.DataFrame) -> pd.DataFrame:
 def three_degrees(runs: pd.DataFrame) -> pd.DataFrame:
     """Accuracy with dirty, word-clean and truly clean captions, and what the word rule leaves, a line a network."""
     lines, columns = {}, ["dirty", "word-clean", "truly clean"]
+    accuracy = by_setup(runs, "accuracy", [*slugs("dirty"), *slugs("clean"), *slugs("truly_clean")])
     for step in STEPS:
-        values = by_setup(runs, "accuracy", [f"{step}-{training}" for training in ("dirty", "clean", "truly_clean")])
-        values = values.set_axis(columns, axis=1)
+        values = accuracy[[f"{step}-{t}" for t in ("dirty", "clean", "truly_clean")]].set_axis(columns, axis=1)
         if values.notna().any().all():
             left = estimate(values, of("word-clean", "truly clean"))
             line = {name: str(estimate(values[[name]], of(name))) for name in columns}

@@ -89,7 +89,7 @@ def load_network(name: str) -> Network:
                     nn.init.zeros_(module.bias)
     else:
         network.load_state_dict(NETWORKS[name].read(io.BytesIO(contents)))
-    return network
+    return network.to(memory_format=torch.channels_last)  # half as long
 
 
 def _contents(name: str) -> bytes | None:
