@@ -17,7 +17,7 @@ from clapleak.models.cnn14 import spec_augment
 def test_spec_augment_masks_stripes_of_each_clip_alone():
     torch.manual_seed(1)
     masks = SpecAugment(time_stripes=1, time_width=20, mel_stripes=1, mel_width=8)
-    x = spec_augment(torch.ones(8, 1, 100, 64), masks)
+    x = spec_augment(torch.ones(8, 64, 100, 1), masks).transpose(1, 3)
     frames = (x.sum(3) == 0).squeeze(1)  # (B, T): wholly masked
     assert len({tuple(row.tolist()) for row in frames}) > 1 and 0 < frames.sum(1).max() < 20
     assert 0 < ((x.sum(2) == 0).squeeze(1).sum(1)).max() < 8

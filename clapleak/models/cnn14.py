@@ -52,10 +52,10 @@ class Cnn14(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:
         """x_a, (B, dim), of log-mel batches, (B, 1, T, M)."""
-        x = self.bn0(x.transpose(1, 3)).transpose(1, 3)  # normalises each mel bin
+        x = self.bn0(x.transpose(1, 3))  # normalises each mel bin: (B, M, T, 1)
         if self.training:
             x = spec_augment(x, self.config.spec_augment)
-        x = x.contiguous(memory_format=torch.channels_last)
+        x = x.transpose(1, 3).contiguous(memory_format=torch.channels_last)
         for i in range(1, self.config.blocks + 1):
             x = getattr(self, f"conv_block{i}")(x, pool=2 if i < self.config.blocks else 1)  # (B, C, T / 2^i, M / 2^i)
             x = F.dropout(x, self.config.dropout, self.training)
@@ -70,15 +70,14 @@ class Cnn14(nn.Module):
 
 
 def spec_augment(x: Tensor, config: SpecAugment) -> Tensor:
-    """Mask stripes of time and of mel bins, each clip its own (Park et al., 2019): (B, 1, T, M) -> same."""
+    """Mask stripes of time and of mel bins, each clip its own (Park et al., 2019): (B, M, T, 1) -> same."""
     mask = import_torchaudio().functional.mask_along_axis_iid
-    frames, bins = x.new_ones(len(x), 1, x.shape[2], 1), x.new_ones(len(x), 1, 1, x.shape[3])
+    frames, bins = x.new_ones(len(x), 1, x.shape[2], 1), x.new_ones(len(x), 1, 1, x.shape[1])
     for _ in range(config.time_stripes):
         frames = mask(frames, min(config.time_width, x.shape[2]), 0.0, axis=2)
     for _ in range(config.mel_stripes):
-        bins = mask(bins, min(config.mel_width, x.shape[3]), 0.0, axis=3)
-    # transposed: so the sums behind the gradients of bn0 keep the order in which the published networks were trained
-    return x.mT.masked_fill((frames * bins).mT == 0, 0.0).mT
+        bins = mask(bins, min(config.mel_width, x.shape[1]), 0.0, axis=3)
+    return x.masked_fill(frames * bins.transpose(1, 3) == 0, 0.0)
 
 
 def load_panns(path: Path, profile: Profile) -> Cnn14:
