@@ -68,6 +68,10 @@ glue("captions", said.pop() if len(said) == 1 else "one or the other, by data se
 HTML(tables.html_table(pd.DataFrame(rows, columns=names)))
 
 # %% [markdown]
+# Labels in the *pre-training* of an audio network can change where the texts lie, although the text encoder never hears
+# it: the text projection learns beside that network, and another x_a gives it other places to go. "Undecided" beside a
+# high gain means that both parts may have gained.
+#
 # ## How it is counted
 #
 # The paper argues by correlation: accuracy correlates with the clusters of the audio embedding. Here is a control that it

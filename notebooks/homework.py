@@ -81,6 +81,7 @@ chosen = table.groupby(kind).sample(2, random_state=variant).sample(frac=1, rand
 # it is?
 
 # %% tags=["hide-input"]
+print("Points: (a) and (d) one and a half each, (b) and (c) a half each.")
 print(textwrap.fill(" ".join(sorted(leakage.label_words(targets))), 76))
 shown = table.loc[chosen, ["text", "sounds"]].assign(sounds=table["sounds"].map(", ".join))
 shown.set_axis(["caption", "what sounds"], axis=1).set_axis(range(1, len(chosen) + 1))
@@ -132,8 +133,9 @@ drop = drop.dropna().astype(float)  # seeds that have all three trainings
 # **4. Leakage, or just less data? (4 points).** Below is the accuracy of a small model, a line a seed: with all captions
 # (*dirty*), with as few as the filter leaves but drawn at random (*matched*), and with the filter (*clean*). (a) Split the
 # drop from dirty to clean into two parts. (b) Give each an interval of 95 %: draw the seeds again, with replacement, two
-# thousand times. (c) Does "the drop is leakage" *hold*, is it *contradicted*, or *undecided*? (d) Why is the part called
-# leakage a low estimate?
+# thousand times. (c) For each part: that it lowers accuracy *holds* if its interval lies above zero, is *contradicted* if
+# it lies below, and is else *undecided*; which is it? Three seeds give an interval that is rather too narrow. (d) Why is
+# the part called leakage a low estimate?
 
 # %% tags=["hide-input"]
 display(Markdown(f"Synthetic sounds, pre-training *{pretraining}*."), drop[["dirty", "matched", "clean"]].round(3))

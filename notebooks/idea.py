@@ -137,9 +137,10 @@ pd.DataFrame(similarity, sounds, texts).round(2)
 # to sound $i$?" with probabilities. Each column answers the reverse question, "which sound belongs to text $j$?".
 #
 # $$
-# P^{\mathrm{row}}_{ij} = \frac{\exp C_{ij}}{\sum_{m} \exp C_{im}},
-# \qquad
-# P^{\mathrm{col}}_{ij} = \frac{\exp C_{ij}}{\sum_{m} \exp C_{mj}}.
+# \begin{aligned}
+# P^{\mathrm{row}}_{ij} &= \frac{\exp C_{ij}}{\sum_{m} \exp C_{im}} \\
+# P^{\mathrm{col}}_{ij} &= \frac{\exp C_{ij}}{\sum_{m} \exp C_{mj}}
+# \end{aligned}
 # $$
 
 # %%

@@ -33,7 +33,8 @@ titles_profile = "networks-titles"  # the same with captions that people wrote
 own = False  # show the runs of this machine, not the published ones
 
 # %% tags=["remove-input"]
-shown = {"real networks": network_profile, "synthetic sounds": profile, "small network, real sounds": real_profile}
+shown = {"real networks": network_profile, "real networks, titles": titles_profile}
+shown |= {"synthetic sounds": profile, "small network, real sounds": real_profile}
 columns = {title: tables.columns(name, own=own) for title, name in shown.items()}
 first = {title: next(iter(found.values())) for title, found in columns.items()}
 networks, ours = first["real networks"], first["synthetic sounds"]
@@ -52,6 +53,10 @@ marks = {"paper": tables.printed("accuracy"), "synthetic": tables.setup_means(ou
 figures.headline(networks, marks, title="Zero-shot accuracy of the six setups")
 
 # %% [markdown]
+# *Real networks* learn from captions that are made from labels: dirty ones give every clip the name of its class, so that
+# the test's classes are taught as to a classifier, and clean ones leave out every clip of these classes. *With titles* the
+# captions are what recordists wrote, and clean is the paper's rule: no title holds a word of a label.
+#
 # **If you read a zero-shot number, ask two things:** did the captions name the classes of the test, and had the audio
 # encoder been told them before? [The audit](audit.ipynb) asks them of any model.
 #

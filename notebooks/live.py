@@ -24,6 +24,8 @@
 
 # %% tags=["hide-input"]
 # %matplotlib inline
+from itertools import product
+
 import ipywidgets as widgets
 import numpy as np
 import pandas as pd
@@ -50,7 +52,8 @@ shown = {run.slug: run for run in runs if run.seed == seed}
 classes = [str(name) for name in runs[0].embeddings["classes"]]
 slugs = list(shown)
 wide, high = {"width": "min(100%, 26em)"}, {"width": "min(100%, 26em)", "height": "12em"}
-HTML(tables.origin(folder, table))
+kept = table.set_index(["setup", "seed"]).index.isin([(run.slug, run.seed) for run in runs])
+HTML(tables.origin(folder, table[kept]))
 
 # %% [markdown]
 # ## Which labels may be answered?
@@ -103,9 +106,19 @@ def play(label, number, **_):
     return HTML(site.player(str(clips[number % len(clips)]), title=f"test clip {number} of {label}"))
 
 
+def rightly(slug, name, number):
+    """Whether a setup names a test clip rightly among the prompts."""
+    found = shown[slug].embeddings
+    E_a = found["E_a"][np.flatnonzero(found["labels"] == classes.index(name))[number]].astype("float32")
+    return first[(found["E_t"][[classes.index(label) for label in first]].astype("float32") @ E_a).argmax()] == name
+
+
+# %% tags=["hide-input"]
+# the first clip on which the two setups differ
+start = next((clip for clip in product(first, range(10)) if rightly(slugs[0], *clip) > rightly(slugs[-2], *clip)), (first[0], 0))
 heard = widgets.ToggleButtons(options=["test clip", "my sound"], description="hear", style={"button_width": "8em"})
-label = widgets.Dropdown(options=classes, value=first[0], description="test clip of", layout=wide)
-number = widgets.IntSlider(0, 0, 9, description="number", continuous_update=False, layout=wide)
+label = widgets.Dropdown(options=classes, value=start[0], description="test clip of", layout=wide)
+number = widgets.IntSlider(start[1], 0, 9, description="number", continuous_update=False, layout=wide)
 sound = live.SoundInput(seconds=load_profile(profile).audio.segment)
 source = {"heard": heard, "label": label, "number": number, "sound": sound}
 live.interact(play, **source)

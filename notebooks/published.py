@@ -18,7 +18,8 @@
 #
 # Over {glue:text}`published_n` published models zero-shot accuracy on ESC-50 {glue:text}`published_follows` how well
 # the audio embedding clusters: r = {glue:text}`published_r`, beside {glue:text}`published_paper` over the paper's six
-# setups. So for published models the paper's claim, put for k-means in place of the silhouette, {glue:text}`published_claim`. {glue:text}`published_exceptions` And
+# setups. So for published models the paper's claim, put for k-means in place of the silhouette, {glue:text}`published_claim`;
+# among the {glue:text}`published_within_n` with clear clusters alone it {glue:text}`published_within_words`. {glue:text}`published_exceptions` And
 # {glue:text}`published_dev_share` of the test's clips are cut from recordings of FSD50K's development part, which trains
 # such models.
 

@@ -30,6 +30,7 @@ from clapleak.book import analysis, figures, tables
 profile = "mini"  # synthetic sounds
 real_profile = "esc50"  # real sounds, a small network
 network_profile = "networks"  # real sounds, networks of others
+titles_profile = "networks-titles"  # the same with captions that people wrote
 seed = 0  # run whose maps are shown
 own = False  # show the runs of this machine, not the published ones
 
@@ -37,13 +38,14 @@ own = False  # show the runs of this machine, not the published ones
 folder, real_folder, network_folder = (results.folder(p, own=own) for p in (profile, real_profile, network_profile))
 columns, real_columns, network_columns = (tables.columns(p, own=own) for p in (profile, real_profile, network_profile))
 ours, real, networks = (next(iter(c.values())) for c in (columns, real_columns, network_columns))
-data_sets = {"in the paper's table": analysis.paper_runs(), "with real networks": networks}
+titled = tables.table_or_note(results.folder(titles_profile, own=own))
+data_sets = {"in the paper's table": analysis.paper_runs(), "with real networks and titles": titled, "with real networks": networks}
 data_sets |= {"on synthetic sounds": ours, "on real sounds with a small network": real}
 
 # %% tags=["remove-input"]
 judged = {name: analysis.judge(runs) for name, runs in data_sets.items() if len(runs)}
-follows = analysis.answer("B", "accuracy follows the clusters of E_a", judged)
-clearer = analysis.answer("G", "projection does not make the clusters clearer", judged)
+follows = analysis.answer("B", "Accuracy follows the clusters of E_a", judged)
+clearer = analysis.answer("G", "Projection does not make the clusters clearer", judged)
 display(Markdown(f"{follows}\n\n{clearer}"))
 
 # %% [markdown]
@@ -58,10 +60,10 @@ def both(table, column):
     return tables.setup_means(table, column), tables.setup_means(table, "accuracy")
 
 
-shown = {"paper": data_sets["in the paper's table"], "real networks": networks}
+shown = {"paper": data_sets["in the paper's table"], "real networks, titles": titled, "real networks, templates": networks}
 shown |= {"synthetic sounds": ours, "small network, real sounds": real}
 
-# %% tags=["hide-input"] mystnb={"figure": {"name": "corr-silhouette", "caption": "Accuracy over the silhouette of E_a, the audio embedding after the projection. One point is a setup; 'without one' is the range of r when each setup in turn is left out."}, "image": {"alt": "Four scatter plots of accuracy over the silhouette of E_a for the six setups; correlations stand in the titles."}}
+# %% tags=["hide-input"] mystnb={"figure": {"name": "corr-silhouette", "caption": "Accuracy over the silhouette of E_a, the audio embedding after the projection. One point is a setup; 'without one' is the range of r when each setup in turn is left out."}, "image": {"alt": "Five scatter plots of accuracy over the silhouette of E_a for the six setups; correlations stand in the titles."}}
 points = {name: both(table, "silhouette_E_a") for name, table in shown.items()}
 figures.correlation(points, x="silhouette of E_a", y="accuracy")
 
@@ -93,7 +95,7 @@ tables.beside_paper(real_columns, ["silhouette x_a", "silhouette E_a"])
 # %% [markdown]
 # Before the projection, the silhouette of x_a tells the same or another story:
 
-# %% tags=["hide-input"] mystnb={"figure": {"name": "corr-silhouette-xa", "caption": "Accuracy over the silhouette of x_a, the audio embedding before the projection."}, "image": {"alt": "Four scatter plots of accuracy over the silhouette of x_a for the six setups; correlations stand in the titles."}}
+# %% tags=["hide-input"] mystnb={"figure": {"name": "corr-silhouette-xa", "caption": "Accuracy over the silhouette of x_a, the audio embedding before the projection."}, "image": {"alt": "Five scatter plots of accuracy over the silhouette of x_a for the six setups; correlations stand in the titles."}}
 figures.correlation({name: both(table, "silhouette_x_a") for name, table in shown.items()}, x="silhouette of x_a", y="accuracy")
 
 # %% [markdown]

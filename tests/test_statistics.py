@@ -94,14 +94,16 @@ def test_findings_say_what_was_measured_and_the_reverse_of_it():
         return ladder.findings(large, {} if small is None else {"a small network": small}, titled, pd.DataFrame())
 
     labels, captions = findings(usual, usual)
-    assert "labels look better" in labels and "so does a small network" in labels and "matter more" in captions
+    assert (
+        "labels looks better" in labels and "so does a small network" in labels and "by more than labels do" in captions
+    )
     assert "a small network does not show it" in findings(usual, reverse)[0]
     both = ladder.findings(usual, {"one": usual, "other": reverse}, usual[:0], pd.DataFrame())
     assert "a small network does not on all" in both[0]
     labels, captions = findings(reverse, usual)
-    assert "labels look worse" in labels and "-0." in labels and "do harm" in captions
+    assert "labels looks worse" in labels and "-0." in labels and "lower accuracy" in captions
     unsure = findings(runs(dict.fromkeys(SIX, 0.5), spread=0.2), usual)[0]
-    assert "are not shown to look better" in unsure and "may be chance" in unsure
+    assert "is not shown to look better" in unsure and "may be chance" in unsure
     assert "misses many leaks" in findings(usual, usual, runs({"dirty-clean": 0.6, "dirty-truly_clean": 0.3}))[1]
     assert "no results" in findings(usual[:0], None)[0]
 
@@ -132,10 +134,10 @@ def test_a_lead_is_the_difference_of_standardised_coefficients_and_covers_the_tr
 def test_what_the_word_rule_leaves_is_said_as_measured():
     by_captions = {"dirty": 0.6, "clean": 0.4, "truly_clean": 0.2}
     means = {f"{p}-{t}": mean for p in PRETRAININGS for t, mean in by_captions.items()}
-    for change, words in ((0.0, "of what is reported as free of leaks"), (0.4, "do better")):
+    for change, words in ((0.0, "is reported as free of leaks"), (0.4, "do better")):
         table = runs({slug: mean + change * slug.endswith("truly_clean") for slug, mean in means.items()}, groups=1)
-        assert words in degrees.answer(tables.by_setup(table, "accuracy", list(means)))
-    assert "no results" in degrees.answer(pd.DataFrame(columns=list(means)))
+        assert words in degrees.answer(tables.by_setup(table, "accuracy", list(means)), 0.02)
+    assert "no results" in degrees.answer(pd.DataFrame(columns=list(means)), 0.02)
 
 
 def test_verdicts_change_with_the_numbers():

@@ -16,6 +16,17 @@
       const chapter = part.closest("li").querySelector("a").textContent.trim();
       part.setAttribute("aria-label", `Pages of ${chapter}`);
     });
+    // a comma may not begin the line behind a formula
+    document.querySelectorAll("span.math").forEach((formula) => {
+      const text = formula.nextSibling;
+      const signs = text?.nodeType === Node.TEXT_NODE && text.data.match(/^[,.;:)]+/);
+      if (!signs) return;
+      text.splitText(signs[0].length);
+      const together = document.createElement("span");
+      together.className = "one-line";
+      formula.before(together);
+      together.append(formula, text);
+    });
   };
   // the search shows the words around what it found, not the table of contents above them
   document.addEventListener("DOMContentLoaded", () => {

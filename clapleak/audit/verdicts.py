@@ -180,8 +180,8 @@ def _labels(clouds: Clouds, table: pd.DataFrame, seen: np.ndarray | None, alpha:
     low, high = measures.interval(map(size, drawn))
     gain = size(np.arange(classes))
     S, U = (table["zero_shot"][group].mean() for group in (seen, ~seen))
-    where = f"{counts} and named rightly in {S:.2f} of cases, the others in {U:.2f}; less false alarms and at "
-    where += f"equal separability of their sounds in {space} the gap is {gap:+.2f} (p = {p:.4f})"
+    where = f"{counts} and named rightly in {S:.2f} of cases, the others in {U:.2f}; after false alarms are "
+    where += f"subtracted, and at equal separability of their sounds in {space}, the gap is {gap:+.2f} (p = {p:.4f})"
     worth = f"worth {gain:.2f} [{low:.2f}, {high:.2f}] of the accuracy"
     found = dict(gap=gap, p=p, size=gain, interval=[low, high], detectable=least, covariate=space, seen=named)
     if p <= alpha:

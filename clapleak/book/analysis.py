@@ -129,19 +129,19 @@ def signs(judged: dict[str, dict[str, Verdict]]) -> pd.DataFrame:
     """One line a claim, one column a data set: ✓ holds, ✗ contradicted, ? undecided; in brackets what is no test."""
     columns = {}
     for name, verdicts in judged.items():
-        aside = NO_TEST.get(name.partition(",")[0], "")
+        aside = next((letters for start, letters in NO_TEST.items() if name.startswith(start)), "")
         columns[name] = [("({})" if k in aside else "{}").format(SIGNS[word]) for k, (word, _) in verdicts.items()]
     return pd.DataFrame({"claim of the paper": [f"{k}: {claim}" for k, claim in CLAIMS.items()], **columns})
 
 
 def answer(letter: str, claim: str, judged: dict[str, dict[str, Verdict]]) -> str:
-    """A sentence on one of `CLAIMS`, in words that follow "That", with its verdict and evidence for each data set."""
-    found = [(name, *verdicts[letter]) for name, verdicts in judged.items()]
-    parts = []
-    for verdict, says in (("holds", "holds"), ("contradicted", "is contradicted"), ("undecided", "is undecided")):
-        if names := [f"{name} ({text})" for name, of_name, text in found if of_name == verdict]:
-            parts.append(f"*{says}* {', '.join(names)}")
-    return f"**That {claim}** {'; it '.join(parts)}."
+    """One of `CLAIMS` as a sentence, and its verdict for each data set with the evidence."""
+    says = {"holds": "holds", "contradicted": "is contradicted", "undecided": "is undecided"}
+    found = pd.Series({f"{name} ({v[letter][1]})": v[letter][0] for name, v in judged.items()}, dtype=object)
+    parts = [
+        f"*{says[verdict]}* {', '.join(found.index[found == verdict])}" for verdict in says if verdict in set(found)
+    ]
+    return f"**{claim}.** This {'; it '.join(parts)}."
 
 
 def paper_runs() -> pd.DataFrame:

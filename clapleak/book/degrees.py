@@ -42,21 +42,20 @@ def by_rule(accuracy: pd.DataFrame) -> pd.DataFrame:
     return pd.DataFrame(found)
 
 
-def answer(accuracy: pd.DataFrame) -> str:
-    """First paragraph of the page, true of whatever was measured."""
+def answer(accuracy: pd.DataFrame, chance: float) -> str:
+    """First paragraph of the page, true of whatever was measured; `chance` is the accuracy of guessing."""
     values = accuracy[[f"{p}-{t}" for p in PRETRAININGS for t in ("dirty", "clean", "truly_clean")]]
     if values.dropna().empty:
         return "There are no results of truly clean training sets yet."
 
     def effects(means):
-        sums = (sum(means[f"{p}-{t}"] for p in PRETRAININGS) for t in ("clean", "truly_clean"))
-        word, truly = (each / len(PRETRAININGS) for each in sums)
-        return [word, word - truly]
+        word, truly = (sum(means[f"{p}-{t}"] for p in PRETRAININGS) / 3 for t in ("clean", "truly_clean"))
+        return [word, word - truly, (word - truly) / (word - chance)]
 
-    clean, left = estimates(values, effects)
+    clean, left, share = estimates(values, effects)
     verdict = left.words(
-        f"Loss of pairs is in this change as well, so that at most {left.value / clean.value:.0%} of what is reported "
-        "as free of leaks is leakage",
+        f"That is {share.value:.0%} (interval {share.low:.0%} to {share.high:.0%}) of what is above guessing and is "
+        "reported as free of leaks; loss of pairs is in it as well",
         "Training sets without those sounds do better, so that they cannot be what clean accuracy rests on",
         "That may be chance: the sounds that the rule leaves cannot be shown to matter",
     )

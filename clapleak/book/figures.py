@@ -14,7 +14,7 @@ from matplotlib.patheffects import withStroke
 from clapleak import metrics
 from clapleak.book.analysis import correlation_text, over_setups
 from clapleak.book.statistics import Estimate
-from clapleak.book.tables import SLUGS
+from clapleak.book.tables import SLUGS, by_setup, with_intervals
 from clapleak.config import Audio
 from clapleak.results import Run
 from clapleak.setups import FILTERS, SETUPS, SHARES
@@ -56,15 +56,17 @@ def headline(
     for the legend, such as the paper's. `slugs` are the setups from left to right; those not in the paper are hatched.
     """
     figure, (ax,) = _new(7, 3.8)
+    several = runs["setup"].duplicated().any()
     for x, slug in enumerate(slugs):
         accuracy = runs.loc[runs["setup"] == slug, "accuracy"]
         look = {"alpha": 0.85} if slug in SLUGS else {"alpha": 0.45, "hatch": "//"}
         ax.bar(x, accuracy.mean(), 0.62, color=COLOURS.get(slug, COLOURS[f"{slug.partition('-')[0]}-dirty"]), **look)
-        ax.scatter(x + np.linspace(-0.16, 0.16, len(accuracy)), accuracy, **_DOT)
+        dots = accuracy if several else []
+        ax.scatter(x + np.linspace(-0.16, 0.16, len(dots)), dots, **_DOT)
     for (name, values), marker in zip((marks or {}).items(), "Ds", strict=False):
         ax.scatter(np.arange(len(slugs)) + 0.42, values.reindex(slugs), 46, "black", marker=marker, label=name)
-    ax.scatter([], [], **_DOT, label="one run")
-    ax.bar(0, 0, color=GREY, label="mean of runs")
+    ax.scatter([], [], **_DOT, label="one run" if several else None)
+    ax.bar(0, 0, color=GREY, label="mean of runs" if several else "one run")
     ax.axhline(runs["chance"].mean(), label="guessing", **_CHANCE)
     ax.set_xticks(range(len(slugs)), [slug.replace("-", "\n") for slug in slugs])
     under = "upper word: pre-training; lower word: captions"
@@ -90,14 +92,14 @@ def ladder(found: dict[str, dict[str, Estimate]], *, chance: float) -> Figure:
     return figure
 
 
-def named_points(points: pd.DataFrame, across: dict[str, str]) -> Figure:
-    """Clean accuracy over other columns, a panel each, every point with its name; `across` has columns and labels."""
+def named_points(points: pd.DataFrame, across: dict[str, str], captions: str = "clean") -> Figure:
+    """Accuracy over other columns, a panel each, every point with its name; `across` has columns and labels."""
     figure, axes = _new(7, 3.4 * len(across), nrows=len(across))
     for ax, (column, label) in zip(axes, across.items(), strict=True):
-        dots = points[[column, "clean"]].to_numpy(float)
-        ax.scatter(*dots.T, 40, COLOURS["dirty-clean"], zorder=5)
+        dots = points[[column, captions]].to_numpy(float)
+        ax.scatter(*dots.T, 40, COLOURS[f"dirty-{captions}"], zorder=5)
         ax.margins(0.16)
-        ax.set(xlabel=label, ylabel="accuracy, clean captions")
+        ax.set(xlabel=label, ylabel=f"accuracy, {captions} captions")
         _write_names(ax, dots, points.index, ["black"] * len(points), dots)
     return figure
 
@@ -118,7 +120,7 @@ def surface(means: pd.DataFrame) -> Figure:
 def shares(runs: pd.DataFrame, marked: float | None = None) -> Figure:
     """Accuracy over the share of leaking pairs that stay in training: every run as a dot, the mean as a line.
 
-    A share that is `marked` has its mean and standard deviation as the title.
+    A share that is `marked` has its mean with the interval of 95 % as the title.
     """
     figure, (ax,) = _new(7, 3.8)
     share = runs["training"].map(lambda training: FILTERS[training].share).astype(float)
@@ -129,10 +131,10 @@ def shares(runs: pd.DataFrame, marked: float | None = None) -> Figure:
     ticks = [FILTERS[setup.training].share for setup in SHARES]
     ax.set_xticks(ticks, [f"{tick:.0%}" for tick in ticks])
     if marked in means.index:
-        accuracy, pairs = (runs.loc[share == marked, name] for name in ("accuracy", "pairs"))
+        chosen = runs[share == marked]
+        (accuracy,) = with_intervals(by_setup(chosen, "accuracy", chosen["setup"].unique()))
         ax.axvline(marked, color=COLOURS["clean-dirty"], alpha=0.35, linewidth=9)
-        text = f"{accuracy.mean():.2f} ± {accuracy.std():.2f}, from {pairs.mean():.0f} pairs"
-        ax.set_title(f"{marked:.0%} of the leaks: accuracy {text}")
+        ax.set_title(f"{marked:.0%} of the leaks: accuracy {accuracy}, from {chosen['pairs'].mean():.0f} pairs")
     ax.set(ylim=(0, None), xlabel="share of the leaking pairs that stay", ylabel="zero-shot accuracy")
     ax.legend(frameon=False)
     return figure
@@ -321,8 +323,8 @@ def correlation(points: dict[str, tuple[pd.Series, pd.Series]], *, x: str, y: st
     A source with gaps gets no panel; `x` and `y` are the labels of the axes.
     """
     points = {title: pair for title, pair in points.items() if np.isfinite(over_setups(*pair)).all()}
-    rows = 1 + (len(points) > 3)
-    columns = -(-len(points) // rows)
+    columns = len(points) if len(points) < 4 else 2
+    rows = -(-len(points) // max(columns, 1))
     figure, axes = _new(7, 0.6 + 3.1 * rows, nrows=rows, ncols=columns)
     for ax in axes.flat[len(points) :]:
         ax.remove()

@@ -85,22 +85,22 @@ def inheritance(points: pd.DataFrame) -> str:
     """What accuracy follows, clusters or knowledge, with clean and with dirty captions, and the evidence in brief."""
     if len(points) < 6:
         return "**What does accuracy follow?** There are too few networks for an answer."
-    cannot, answers, evidence = "though these networks cannot tell clusters from knowledge", [], []
+    answers, evidence, few = [], [], f"though {len(points)} networks are too few to tell the two apart"
     for captions, one in followed(points).iterrows():
         where = "no caption names the test classes" if captions == "clean" else "captions name them"
         unsure = {
-            (True, False): f"seems to follow clusters, {cannot}",
-            (False, True): f"seems to follow knowledge, {cannot}",
+            (True, False): f"seems to follow clusters, {few}",
+            (False, True): f"seems to follow knowledge, {few}",
             (True, True): "follows clusters and knowledge alike",
             (False, False): "is shown to follow neither clusters nor knowledge",
         }[one["clusters"].low > 0, one["knowledge"].low > 0]
         sure = "follows clusters more than knowledge", "follows knowledge more than clusters"
         answers.append(f"where {where}, it {one['lead'].words(*sure, unsure)}")
-        evidence.append(f"{one['clusters']} and {one['knowledge']} where {where}")
+        evidence.append(f"where {where}, {one['clusters']} with clusters and {one['knowledge']} with knowledge")
     return (
-        f"**What does accuracy follow? {'; '.join(answers).capitalize()}.** Clusters: the silhouette of the audio "
-        f"embedding. Knowledge: what a linear probe finds in it. Partial correlations over {len(points)} networks: "
-        f"{', '.join(evidence)}."
+        "**Does accuracy follow clusters (the silhouette of the audio embedding) or knowledge (what a linear probe "
+        f"finds in it)? {'; '.join(answers).capitalize()}.** Partial correlations over {len(points)} networks: "
+        f"{'; '.join(evidence)}."
     )
 
 
@@ -159,55 +159,55 @@ def findings(
 
     `small` are tables of the small network, by the sounds that it was trained on.
     """
-    found = {name: by_setup(runs, "accuracy").dropna() for name, runs in {"real networks": networks, **small}.items()}
-    found = {name: values for name, values in found.items() if len(values)}
+    named = {"real networks": networks, "real networks and titles": titled, **small}
+    found = {name: values for name, runs in named.items() if len(values := by_setup(runs, "accuracy").dropna())}
     if not found:
         return ["There are no results yet: run `clapleak reproduce`."]
-    labels = {name: estimate(values, of("dirty-clean", "clean-clean")) for name, values in found.items()}
-    names = {name: estimate(values, lambda m: mean_gains(m)["captions"]) for name, values in found.items()}
+    of_labels = of("dirty-clean", "clean-clean")
+    effects = of_labels, lambda m: mean_gains(m)["captions"], lambda m: mean_gains(m)["captions"] - of_labels(m)
+    labels, names, gaps = ({name: estimate(values, one) for name, values in found.items()} for one in effects)
 
     def listed(several: dict[str, Estimate]) -> str:
         doubt = {name: one.words("", "", ", which may be chance") for name, one in several.items()}
         return "; ".join(f"{one:+} with {name}{doubt[name]}" for name, one in several.items())
 
-    first = next(iter(found))
-    seen = labels[first].words("look better", "look worse", "are not shown to look better")
-    others = [one.low > 0 for name, one in labels.items() if name != first]
-    small = "but a small network does not on all sounds" if any(others) else "but a small network does not show it"
-    small = "and so does a small network" if all(others) else small
-    agree = f", {small}" if others and labels[first].low > 0 else ""
-    lines = [f"**Networks that were told the test's labels {seen} at zero-shot classification{agree}.** "]
+    first, real = next(iter(found)), "real networks" in found
+    seen = labels[first].words("looks better", "looks worse", "is not shown to look better")
+    others = [labels[name].low > 0 for name in small if name in labels and name != first]
+    little = f"but a small network does not {'on all sounds' if any(others) else 'show it'}"
+    little = "and so does a small network" if all(others) else little
+    agree = f", {little}" if others and labels[first].low > 0 else ""
+    lines = [f"**A network that was told the test's labels {seen} at zero-shot than one that was not{agree}.** "]
     pair = [title(step) for step in ("dirty", "clean")]
-    if first == "real networks" and set(pair) <= set(points.index):
+    if real and set(pair) <= set(points.index):
         told, heard = points.loc[pair, "clean"]
         lines[0] += (
             f"With captions that never name a test class, {pair[0]}, which was told AudioSet's labels, reaches "
             f"{told:.2f} among ten answers and {pair[1]}, which heard the same sounds without labels, {heard:.2f}. "
             "This is one pair of networks, which differ in more than their labels. "
         )
+    truly = by_setup(titled, "accuracy", ["dirty-truly_clean", "clean-truly_clean"]).dropna()
+    if real and len(truly):
+        labels["real networks and titles without any clip of the classes"] = estimate(truly, of(*truly))
     lines[0] += f"What such labels add to accuracy, with clean captions: {listed(labels)}."
-    if first == "real networks" and "unseen" in networks:
+    if real and "unseen" in networks:
         unseen, seen = networks.loc[networks["setup"] == "dirty-clean", ["unseen", "seen"]].mean()
         lines[0] += (
-            f" With every name on offer, those that the captions taught as well, {pair[0]} names {unseen:.0%} of the "
-            f"clips of unseen classes rightly, and {seen:.0%} of the others."
+            f" With every name on offer, those that the captions taught as well, {pair[0]} names {unseen:.1%} of the "
+            f"clips of unseen classes rightly (guessing {1 / 50:.1%}), and {seen:.0%} of the others."
         )
-    more = "matter more" if names[first].value > labels[first].value else "matter"
-    named = names[first].words(more, "do harm", "may matter")
+    does = names[first].words("raise accuracy", "lower accuracy", "may raise accuracy")
+    more = ", by more than labels do" * all(one.low > 0 for one in gaps.values())
     lines.append(
-        f"**Captions that name the test classes {named}.** What they add, with the clips that they belong to (mean of "
-        f"three pre-trainings): {listed(names)}."
+        f"**Captions that name the test classes {does}{more}.** What they add, with the clips that they belong to "
+        f"(mean of three pre-trainings): {listed(names)}. What they add beyond what labels add: {listed(gaps)}."
     )
-    clean = ["dirty-clean", "dirty-truly_clean"]
-    accuracy = by_setup(titled, "accuracy", clean).dropna()
+    accuracy = by_setup(titled, "accuracy", ["dirty-clean", "dirty-truly_clean"]).dropna()
     if len(accuracy):
-        left, (words, whole) = estimate(accuracy, of(*clean)), accuracy.groupby(level="group").mean().mean()
+        left, (words, whole) = estimate(accuracy, of(*accuracy)), accuracy.groupby(level="group").mean().mean()
         misses = left.words("misses many leaks", "takes more than leaks", "may miss leaks")
         lines[-1] += (
-            f" The paper's rule, which drops captions that hold a word of a label, {misses}: with the titles that "
-            f"recordists wrote, {pair[0]} reaches {words:.2f} after that rule and {whole:.2f} when every clip of the "
-            f"test classes is left out (a difference of {left})."
+            f" The paper's rule, no word of a label, {misses}: with titles {pair[0]} reaches {words:.2f} after it and "
+            f"{whole:.2f} when every clip of the test classes is left out, which is less data as well (by {left})."
         )
-    if len(points) >= 6:
-        lines.append(inheritance(points))
-    return lines
+    return [*lines, *([inheritance(points)] if len(points) >= 6 else [])]
