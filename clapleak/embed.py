@@ -32,7 +32,7 @@ def audio_embeddings(audio: AudioEncoder, store: ClipStore, rows: np.ndarray, pr
 
 @torch.no_grad()
 def test_clouds(model: Clap, experiment: Experiment, profile: Profile) -> dict[str, np.ndarray]:
-    """x_a (N, Da), E_a (N, D), x_t (C, Dt), E_t (C, D) and labels (N,), clips (N,), classes (C,)."""
+    """x_a (N, Da), E_a (N, D), x_t (C, Dt), E_t (C, D); labels, clips and recordings (N,); classes (C,)."""
     model.eval()
     clouds = backbone_clouds(model.audio, model.text, experiment, profile)
     for modality, projection in {"a": model.audio_projection, "t": model.text_projection}.items():
@@ -48,10 +48,9 @@ def backbone_clouds(
     """The same before cross-modal training: x_a and x_t alone (the paper's Figure 4)."""
     test, classes = experiment.test.table, [*experiment.targets, *experiment.others]
     text.eval()
-    clouds = {}
-    if experiment.others:  # the first classes are the targets
-        clouds = {"recordings": test["recording"].to_numpy(dtype=str), "targets": np.array(len(experiment.targets))}
+    clouds = {"targets": np.array(len(experiment.targets))} if experiment.others else {}  # the first classes
     return clouds | {
+        "recordings": test["recording"].to_numpy(dtype=str),
         "x_a": audio_embeddings(audio, experiment.store, experiment.store.index(test["clip"]), profile).cpu().numpy(),
         "x_t": text([profile.data.prompt.format(name) for name in classes]).cpu().numpy(),
         "labels": test["text"].map(classes.index).to_numpy().astype(np.int16),
@@ -80,7 +79,7 @@ def measure(clouds: dict[str, np.ndarray], measures: Measures) -> dict:
 
 
 def _measured(clouds: dict[str, np.ndarray], measures: Measures) -> dict:
-    labels, recordings, topology = clouds["labels"].astype(int), clouds.get("recordings"), {}
+    labels, recordings, topology = clouds["labels"].astype(int), clouds["recordings"], {}
     means = {space: metrics.class_means(clouds[space], labels) for space in ("x_a", "E_a")}
     points = {**means, "x_t": clouds["x_t"], "E_t": clouds["E_t"]}  # one for each class
     for p, q in (("x_a", "E_a"), ("x_t", "E_t"), ("E_a", "E_t")):

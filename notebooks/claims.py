@@ -47,17 +47,18 @@ def counted(signs):
 
 
 # %% tags=["remove-input"]
-signs = analysis.signs(found)
+ten = {name.removesuffix(", ten answers"): verdicts for name, verdicts in found.items() if not name.endswith("fifty answers")}
+signs = analysis.signs(ten)
 tested = signs.drop(columns=["claim of the paper", "paper"]).set_axis(list(analysis.CLAIMS))
 named = pd.Series({letter: f"{letter} ({claim})" for letter, claim in analysis.CLAIMS.items()})
 everywhere = "; ".join(named[tested.isin(["✓", "(✓)", "(✗)", "(?)"]).all(axis=1)]) or "no claim"
 against = "; ".join(named[(tested == "✗").any(axis=1)]) or "none"
-two = [found.get(f"real networks, {captions}, ten answers", {}) for captions in ("titles", "templates")]
+two = [ten.get(f"real networks, {captions}", {}) for captions in ("titles", "templates")]
 other = ", ".join(letter for letter in named.index if all(two) and two[0][letter][0] != two[1][letter][0])
 display(Markdown(f"**In every data set of ours holds: {everywhere}. Contradicted in at least one: {against}.**"))
 
 # %% tags=["remove-input"]
-of_each = "; ".join(f"{name}: {counted(signs[name])}" for name in found if name != "paper")
+of_each = "; ".join(f"{name}: {counted(signs[name])}" for name in ten if name != "paper")
 display(
     Markdown(f"With real networks the verdict on {other or 'no claim'} depends on what *clean* means: titles without a word of a label, the paper's rule, or templates without any clip of the class."),
     Markdown(f"Of the {len(analysis.CLAIMS)} claims - {of_each}. Here ✓ holds, ✗ is contradicted, ? is undecided; what stands in brackets is no test of the paper and is not counted."),
@@ -88,9 +89,8 @@ display(
 
 # %% tags=["hide-input"]
 table = pd.DataFrame({"claim": [f"<strong>{letter}</strong> {claim}" for letter, claim in analysis.CLAIMS.items()]})
-for name, verdicts in found.items():
-    if not name.endswith("fifty answers"):
-        table[name] = [f"<strong>{analysis.SIGNS[verdict]} {verdict}</strong><br>{text}" for verdict, text in verdicts.values()]
+for name, verdicts in ten.items():
+    table[name] = [f"<strong>{analysis.SIGNS[verdict]} {verdict}</strong><br>{text}" for verdict, text in verdicts.values()]
 origins = [HTML(tables.origin(folder, data_sets[name])) for name, folder in folders.items()]
 display(*origins, HTML(table.to_html(escape=False, index=False)))
 

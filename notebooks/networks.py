@@ -40,7 +40,8 @@ accuracy, from_titles = (tables.by_setup(table, "accuracy", list(table["setup"].
 # %% tags=["remove-input"]
 probes = ladder.backbones(folder)
 points = ladder.points(probes, runs)
-display(Markdown("\n\n".join(ladder.findings(runs, {}, titled, points)[:2])))
+lines, added = ladder.findings(runs, {}, titled, points)
+display(Markdown("\n\n".join(lines[:2])), added.map("{:+}".format).rename_axis("data"))
 
 # %% [markdown]
 # Captions are made from labels: dirty ones give every clip the name of its class, so that the test's classes are taught as
@@ -66,7 +67,7 @@ with pd.option_context("display.max_colwidth", None):
     display(HTML(probes.round(2).to_html(index=False)))
 
 # %% tags=["hide-input"]
-found = ladder.estimates(accuracy)
+found = ladder.by_captions(accuracy)
 pd.DataFrame(found, ["dirty", "clean"]).T.map(str).reindex(probes["network"]).fillna("–")
 
 # %% tags=["hide-input"] mystnb={"figure": {"name": "networks-ladder", "caption": "Zero-shot accuracy among ten answers for eight audio encoders on real ESC-50, with captions that name the classes (dirty) and captions that do not (clean). Bars are intervals of 95 % over class groups and seeds. Not in the paper."}, "image": {"alt": "Two dots with intervals for each of eight networks: accuracy with dirty and with clean captions. The numbers stand in the table above."}}

@@ -128,7 +128,7 @@ compared(of("dirty-clean", "clean-clean"))
 # %% tags=["remove-input"] mystnb={"figure": {"name": "slide-ladder", "caption": "Accuracy among ten answers with captions that name the classes (dirty) and captions that do not (clean), real ESC-50."}, "image": {"alt": "Two dots with intervals for each network: accuracy with dirty and with clean captions."}}
 table = runs["real networks"]
 every = tables.by_setup(table, "accuracy", list(table["setup"].unique()))
-figures.ladder(ladder.estimates(every), chance=float(table["chance"].mean()))
+figures.ladder(ladder.by_captions(every), chance=float(table["chance"].mean()))
 
 # %% [markdown]
 # ## Leakage, or just less data?

@@ -91,19 +91,18 @@ def test_findings_say_what_was_measured_and_the_reverse_of_it():
     usual, reverse = runs(SIX), runs({slug: 1 - mean for slug, mean in SIX.items()})
 
     def findings(large, small, titled=usual[:0]):
-        return ladder.findings(large, {} if small is None else {"a small network": small}, titled, pd.DataFrame())
+        return ladder.findings(large, {} if small is None else {"a small network": small}, titled, pd.DataFrame())[0]
 
     labels, captions = findings(usual, usual)
-    assert (
-        "labels looks better" in labels and "so does a small network" in labels and "by more than labels do" in captions
-    )
+    assert "labels looks better" in labels and "so does a small network" in labels and "in 2 of 2" in captions
     assert "a small network does not show it" in findings(usual, reverse)[0]
-    both = ladder.findings(usual, {"one": usual, "other": reverse}, usual[:0], pd.DataFrame())
+    both, added = ladder.findings(usual, {"one": usual, "other": reverse}, usual[:0], pd.DataFrame())
     assert "a small network does not on all" in both[0]
+    assert [one.verdict for one in added["captions add"]] == ["holds", "holds", "contradicted"]
     labels, captions = findings(reverse, usual)
-    assert "labels looks worse" in labels and "-0." in labels and "lower accuracy" in captions
+    assert "labels looks worse" in labels and "lower accuracy**, by -0." in captions
     unsure = findings(runs(dict.fromkeys(SIX, 0.5), spread=0.2), usual)[0]
-    assert "is not shown to look better" in unsure and "may be chance" in unsure
+    assert "is not shown to look better" in unsure
     assert "misses many leaks" in findings(usual, usual, runs({"dirty-clean": 0.6, "dirty-truly_clean": 0.3}))[1]
     assert "no results" in findings(usual[:0], None)[0]
 

@@ -77,7 +77,7 @@ def filled(text: str) -> str:
 def draw(path: Path) -> None:
     """The figure of the finding, the same file in every run."""
     runs = results.table(results.folder("networks"))
-    found = ladder.estimates(tables.by_setup(runs, "accuracy"))
+    found = ladder.by_captions(tables.by_setup(runs, "accuracy"))
     figure = figures.ladder(found, chance=runs["chance"].mean())
     figure.patch.set_facecolor("white")  # also where the page around it is dark
     with matplotlib.rc_context({"svg.hashsalt": "clapleak", "svg.fonttype": "path"}), atomic_file(path) as file:

@@ -76,7 +76,7 @@ def headline(
 
 
 def ladder(found: dict[str, dict[str, Estimate]], *, chance: float) -> Figure:
-    """Accuracy of networks with dirty and clean captions, a line each, with intervals; see `ladder.estimates`."""
+    """Accuracy of networks with dirty and clean captions, a line each, with intervals; see `ladder.by_captions`."""
     figure, (ax,) = _new(7, 0.8 + 0.42 * len(found))
     colours = {"dirty": COLOURS["dirty-dirty"], "clean": COLOURS["dirty-clean"]}
     for y, estimates in enumerate(found.values()):

@@ -8,7 +8,7 @@ import pandas as pd
 
 from clapleak import results
 from clapleak.book.analysis import mean_gains
-from clapleak.book.statistics import Estimate, correlation, estimate, grouped_correlation, lead, of
+from clapleak.book.statistics import Estimate, correlation, estimate, estimates, grouped_correlation, lead, of
 from clapleak.book.tables import by_setup, setup_means
 from clapleak.config import ClapleakError, load_profile
 from clapleak.setups import NETWORK_SETUPS, OTHER_NETWORKS, PRETRAININGS, SETUPS, Setup, network_facts
@@ -51,7 +51,7 @@ def backbones(folder: Path) -> pd.DataFrame:
     return pd.DataFrame.from_dict(rows, orient="index", columns=names)
 
 
-def estimates(accuracy: pd.DataFrame) -> dict[str, dict[str, Estimate]]:
+def by_captions(accuracy: pd.DataFrame) -> dict[str, dict[str, Estimate]]:
     """Accuracy with dirty and with clean captions of every network, from `tables.by_setup` of all setups."""
     found = {}
     for step in STEPS:
@@ -152,55 +152,60 @@ def fine_tuning(frozen: pd.DataFrame, unfrozen: pd.DataFrame) -> tuple[pd.DataFr
     return table, f"Learning on {does} YAMNet's accuracy with clean captions among ten answers: by {gain}."
 
 
+def leaks(tables: dict[str, pd.DataFrame]) -> pd.DataFrame:
+    """What leaks add to accuracy: an `Estimate` of each path and of their difference, a row a table of runs.
+
+    Labels of the pre-training with clean captions; names in the captions as the mean of three pre-trainings.
+    """
+
+    def effects(m: pd.Series) -> list:
+        labels, captions = m["dirty-clean"] - m["clean-clean"], mean_gains(m)["captions"]
+        return [labels, captions, captions - labels]
+
+    found = {name: values for name, runs in tables.items() if len(values := by_setup(runs, "accuracy").dropna())}
+    rows = [estimates(values, effects) for values in found.values()]
+    return pd.DataFrame(rows, list(found), ["labels add", "captions add", "captions beyond labels"])
+
+
 def findings(
     networks: pd.DataFrame, small: dict[str, pd.DataFrame], titled: pd.DataFrame, points: pd.DataFrame
-) -> list[str]:
-    """The findings of the book, each with its interval and the data behind it, true of whatever was measured.
+) -> tuple[list[str], pd.DataFrame]:
+    """The findings of the book, true of whatever was measured, and what leaks add in each data set, see `leaks`.
 
     `small` are tables of the small network, by the sounds that it was trained on.
     """
-    named = {"real networks": networks, "real networks and titles": titled, **small}
-    found = {name: values for name, runs in named.items() if len(values := by_setup(runs, "accuracy").dropna())}
-    if not found:
-        return ["There are no results yet: run `clapleak reproduce`."]
-    of_labels = of("dirty-clean", "clean-clean")
-    effects = of_labels, lambda m: mean_gains(m)["captions"], lambda m: mean_gains(m)["captions"] - of_labels(m)
-    labels, names, gaps = ({name: estimate(values, one) for name, values in found.items()} for one in effects)
-
-    def listed(several: dict[str, Estimate]) -> str:
-        doubt = {name: one.words("", "", ", which may be chance") for name, one in several.items()}
-        return "; ".join(f"{one:+} with {name}{doubt[name]}" for name, one in several.items())
-
-    first, real = next(iter(found)), "real networks" in found
-    seen = labels[first].words("looks better", "looks worse", "is not shown to look better")
-    others = [labels[name].low > 0 for name in small if name in labels and name != first]
+    truly = titled[titled["training"] != "clean"]
+    truly = truly.assign(setup=truly["setup"].str.replace("truly_clean", "clean"))
+    named = {"real networks": networks, "real networks, titles": titled, "the same, without any clip of a class": truly}
+    added = leaks(named | small)
+    if added.empty:
+        return ["There are no results yet: run `clapleak reproduce`."], added
+    labels, captions = added["labels add"], added["captions add"]
+    seen = labels.iloc[0].words("looks better", "looks worse", "is not shown to look better")
+    others = [one.low > 0 for name, one in labels.iloc[1:].items() if name in small]
     little = f"but a small network does not {'on all sounds' if any(others) else 'show it'}"
     little = "and so does a small network" if all(others) else little
-    agree = f", {little}" if others and labels[first].low > 0 else ""
-    lines = [f"**A network that was told the test's labels {seen} at zero-shot than one that was not{agree}.** "]
+    agree = f", {little}" if others and labels.iloc[0].low > 0 else ""
+    lines = [f"**A network that was told the test's labels {seen} at zero-shot than one that was not{agree}.**"]
     pair = [title(step) for step in ("dirty", "clean")]
-    if real and set(pair) <= set(points.index):
+    if "real networks" in added.index and set(pair) <= set(points.index):
         told, heard = points.loc[pair, "clean"]
         lines[0] += (
-            f"With captions that never name a test class, {pair[0]}, which was told AudioSet's labels, reaches "
+            f" With captions that never name a test class, {pair[0]}, which was told AudioSet's labels, reaches "
             f"{told:.2f} among ten answers and {pair[1]}, which heard the same sounds without labels, {heard:.2f}. "
-            "This is one pair of networks, which differ in more than their labels. "
+            "This is one pair of networks, which differ in more than their labels."
         )
-    truly = by_setup(titled, "accuracy", ["dirty-truly_clean", "clean-truly_clean"]).dropna()
-    if real and len(truly):
-        labels["real networks and titles without any clip of the classes"] = estimate(truly, of(*truly))
-    lines[0] += f"What such labels add to accuracy, with clean captions: {listed(labels)}."
-    if real and "unseen" in networks:
+    if "real networks" in added.index and "unseen" in networks:
         unseen, seen = networks.loc[networks["setup"] == "dirty-clean", ["unseen", "seen"]].mean()
         lines[0] += (
             f" With every name on offer, those that the captions taught as well, {pair[0]} names {unseen:.1%} of the "
             f"clips of unseen classes rightly (guessing {1 / 50:.1%}), and {seen:.0%} of the others."
         )
-    does = names[first].words("raise accuracy", "lower accuracy", "may raise accuracy")
-    more = ", by more than labels do" * all(one.low > 0 for one in gaps.values())
+    does = captions.iloc[0].words("raise accuracy", "lower accuracy", "may raise accuracy")
+    more = [one.low > 0 for one in added["captions beyond labels"]]
     lines.append(
-        f"**Captions that name the test classes {does}{more}.** What they add, with the clips that they belong to "
-        f"(mean of three pre-trainings): {listed(names)}. What they add beyond what labels add: {listed(gaps)}."
+        f"**Captions that name the test classes {does}**, by {captions.iloc[0]} with {added.index[0]}; they are shown "
+        f"to add more than labels do in {sum(more)} of {len(more)} comparisons below."
     )
     accuracy = by_setup(titled, "accuracy", ["dirty-clean", "dirty-truly_clean"]).dropna()
     if len(accuracy):
@@ -210,4 +215,4 @@ def findings(
             f" The paper's rule, no word of a label, {misses}: with titles {pair[0]} reaches {words:.2f} after it and "
             f"{whole:.2f} when every clip of the test classes is left out, which is less data as well (by {left})."
         )
-    return [*lines, *([inheritance(points)] if len(points) >= 6 else [])]
+    return [*lines, *([inheritance(points)] if len(points) >= 6 else [])], added
