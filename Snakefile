@@ -69,8 +69,14 @@ rule all:
     input: "build/book.done" if config["book"] else [f"{BUILD}/pages.done", *trained()]
 
 
+STATE = Path(BUILD, "data.id")  # of real data: written where it has changed, so that stores and runs are old then
+if not STATE.is_file() or STATE.read_text() != config["data"]:
+    STATE.parent.mkdir(parents=True, exist_ok=True)
+    STATE.write_text(config["data"])
+
+
 rule store:
-    input: CODE, FILE
+    input: CODE, FILE, str(STATE)
     output: touch(f"{BUILD}/store.done")
     threads: workflow.cores
     shell: "{CLI} store {PROFILE} --cores {threads} {DATA}"
@@ -91,6 +97,7 @@ rule pages:
     input:
         trained(), near([ROOT / "_config.yml", *sorted((ROOT / "notebooks").glob("*.py"))]),
         near([*sorted((PACKAGE / "book").glob("*.py")), *sorted((ROOT / "reference").glob("*.csv"))]),
+        near(path for path in sorted((ROOT / results.PUBLISHED).rglob("*")) if path.is_file()),
     output: touch(f"{BUILD}/pages.done")
     threads: workflow.cores
     localrule: True

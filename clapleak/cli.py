@@ -13,7 +13,7 @@ import subprocess
 import sys
 import time
 from collections import Counter
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from importlib.metadata import requires
 from importlib.util import find_spec
@@ -140,6 +140,7 @@ def reproduce(
     Goes on where it was stopped. The published results stay; the book shows them beside those of this run.
     """
     root, settings, path, groups, setups = output_root(), load_profile(profile), profile_path(profile), [None], SETUPS
+    state = ""  # of real data, whose change makes finished runs old
     place = workflow_profile and _runnable(workflow_profile)
     if settings.networks is not None:
         from clapleak.models.networks import refuse_absent  # imports torch
@@ -150,12 +151,13 @@ def reproduce(
     if settings.data.foley is None:
         from clapleak.experiment import read_sources  # slow to import
 
-        groups = read_sources(settings, data_root).group_numbers()  # refuses a wrong data root before anything starts
+        sources = read_sources(settings, data_root)  # refuses a wrong data root before anything starts
+        groups, state = sources.group_numbers(), sources.state()
     config = dict(
         profile=profile if path.stem == profile else str(path), name=settings.name, file=str(path),
         seeds=seeds or settings.seeds, groups=[] if groups == [None] else groups, data_root=str(data_root or ""),
         allow_missing=allow_missing, threads=settings.compute.threads + settings.compute.workers,
-        setups=[setup.slug for setup in setups],
+        setups=[setup.slug for setup in setups], data=state,
         controls=[setup.slug for name in controls for setup in CONTROLS[name]], together=settings.networks is not None,
         book=book and settings.name in BOOK_PROFILES, cores=None if place else cores or os.cpu_count(),
     )  # fmt: skip
@@ -166,9 +168,23 @@ def reproduce(
         settings_file = root / "build" / settings.name / "workflow.json"
         with atomic_file(settings_file) as file:  # on the command line Snakemake would read "false" as a text
             file.write(json.dumps(config).encode())
+        _unmark_damaged(settings.name, groups)
         _snakemake(root, settings_file, place, cores, profile, lock)
     if config["book"]:
         click.echo(f"The book of this run: {root / 'build' / 'html' / 'index.html'}")
+
+
+def _unmark_damaged(name: str, groups: Sequence[int | None]) -> None:
+    """Take away the marks of finished processes whose results are no longer whole, so that these are made again."""
+    from clapleak import results
+
+    for mark in (output_root() / "build" / name / "trained").glob("*.done"):
+        slugs, run, seeds = re.fullmatch(r"(.+?)-((?:group\d+-)?seeds?(\d+))", mark.stem).groups()
+        several = itertools.product(range(int(seeds)), groups) if run.startswith("seeds") else ()
+        names = [results.run_name(*one) for one in several] or [run]
+        paths = (results.own_folder(name) / slug / run for slug in slugs.split("+") for run in names)
+        if not all(map(results.finished, paths)):
+            mark.unlink()
 
 
 def _snakemake(root: Path, settings: Path, place: Path | None, cores: int | None, profile: str, lock: int) -> None:
@@ -415,13 +431,14 @@ def pages(profile: str, own: bool, cores: int) -> None:
     """
     from clapleak.book import execute
 
-    root, name = find_root(), load_profile(profile).name
+    root, settings = find_root(), load_profile(profile)
+    name = settings.name
     if name in BOOK_PROFILES:
         jobs = execute.jobs(_places(own, "")[0], root, own=own)
         jobs = execute.without_published(jobs, root) if own else jobs
     else:
         setup, folder = root / "notebooks" / "setup.py", output_root() / "build" / name / "pages"
-        values = {"profile": profile, "own": True}
+        values = {"profile": profile, "own": True, "group": -1 if settings.data.class_groups is None else 0}
         jobs = [(setup, folder / f"setup_{s.slug}.ipynb", {**values, **vars(s)}) for s in SETUPS]
     execute.execute_pages(jobs, root, cores, place=output_root())
 

@@ -7,10 +7,10 @@ import numpy as np
 import pandas as pd
 
 from clapleak import corpora
-from clapleak.clipstore import ClipStore
+from clapleak.clipstore import ClipStore, clip_table, source_state
 from clapleak.config import ClapleakError, Profile
 from clapleak.corpora import Corpus, join, readers
-from clapleak.identity import run_ids, stable_seed
+from clapleak.identity import digest, rows_id, run_ids, stable_seed
 from clapleak.leakage import filtered
 from clapleak.setups import Setup
 
@@ -36,6 +36,11 @@ class Sources:
     def corpora(self) -> list[Corpus]:
         """All parts, for the clip store."""
         return [c for c in (self.pretrain, self.pairs, self.test, self.tagging_test) if c is not None]
+
+    def state(self) -> str:
+        """Id of what was read: the rows of all parts, and which files lie there in which state."""
+        rows = [rows_id(corpus.table, ["clip", "text", "labels"]) for corpus in self.corpora()]
+        return digest(rows, [source_state(*clip) for clip in clip_table(self.corpora()).itertuples(index=False)])
 
     def group_numbers(self) -> list[int | None]:
         """Group numbers to run; [None] without groups."""

@@ -60,13 +60,13 @@ def provenance(device: str) -> dict[str, str]:
     return {"code": version("clapleak"), "torch": version("torch").split("+")[0], "device": device}
 
 
-def finished(path: Path, measurement: str) -> bool:
-    """Whether a folder holds the results of just this measurement, whole and readable."""
+def finished(path: Path, measurement: str | None = None) -> bool:
+    """Whether a folder holds results, of just this measurement if it is given, whole and readable."""
     try:
         run = read_run(path)
         _ = run.history, run.metrics.get("clouds", True) and run.embeddings
         _ = run.training and readable(path / "metrics.json", partial(_row, run, run.history))
-        return "epochs" in run.metrics and run.metrics["ids"].get("measurement") == measurement
+        return "epochs" in run.metrics and measurement in (None, run.metrics["ids"].get("measurement"))
     except ClapleakError:  # absent, damaged or of another schema: it is made again
         return False
 

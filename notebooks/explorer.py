@@ -29,7 +29,7 @@ from IPython.display import HTML
 from myst_nb import glue
 
 from clapleak import results
-from clapleak.book import analysis, explorer, figures, site, tables
+from clapleak.book import explorer, figures, site, tables
 
 # %% tags=["parameters", "remove-input"]
 profile = "mini"  # synthetic sounds
@@ -78,7 +78,7 @@ figures.six_clouds(shown.get(titles[profile], []))
 # %% tags=["remove-input"]
 def margin(run):
     """Cosine to the right label minus that to the closest other one, (N,); above 0 the answer is right."""
-    labels, similarity = run.embeddings["labels"].astype(int), analysis.cosines(run.embeddings)
+    labels, similarity = run.embeddings["labels"].astype(int), tables.cosines(run.embeddings)
     right = similarity[range(len(labels)), labels]
     similarity[range(len(labels)), labels] = -np.inf
     return right - similarity.max(1)
@@ -128,7 +128,7 @@ pd.DataFrame({"clips named rightly": alone.gt(0).sum(), "mean margin": alone.mea
 
 # %% tags=["hide-cell"]
 if runs:
-    votes = pd.DataFrame({run.slug: analysis.cosines(run.embeddings).argmax(1) for run in runs})
+    votes = pd.DataFrame({run.slug: tables.cosines(run.embeddings).argmax(1) for run in runs})
     labels = runs[0].embeddings["labels"].astype(int)
     best = votes.eq(labels, axis=0).mean()
     print(f"the vote {(votes.mode(axis=1)[0] == labels).mean():.2f}, the best, {best.idxmax()}, {best.max():.2f}")

@@ -18,12 +18,12 @@
 # your variant.
 
 # %% tags=["hide-input"]
-import math
 import textwrap
 
 import numpy as np
 import pandas as pd
 from IPython.display import Markdown, display
+from scipy.special import stdtrit
 
 from clapleak import foley, leakage, metrics, results
 from clapleak.book import analysis, statistics, tables
@@ -132,13 +132,15 @@ drop = drop.dropna().astype(float)  # seeds that have all three trainings
 # %% [markdown]
 # **4. Leakage, or just less data? (4 points).** Below is the accuracy of a small model, a line a seed: with all captions
 # (*dirty*), with as few as the filter leaves but drawn at random (*matched*), and with the filter (*clean*). (a) Split the
-# drop from dirty to clean into two parts. (b) Give each an interval of 95 %: draw the seeds again, with replacement, two
-# thousand times. (c) For each part: that it lowers accuracy *holds* if its interval lies above zero, is *contradicted* if
-# it lies below, and is else *undecided*; which is it? Three seeds give an interval that is rather too narrow. (d) Why is
-# the part called leakage a low estimate?
+# drop from dirty to clean into two parts. (b) Give each an interval of 95 %: its mean, plus and minus $t s / \sqrt{n}$, with its
+# standard deviation $s$ over $n$ seeds and Student's $t$, which stands below. (c) For each part: that it lowers accuracy
+# *holds* if its interval lies above zero, is *contradicted* if it lies below, and is else *undecided*; which is it? (d) Why
+# is the part called leakage a low estimate?
 
 # %% tags=["hide-input"]
-display(Markdown(f"Synthetic sounds, pre-training *{pretraining}*."), drop[["dirty", "matched", "clean"]].round(3))
+student = stdtrit(max(len(drop) - 1, 1), 0.975)
+display(Markdown(f"Synthetic sounds, pre-training *{pretraining}*; t is {student:.2f} for {len(drop)} seeds."))
+drop[["dirty", "matched", "clean"]].round(3)
 
 # %%
 # Your answer to 4.
@@ -149,8 +151,7 @@ for name in values if len(values) else ():
     one = statistics.estimate(values[[name]], statistics.of(name))
     print(f"{name}: {one}, {one.verdict}")
 print("Why: matched has the size of clean, so that from it to clean only the leaks differ. Its random draw takes some leaks")
-print("away as well, and what these cost is counted as less data. Ends of the intervals differ a little: they are drawn.")
-print(f"{len(drop)} seeds can be drawn in {math.comb(max(2 * len(drop) - 1, 0), len(drop))} ways only: such an interval is rough, and tends to be too narrow.")
+print("away as well, and what these cost is counted as less data. t is large for few seeds: their spread is itself uncertain.")
 print("Points: one each; (c) follows the student's own interval.")
 
 # %% [markdown]

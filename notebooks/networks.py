@@ -119,15 +119,15 @@ tables.real_table(runs, tables.clouds_or_note(folder))
 # generalised zero-shot classification.
 
 # %% tags=["hide-input"]
-parts = {"unseen classes": "unseen", "seen classes": "seen", "harmonic mean": "harmonic"}
-wide = {name: tables.by_setup(runs, column, ladder.slugs("clean")).dropna(axis=1, how="all") for name, column in parts.items()}
-clean = pd.DataFrame({name: tables.with_intervals(values) for name, values in wide.items()})
-clean.index = pd.Index([ladder.title(slug.split("-")[0]) for slug in wide["seen classes"]], name="network, clean captions")
-clean
+unseen = tables.by_setup(runs, "unseen", ladder.slugs("clean")).dropna(axis=1, how="all")
+clean = pd.DataFrame({"unseen classes": tables.with_intervals(unseen)}, unseen.columns)
+for title, column in {"seen classes": "seen", "harmonic mean": "harmonic"}.items():  # of one test for all groups
+    clean[title] = tables.setup_means(runs, column, list(unseen)).round(3)
+clean.rename(lambda slug: ladder.title(slug.split("-")[0])).rename_axis("network, clean captions")
 
 # %% [markdown]
 # Move the slider from the ten unseen classes as the only answers to all fifty. The others join in random order: accuracy
-# is the mean over all orders. One run is shown (one class group, one seed), and its interval is drawn over ten classes, so
+# is the mean over all orders. One run is shown (one class group, one seed), and its interval is over ten classes, so
 # that it is wider than that of all runs above.
 
 # %% tags=["remove-input"]
@@ -152,7 +152,7 @@ if frames:
     display(HTML(site.slider("Answers on offer", frames, 0)))
 
 # %% tags=["remove-input"]
-unseen, guess = wide["unseen classes"], 1 / 50
+guess = 1 / 50
 above = [slug for slug in unseen if estimate(unseen[[slug]], of(slug)).low > guess]
 best = unseen.mean().max()
 display(Markdown(
@@ -167,8 +167,8 @@ display(Markdown(
 #
 # The paper unfreezes its backbones after a few epochs. Here YAMNet does so with template captions: from a short random
 # excerpt of the clip at every visit, with a tenth of the learning rate of the projections, one seed. Both columns rest
-# on the same class groups and that seed. The difference has its interval over the groups; with dirty captions these share
-# one training and, among fifty answers, one test, so that there is none.
+# on the same class groups and that seed. The difference has its interval over the groups; among fifty answers these share
+# one test, so that there is none.
 
 # %% tags=["hide-input"]
 unfrozen_folder = results.folder(unfrozen_profile, own=own)
@@ -213,7 +213,7 @@ display(Markdown(ladder.inheritance(points)))
 # The paper correlates accuracy with the silhouette of E_a and with S(E_a, E_t) over six setups. Here are all networks
 # with dirty and clean templates and with dirty, word-clean and truly clean titles, which [come below](#captions-that-people-wrote),
 # as means over groups and seeds. Networks with the same weights are not independent, so
-# the interval is drawn over networks. S and accuracy are [partly the same thing](table3_topology.ipynb#the-correlation-with-accuracy).
+# the interval comes from leaving out networks in turn. S and accuracy are [partly the same thing](table3_topology.ipynb#the-correlation-with-accuracy).
 
 # %% tags=["hide-input"]
 ladder.correlations(runs, titled)

@@ -81,7 +81,7 @@ paper = correlation(tables.printed("silhouette E_a"), tables.printed("accuracy")
 found = {
     "paper, six setups: silhouette of E_a": (paper, len(tables.SLUGS)),
     "clusters": (correlation(clusters, accuracy), len(models)),
-    "clusters, families drawn again": (grouped_correlation(clusters, accuracy, models["family"]), len(models)),
+    "clusters, over families": (grouped_correlation(clusters, accuracy, models["family"]), len(models)),
     "clusters, where they are clear": (correlation(sharp["clustering"], sharp["zero_shot"]), len(sharp)),
     "clusters, with UrbanSound8K": (correlation(clusters, models["urban_zero_shot"]), len(models)),
     "probe": (correlation(probe, accuracy), len(models)),
@@ -91,7 +91,7 @@ found = {
 pd.DataFrame({name: {"r": str(r), "n": n, "r above 0": r.verdict} for name, (r, n) in found.items()}).T
 
 # %% tags=["remove-input"]
-r, drawn, within = (found[f"clusters{end}"][0] for end in ("", ", families drawn again", ", where they are clear"))
+r, drawn, within = (found[f"clusters{end}"][0] for end in ("", ", over families", ", where they are clear"))
 verdicts = {one.verdict for one in (r, drawn)}
 claim = verdicts.pop() if len(verdicts) == 1 else "undecided"
 glue("published_n", len(models), display=False)
@@ -124,7 +124,7 @@ glue("published_knows", knows.words("still follows", "runs against", "cannot be 
 
 # %% [markdown]
 # Models of one family share data and recipe, so {glue:text}`published_n` models are fewer than
-# {glue:text}`published_n` independent points. When the {glue:text}`published_families` families are drawn again instead
+# {glue:text}`published_n` independent points. When the {glue:text}`published_families` families are left out in turn instead
 # of single models, r = {glue:text}`published_drawn`. We say that the claim holds only if both intervals lie above zero.
 #
 # Much of the correlation lies between models that have clear clusters (a V-measure of at least

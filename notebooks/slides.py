@@ -185,8 +185,8 @@ figures.overlap(clouds)
 # not learn. Titles are filtered by the paper's word rule, the other captions on real sounds by class.
 
 # %% tags=["remove-input"]
-ten = {name: table.query("setup in @tables.SLUGS").drop(columns="all_accuracy", errors="ignore") for name, table in runs.items()}
-HTML(tables.html_table(analysis.signs(analysis.judged_by_answers(ten))))
+ten = {name: table.query("setup in @tables.SLUGS") for name, table in runs.items()}
+HTML(tables.html_table(analysis.signs({name: analysis.judge(table) for name, table in ten.items() if len(table)})))
 
 # %% [markdown]
 # ## Five questions to any zero-shot number

@@ -49,10 +49,6 @@ def share_lost(means):
 
 
 above = {name: tables.by_setup(runs, "accuracy") - runs["chance"].mean() for name, runs in data_sets.items() if len(runs)}
-if len(networks):  # a second time with all classes as answers
-    fifty = tables.by_setup(networks, "all_accuracy") - 1 / 50
-    above = {(f"{name} among ten answers" if name == "with real networks" else name): accuracy for name, accuracy in above.items()}
-    above["with real networks among fifty, most of which clean captions named"] = fifty
 lost = {name: estimate(accuracy, share_lost) for name, accuracy in above.items()}
 shares = ", ".join(f"{share} {name}" for name, share in lost.items())
 

@@ -5,6 +5,7 @@ from itertools import product
 import numpy as np
 import pandas as pd
 import pytest
+from scipy import stats
 
 from clapleak.book import analysis, degrees, ladder, statistics, tables
 from clapleak.book.statistics import Estimate, estimate, interaction, of
@@ -38,17 +39,28 @@ def test_an_interval_holds_the_mean_and_pairs_setups():
     assert estimate(accuracy, of("clean-clean", "dirty-clean")).verdict == "contradicted"
 
 
-def test_nine_in_ten_intervals_hold_the_truth():
-    index = pd.MultiIndex.from_product([[0], range(12)], names=["group", "seed"])
-    drawn = np.random.default_rng(1).normal(0.5, 0.1, (100, 12))
+@pytest.mark.parametrize("units", [2, 3, 12])
+def test_intervals_hold_the_truth_as_often_as_they_say_and_that_of_a_mean_is_student_s(units):
+    index = pd.MultiIndex.from_product([[0], range(units)], names=["group", "seed"])
+    drawn = np.random.default_rng(1).normal(0.5, 0.1, (300, units))
     found = [estimate(pd.DataFrame({"a": values}, index=index), of("a")) for values in drawn]
-    assert 85 <= sum(one.low <= 0.5 <= one.high for one in found) <= 99
+    assert 0.92 <= np.mean([one.low <= 0.5 <= one.high for one in found]) <= 0.98
+    ends = stats.t.interval(0.95, units - 1, drawn[0].mean(), stats.sem(drawn[0]))
+    assert (found[0].low, found[0].high) == pytest.approx(ends)
+
+
+def test_one_of_many_equal_setups_is_seldom_contradicted():
+    equal = [runs(dict.fromkeys(SIX, 0.5)).query("group == 0").assign(accuracy=values) for values in
+             np.random.default_rng(2).normal(0.5, 0.1, (60, 36))]  # fmt: skip
+    tables_of = (tables.by_setup(table, "accuracy") for table in equal)
+    words = [analysis.compared(table, lambda m: analysis.claimed_differences("A", m))[0] for table in tables_of]
+    assert words.count("contradicted") <= 6
 
 
 def test_a_single_run_has_no_interval_and_an_absent_one_no_number():
     table = pd.DataFrame({"a": [0.4]}, pd.MultiIndex.from_tuples([(0, 0)], names=["group", "seed"]))
     single, lacking = estimate(table, of("a")), estimate(table * np.nan, of("a"))
-    assert single == Estimate(0.4, 0.4, 0.4) and str(single) == "0.40"
+    assert single.value == 0.4 and str(single) == "0.40" and single.verdict == "undecided"
     assert str(lacking) == "no results" and lacking.verdict == "undecided"
     signed = f"{Estimate(0.2, 0.1, 0.3):+}", f"{Estimate(-0.2, -0.3, -0.1):+}"
     assert signed == ("+0.20 [0.10, 0.30]", "-0.20 [-0.30, -0.10]")
@@ -66,8 +78,8 @@ def test_partial_correlation_takes_the_given_away():
 
 def test_a_correlation_over_groups_has_no_interval_from_two_and_none_to_speak_of_on_a_line():
     x = pd.Series([0.0, 1, 2, 3, 4, 5])
-    line = statistics.grouped_correlation(x, 2 * x, list("aabbcc"), draws=200)
-    assert (line.value, line.low, line.high) == pytest.approx((1, 1, 1))
+    line = statistics.grouped_correlation(x, 2 * x, list("aabbcc"))
+    assert (line.value, line.low, line.high) == pytest.approx((1, 1, 1), abs=1e-5)
     few = statistics.grouped_correlation(x, x**2, list("aaabbb"))
     assert few.value == pytest.approx(x.corr(x**2)) and np.isnan([few.low, few.high]).all()
 
@@ -152,7 +164,9 @@ def test_verdicts_change_with_the_numbers():
 def test_an_interval_over_recordings_is_wider_where_clips_share_them():
     right, binomial = np.random.default_rng(0).random(200) < 0.7, 1.96 * (0.7 * 0.3 / 200) ** 0.5
     names = range(800), np.repeat(range(200), 4)
-    alone, shared = (statistics.over_recordings(np.repeat(right, 4), recordings) for recordings in names)
+    index = (pd.MultiIndex.from_arrays([name, range(800)], names=["group", "seed"]) for name in names)
+    hits = (pd.DataFrame({"a": np.repeat(right, 4) * 1.0}, one) for one in index)
+    alone, shared = (estimate(table, of("a")) for table in hits)
     assert alone.value == shared.value == pytest.approx(right.mean())
     assert (shared.high - shared.low) / 2 == pytest.approx(binomial, rel=0.1)
     assert alone.high - alone.low < binomial * 1.2

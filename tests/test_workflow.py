@@ -12,6 +12,7 @@ import time
 from importlib.util import find_spec
 from pathlib import Path
 
+import official_layouts
 import pandas as pd
 import pytest
 import torch
@@ -160,6 +161,25 @@ def test_a_folder_with_a_blank_and_a_sign_in_its_name_is_no_command(project):
     finish([CLI, "reproduce", "--profile", str(path), "--cores", "2"], odd)
     assert (odd / "build/results/my smoke/none-clean/seed0/metrics.json").is_file()
     assert not list(odd.parent.rglob("broken"))
+
+
+def test_own_sounds_in_groups_are_reproduced_and_trained_again_when_they_change_or_results_are_damaged(project):
+    data, run = project / "data", project / "build/results/mine/dirty-dirty/group0-seed0/metrics.json"
+    official_layouts.esc50(data, 160, [i // 40 for i in range(160)], seconds=(0.3, 0.5))
+    groups = {"size": 4, "test_folds": [4, 5], "captions_per_clip": 2}
+    sources = {"pretrain": ["esc50"], "pairs": ["esc50"], "test": "esc50", "tagging_test": None, "foley": None}
+    quick = {"pretrain": {"epochs": 1}, "recipe": {"frozen_epochs": 1, "max_epochs": 1}}
+    write_profile(project / "profiles" / "mine.yaml", data={**sources, "class_groups": groups}, **quick)
+    command = [CLI, "reproduce", "--profile", "mine", "--cores", "2", "--data-root", str(data)]
+    finish(command, project)
+    assert (project / "build/mine/pages/setup_none-clean.ipynb").is_file()
+    first = run.read_text()
+    run.write_text(first[:100])
+    finish(command, project)
+    assert json.loads(run.read_text())["ids"] == json.loads(first)["ids"]
+    official_layouts.esc50(data, 160, [i // 40 for i in range(160)], seconds=(0.6, 0.9))
+    finish(command, project)
+    assert json.loads(run.read_text())["ids"]["clips"] != json.loads(first)["ids"]["clips"]
 
 
 # --- two processes

@@ -15,7 +15,12 @@ from clapleak.book.statistics import estimate, of
 from clapleak.config import find_root
 from clapleak.files import atomic_file
 
-PROFILES = {"real networks on ESC-50": "networks", "synthetic sounds": "mini", "small network on ESC-50": "esc50"}
+PROFILES = {
+    "real networks on ESC-50": "networks",
+    "the same, titles as captions": "networks-titles",
+    "synthetic sounds": "mini",
+    "small network on ESC-50": "esc50",
+}
 ALONE = {"captions alone": ("clean-dirty", "clean-clean"), "pre-training alone": ("dirty-clean", "clean-clean")}
 FIGURE = "book/_static/finding.svg"
 

@@ -8,8 +8,8 @@ import numpy as np
 import pandas as pd
 
 from clapleak import metrics
-from clapleak.book.statistics import correlation, estimates
-from clapleak.book.tables import ROWS, SLUGS, by_setup, printed, setup_means
+from clapleak.book.statistics import Estimate, correlation, estimates
+from clapleak.book.tables import ROWS, SLUGS, by_setup, cosines, printed, setup_means
 from clapleak.results import MEASURES
 from clapleak.setups import PRETRAININGS, TRAININGS
 
@@ -76,20 +76,26 @@ def claimed_differences(letter: str, means: pd.Series | pd.DataFrame) -> list:
     }[letter]
 
 
-def compared(values: pd.DataFrame, differences: Callable[[Any], list], *, tie: bool = False) -> Verdict:
+def compared(
+    values: pd.DataFrame, differences: Callable[[Any], list], *, tie: bool = False, printed: bool = False
+) -> Verdict:
     """Verdict from a table with a row a run and a column a setup, and from differences that are positive as claimed.
 
     The claim holds if the interval of every difference lies above 0 (or ends there, where a tie counts as right), is
-    contradicted if that of any lies below, and is undecided otherwise. The evidence is the smallest difference.
+    contradicted if that of any lies below, and is undecided otherwise. The evidence is the smallest difference. One of
+    several lies below by chance the more often the more there are, so that these intervals are as much wider
+    (Bonferroni). Values that are `printed` have no interval, and their signs decide.
     """
     if values.dropna().empty:
         return "undecided", "no results"
-    found = estimates(values, differences)
-    right = [one.low > 0 or (tie and one.low >= 0) for one in found]
-    wrong = any(one.high < 0 for one in found)
-    smallest = min(found, key=lambda one: one.value)
-    verdict = "holds" if all(right) else "contradicted" if wrong else "undecided"
-    return verdict, f"of {len(found)} differences the smallest is {smallest}"
+    if printed:
+        found = wider = [Estimate(*[float(value)] * 3) for value in differences(values.mean())]
+    else:
+        found = estimates(values, differences)
+        wider = estimates(values, differences, 0.05 / len(found))
+    right = all(one.low > 0 or (tie and one.low >= 0) for one in found)
+    verdict = "holds" if right else "contradicted" if any(one.high < 0 for one in wider) else "undecided"
+    return verdict, f"of {len(found)} differences the smallest is {min(found, key=lambda one: one.value)}"
 
 
 def correlated(x: pd.Series, y: pd.Series) -> Verdict:
@@ -99,30 +105,19 @@ def correlated(x: pd.Series, y: pd.Series) -> Verdict:
 
 
 def judge(runs: pd.DataFrame) -> dict[str, Verdict]:
-    """Verdicts of all `CLAIMS` from a table of runs; the paper's printed values pass as a single run."""
+    """Verdicts of all `CLAIMS` from a table of runs, or from what the paper prints, see `paper_runs`."""
     before, after, *S = (by_setup(runs, name) for name in ("silhouette_x_a", "silhouette_E_a", *MEASURES.values()))
     accuracy, means = by_setup(runs, "accuracy"), setup_means(runs, "accuracy")
+    decide = partial(compared, printed="epochs" not in runs)  # nothing was trained
     tables = dict.fromkeys("AI", accuracy) | dict.fromkeys("CDH", after)
-    verdicts = {letter: compared(table, partial(claimed_differences, letter)) for letter, table in tables.items()}
+    verdicts = {letter: decide(table, partial(claimed_differences, letter)) for letter, table in tables.items()}
     verdicts |= {
         "B": correlated(setup_means(runs, "silhouette_E_a"), means),
-        "E": compared(np.minimum(S[0], S[1]) - S[2], lambda means: [means[slug] for slug in SLUGS]),
+        "E": decide(np.minimum(S[0], S[1]) - S[2], lambda means: [means[slug] for slug in SLUGS]),
         "F": correlated(setup_means(runs, "S_E_a_E_t"), np.log(means)),
-        "G": compared(before - after, lambda means: [means[slug] for slug in SLUGS], tie=True),
+        "G": decide(before - after, lambda means: [means[slug] for slug in SLUGS], tie=True),
     }
     return dict(sorted(verdicts.items()))
-
-
-def judged_by_answers(data_sets: dict[str, pd.DataFrame]) -> dict[str, dict[str, Verdict]]:
-    """`judge` for every table of runs; one that was also tested with all classes as answers is judged a second time."""
-    found = {}
-    for name, runs in data_sets.items():
-        if "all_accuracy" in runs.dropna(axis=1, how="all"):
-            found[f"{name}, ten answers"] = judge(runs)
-            found[f"{name}, fifty answers"] = judge(runs.assign(accuracy=runs["all_accuracy"]))
-        elif len(runs):
-            found[name] = judge(runs)
-    return found
 
 
 def signs(judged: dict[str, dict[str, Verdict]]) -> pd.DataFrame:
@@ -171,12 +166,6 @@ def closeness(embeddings: dict[str, np.ndarray], space: str, k: int) -> np.ndarr
     if space in ("x_a", "E_a"):
         return mixed_neighbours(cloud, embeddings["labels"].astype(int), k)
     return metrics.unit(cloud) @ metrics.unit(cloud).T
-
-
-def cosines(embeddings: dict[str, np.ndarray]) -> np.ndarray:
-    """Cosine of every clip in E_a with every label in E_t, (N, C)."""
-    E_a, E_t = (metrics.unit(embeddings[space].astype(float)) for space in ("E_a", "E_t"))
-    return E_a @ E_t.T
 
 
 def more_answers(embeddings: dict[str, np.ndarray]) -> pd.DataFrame:

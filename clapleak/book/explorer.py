@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 
 from clapleak.book import figures
-from clapleak.book.analysis import cosines
+from clapleak.book.tables import cosines
 from clapleak.config import ClapleakError
 from clapleak.results import Run
 from clapleak.setups import SETUPS

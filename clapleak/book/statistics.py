@@ -1,4 +1,4 @@
-"""Intervals and verdicts of what the pages say: a bootstrap over class groups and seeds."""
+"""Intervals and verdicts of what the pages say, from class groups and seeds: a jackknife with Student's t."""
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -7,12 +7,10 @@ from typing import Any, Self
 import numpy as np
 import pandas as pd
 
-DRAWS = 5000
-
 
 @dataclass(frozen=True)
 class Estimate:
-    """A number with its interval of 95 %; both ends are the number itself where a single run is all there is."""
+    """A number with its interval of 95 %; where a single run is all there is both ends are NaN: nothing is decided."""
 
     value: float
     low: float
@@ -46,61 +44,41 @@ class Estimate:
 NOTHING = Estimate(np.nan, np.nan, np.nan)
 
 
-def resampled(values: pd.DataFrame) -> pd.DataFrame:
-    """Means of the columns when class groups, and seeds within each, are drawn again with replacement, a row a draw.
-
-    `values` has a row a run, indexed by group and seed as `tables.by_setup` gives it. Every column gets the same draws,
-    so that differences between columns are paired. Groups hold other classes and recordings, so that drawing groups
-    draws these as well; where there is one group, seeds alone are drawn.
-    """
-    rng, groups = np.random.default_rng(0), [part.to_numpy(float) for _, part in values.groupby(level="group")]
-    chosen = rng.integers(len(groups), size=(DRAWS, len(groups)))
-    means = np.empty((*chosen.shape, values.shape[1]))
-    for number, rows in enumerate(groups):
-        places = chosen == number
-        means[places] = rows[rng.integers(len(rows), size=(places.sum(), len(rows)))].mean(axis=1)
-    return pd.DataFrame(means.mean(axis=1), columns=values.columns)
-
-
-def over_recordings(right: np.ndarray, recordings: Sequence[str]) -> Estimate:
-    """Accuracy from the hits of one run, (N,) of bool, with an interval from drawing recordings again."""
-    of_each = pd.DataFrame({"right": right, "clips": 1}).groupby(np.asarray(recordings)).sum().to_numpy()
-    chosen = np.random.default_rng(0).integers(len(of_each), size=(DRAWS, len(of_each)))
-    hits, clips = of_each[chosen].sum(axis=1).T
-    return Estimate(float(np.mean(right)), *_ends(hits / clips, len(of_each)))
-
-
 def of(setup: str, less: str | None = None) -> Callable[[Any], Any]:
     """The effect of `estimate` that is the mean of one setup, or how much it lies above that of another."""
     return lambda means: means[setup] - (0 if less is None else means[less])
 
 
-def estimates(values: pd.DataFrame, effects: Callable[[Any], list]) -> list[Estimate]:
+def estimates(values: pd.DataFrame, effects: Callable[[Any], list], level: float = 0.05) -> list[Estimate]:
     """Numbers that follow from the means of columns, such as `lambda m: [m["dirty-clean"] - m["clean-clean"]]`.
 
-    `effects` gets a Series of means, or a DataFrame with a row a draw, and gives numbers or Series of as many. Runs
-    that lack a column are left out, so that the same groups and seeds stand behind all of them.
+    `values` has a row a run, indexed by group and seed as `tables.by_setup` gives it; runs that lack a column are left
+    out, so that the same groups and seeds stand behind all numbers. `effects` gets a Series of means, or a DataFrame
+    with a row a set of means, and gives numbers or Series of as many. Groups hold other classes and recordings: they
+    are the units of which an interval of 1 - `level` is made, and count alike; where there is one group, seeds are.
     """
     complete = values.dropna()
     if complete.empty:
         return [NOTHING for _ in effects(values.mean())]
     by_group = complete.groupby(level="group").mean()
-    units = len(by_group) if len(by_group) > 1 else len(complete)
-    several = zip(effects(by_group.mean()), effects(resampled(complete)), strict=True)  # every group counts alike
-    return [Estimate(float(value), *_ends(drawn, units)) for value, drawn in several]
+    units = by_group if len(by_group) > 1 else complete
+    found = [float(value) for value in effects(units.mean())]
+    if len(units) == 1:
+        return [Estimate(value, np.nan, np.nan) for value in found]
+    without = effects((units.sum() - units) / (len(units) - 1))  # each unit in turn
+    return [Estimate(value, *_ends(value, part, level)) for value, part in zip(found, without, strict=True)]
 
 
-def _ends(drawn: np.ndarray, units: int) -> tuple[float, float]:
-    """Both ends of an interval of 95 % from bootstrap draws, the wider the fewer units were drawn from.
+def _ends(value: float, without: Sequence[float], level: float = 0.05) -> tuple[float, float]:
+    """Both ends of an interval, from the value and what it is without each unit in turn (Tukey's jackknife).
 
-    Plain percentiles are too narrow for few units. These are expanded by Student's t and n / (n - 1): Hesterberg,
-    "What teachers should know about the bootstrap" (2015).
+    For a mean it is Student's interval; that of a bootstrap is too narrow for the few units that we have.
     """
-    from scipy.special import ndtr, stdtrit  # slow to import, but not as scipy.stats
+    from scipy.special import stdtrit  # slow to import, but not as scipy.stats
 
-    level = ndtr(np.sqrt(units / (units - 1)) * stdtrit(units - 1, 0.025)) if units > 1 else 0.025
-    low, high = np.nanpercentile(drawn, [100 * level, 100 - 100 * level])
-    return float(low), float(high)
+    n = len(without)
+    reach = stdtrit(n - 1, 1 - level / 2) * (n - 1) / n**0.5 * np.std(without, ddof=1)
+    return float(value - reach), float(value + reach)
 
 
 def estimate(values: pd.DataFrame, effect: Callable[[Any], Any]) -> Estimate:
@@ -125,19 +103,18 @@ def correlation(x: pd.Series, y: pd.Series, given: pd.Series | None = None) -> E
     return Estimate(r, float(low), float(high))
 
 
-def grouped_correlation(x: pd.Series, y: pd.Series, groups: Sequence, draws: int = DRAWS) -> Estimate:
-    """Pearson's r with an interval from drawing whole groups of points again, such as all setups of one network.
+def grouped_correlation(x: pd.Series, y: pd.Series, groups: Sequence) -> Estimate:
+    """Pearson's r with an interval from leaving out whole groups of points in turn, such as all setups of one network.
 
     Points of a group are not independent, so that Fisher's interval would be too narrow. `groups` has a name a point.
-    Fewer than 3 groups give no interval: its ends are NaN. `_ends` is made for means and does not widen it.
+    Fewer than 3 groups give no interval.
     """
-    table, rng = pd.DataFrame({"x": x.to_numpy(float), "y": y.to_numpy(float)}), np.random.default_rng(0)
-    parts = [part for _, part in table.groupby(list(groups))]
-    low = high = np.nan
-    if len(parts) >= 3:
-        samples = (pd.concat([parts[i] for i in rng.integers(len(parts), size=len(parts))]) for _ in range(draws))
-        low, high = np.nanpercentile([sample["x"].corr(sample["y"]) for sample in samples], [2.5, 97.5])
-    return Estimate(float(table["x"].corr(table["y"])), float(low), float(high))
+    table, names = pd.DataFrame({"x": x.to_numpy(float), "y": y.to_numpy(float)}), np.asarray(groups)
+    r, *without = (
+        float(part["x"].corr(part["y"])) for part in (table, *(table[names != name] for name in np.unique(names)))
+    )
+    low, high = np.clip(_ends(r, without), -1, 1) if len(without) > 2 else (np.nan, np.nan)
+    return Estimate(r, float(low), float(high))
 
 
 def lead(y: pd.Series, one: pd.Series, other: pd.Series) -> Estimate:
@@ -161,7 +138,7 @@ def lead(y: pd.Series, one: pd.Series, other: pd.Series) -> Estimate:
 def interaction(values: pd.DataFrame, x: Sequence[float], y: Sequence[float]) -> Estimate:
     """What two shares do together beyond the sum of what each does: d of a + b x + c y + d x y, by least squares.
 
-    Column i of `values` (a row a run, as for `resampled`) was measured at the shares x_i and y_i, each from 0 to 1.
+    Column i of `values` (a row a run, as for `estimates`) was measured at the shares x_i and y_i, each from 0 to 1.
     """
     x, y = np.asarray(x, dtype=float), np.asarray(y, dtype=float)
     weights = np.linalg.pinv(np.stack([np.ones_like(x), x, y, x * y], axis=1))[3]
