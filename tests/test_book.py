@@ -101,9 +101,36 @@ def test_a_user_s_book_is_built_from_other_pages_and_leaves_the_sources_alone(tm
     assert (made / "pages" / "intro.ipynb").read_text() == "mine"
     assert (made / "run.md").read_text() == "```{literalinclude} ../../profiles/mini.yaml\n```\n[up](../LICENSE)"
     assert (root / "book" / "pages" / "intro.ipynb").read_text() == "published"
-    (root / "build" / "pages" / "intro.ipynb").unlink()
-    with pytest.raises(ClapleakError, match="pages missing: intro"):
-        site.build(root / "build" / "pages", root / "build" / "html", root)
+    for content, fault in ((b"mine", "intro.ipynb: damaged"), (bytes(range(256)), "damaged"), (None, "missing: intro")):
+        (root / "build" / "pages" / "intro.ipynb").unlink()
+        if content:
+            (root / "build" / "pages" / "intro.ipynb").write_bytes(content)
+        with pytest.raises(ClapleakError, match=fault):  # before anything is built
+            site.build(root / "build" / "pages", root / "build" / "html", root)
+    assert not (root / "build" / "html").exists()
+
+
+@pytest.mark.parametrize("code", [0, 1])
+def test_what_jupyter_book_prints_is_shown_only_where_it_fails(code, tmp_path, monkeypatch, capfd):
+    """A script in its place prints a line to each stream and ends with an exit code."""
+    root, script = tmp_path / "project", tmp_path / "bin" / "jupyter-book"
+    (root / "book" / "pages").mkdir(parents=True)
+    (root / "book" / "_toc.yml").write_text("root: pages/intro")
+    nbformat.write(nbformat.v4.new_notebook(), root / "book" / "pages" / "intro.ipynb")
+    script.parent.mkdir()
+    script.write_text(f"#!/bin/sh\nmkdir -p _build/html; echo paste this line; echo WARNING: why >&2; exit {code}\n")
+    script.chmod(0o755)
+    monkeypatch.setattr(sys, "executable", str(script.parent / "python"))
+    monkeypatch.chdir(tmp_path)
+    if code:
+        with pytest.raises(ClapleakError, match="the book did not build; the lines above"):
+            site.build(root / "book" / "pages", tmp_path / "html", root)
+    else:
+        site.build(root / "book" / "pages", tmp_path / "html", root)
+        assert "pages/intro.html" in (tmp_path / "html" / "index.html").read_text()
+    printed = ["paste this line", "WARNING: why", ""] if code else []
+    ours = ["book: building 1 executed pages and the prose", "book: 0 sounds"]
+    assert capfd.readouterr().err.splitlines() == [*ours, *printed]
 
 
 def test_the_build_makes_the_sounds_that_pages_offer_and_no_others(tmp_path, monkeypatch):

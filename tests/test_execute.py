@@ -58,6 +58,35 @@ def test_pages_run_side_by_side_and_the_one_that_fails_is_named_after_the_others
     assert printed.text.split() == ["7", str(tmp_path), "1"]
 
 
+def test_what_cannot_be_written_is_said_with_the_remedy_and_a_page_is_a_notebook(tmp_path):
+    shutil.copy(ROOT / "_config.yml", tmp_path)
+    notebook = tmp_path / "closed.py"
+    notebook.write_text(NOTEBOOK.format(title="closed", code="raise OSError(30, 'Read-only file system', 'x')"))
+    with pytest.raises(
+        ClapleakError, match=r"closed\.py failed: OSError: .*'x'; name a folder .*`clapleak --root DIR`"
+    ):
+        execute.execute_pages([(notebook, tmp_path / "closed.ipynb", {})], tmp_path)
+    with pytest.raises(ClapleakError, match=r"out\.html: a page is a notebook: .*\.ipynb"):
+        execute.execute_pages([(notebook, tmp_path / "out.html", {})], tmp_path)
+    assert not [path for path in tmp_path.iterdir() if path.suffix in (".ipynb", ".html")]
+
+
+@pytest.mark.parametrize("content", [None, b'{"cells": [', b"{}", b"[]", bytes(range(256))])
+def test_a_published_page_that_is_absent_or_damaged_is_made_again(content, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    shutil.copy(ROOT / "_config.yml", tmp_path)
+    notebook, published = tmp_path / "a.py", tmp_path / "book" / "pages" / "a.ipynb"
+    notebook.write_text(NOTEBOOK.format(title="a", code="n"))
+    job = (notebook, tmp_path / "pages" / "a.ipynb", {})
+    published.parent.mkdir(parents=True)
+    nbformat.write(execute.draft_of(notebook, {}, tmp_path), published)
+    assert execute.without_published([job], tmp_path) == [] and job[1].read_bytes() == published.read_bytes()
+    published.unlink()
+    if content is not None:
+        published.write_bytes(content)
+    assert execute.without_published([job], tmp_path) == [job]
+
+
 @pytest.mark.slow  # two kernels, one after the other
 def test_notebooks_run_in_plain_papermill_and_refuse_a_parameter_that_they_do_not_know(tmp_path):
     folder = tmp_path / "notebooks"

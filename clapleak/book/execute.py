@@ -6,7 +6,7 @@ import re
 import sys
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import chdir
+from contextlib import chdir, suppress
 from pathlib import Path
 from typing import Any
 from unittest.mock import patch
@@ -17,7 +17,7 @@ import papermill
 from traitlets.config import Config
 
 from clapleak import results
-from clapleak.book.site import WITHOUT_RESULTS, colab_cell, page_names
+from clapleak.book.site import WITHOUT_RESULTS, colab_cell, page_names, read_page
 from clapleak.config import ClapleakError
 from clapleak.files import atomic_file, say
 from clapleak.setups import Setup
@@ -32,8 +32,7 @@ def jobs(pages: Path, root: Path, *, own: bool = False) -> list[Job]:
     for name in page_names(root):
         notebook, _, slug = name.partition("_") if name.startswith("setup_") else (name, "", "")
         parameters: dict[str, Any] = {"own": True} if own and name not in WITHOUT_RESULTS else {}
-        if slug:
-            parameters |= vars(Setup.parse(slug))
+        parameters |= vars(Setup.parse(slug)) if slug else {}
         found.append((root / "notebooks" / f"{notebook}.py", pages / f"{name}.ipynb", parameters))
     return found
 
@@ -48,8 +47,10 @@ def without_published(jobs: Sequence[Job], root: Path) -> list[Job]:
     for notebook, page, parameters in jobs:
         draft, published = draft_of(notebook, parameters, root), root / "book" / "pages" / page.name
         named = {name for cell in draft.cells for name in re.findall(r'"([\w-]+)"', cell.source)}
-        shows_own = parameters.get("own") and mine & named
-        if not shows_own and published.is_file() and _cells(draft) == _cells(nbformat.read(published, 4)):
+        same = False
+        with suppress(ClapleakError):  # absent or damaged: it is made again
+            same = not (parameters.get("own") and mine & named) and _cells(draft) == _cells(read_page(published))
+        if same:
             with atomic_file(page) as file:
                 file.write(published.read_bytes())
         else:
@@ -67,21 +68,17 @@ def execute_pages(jobs: Sequence[Job], root: Path, cores: int = 1, *, place: Pat
 
     A page is written only when all its cells ran, so that a failed run never replaces a good one. It is normalised:
     equal runs give equal files. After the title stands a cell that the book does not show: on Colab, and only there, it
-    installs the project from the address in _config.yml.
+    installs the project from the address in _config.yml. The notebooks work in `place`, by default the project, `root`.
 
-    Parameters
-    ----------
-    jobs : as the function gives them; the parameters are values for the cell tagged "parameters"
-    root, place, cores : the project, where the notebooks work (by default there), how many run at the same time
-
-    ClapleakError for a parameter that a notebook lacks, or a cell that failed, after the other pages have ended.
+    ClapleakError for a name without .ipynb, an unknown parameter, or, after the other pages, a cell that failed.
     """
+    if wrong := [page for _, page, _ in jobs if page.suffix != ".ipynb"]:
+        raise ClapleakError(f"{wrong[0]}: a page is a notebook: give a name that ends with .ipynb")
     place = place or root
     drafts = [draft_of(notebook, parameters, root) for notebook, _, parameters in jobs]
     # one thread repeats its sums; Snakemake sets each of these names to its number of cores
-    inherited = {f"{name}_NUM_THREADS": "1" for name in ("OMP", "OPENBLAS", "GOTO", "MKL")}
-    inherited |= {"CLAPLEAK_PAGE": "1", "PYTHONHASHSEED": "0"}
-    with patch.dict(os.environ, inherited), chdir(place):
+    threads = {f"{name}_NUM_THREADS": "1" for name in ("OMP", "OPENBLAS", "GOTO", "MKL")}
+    with patch.dict(os.environ, threads, CLAPLEAK_PAGE="1", PYTHONHASHSEED="0"), chdir(place):
         pool = ThreadPoolExecutor(cores)
         try:
             started = [pool.submit(_execute, draft, job, place) for draft, job in zip(drafts, jobs, strict=True)]
@@ -123,7 +120,9 @@ def _execute(draft: nbformat.NotebookNode, job: Job, place: Path) -> None:
         if error.ename == "ModuleNotFoundError":
             raise ModuleNotFoundError(name=error.evalue.split("'")[1]) from error
         where = f"page {output.stem}: cell {error.exec_count} of {notebook}"
-        raise ClapleakError(f"{where} failed: {error.ename}: {error.evalue}") from error
+        closed = re.match(r"\[Errno (13|30)\]", error.evalue)  # no permission, or a read-only file system
+        remedy = "; name a folder that can be written with `clapleak --root DIR`" if closed else ""
+        raise ClapleakError(f"{where} failed: {error.ename}: {error.evalue}{remedy}") from error
     normalise(page, place)
     if notebook.stem == "setup":
         page.metadata["accelerator"] = "GPU"  # Colab then offers one
@@ -151,7 +150,6 @@ def normalise(page: nbformat.NotebookNode, place: Path) -> None:
     """Drop from a page what differs between equal runs: times, random ids, progress lines, the path of the folder."""
     page.metadata = {k: page.metadata[k] for k in ("kernelspec", "language_info") if k in page.metadata}
     hidden = any(has_tag(cell, "parameters") and has_tag(cell, "remove-input") for cell in page.cells)
-    count = 0
     for number, cell in enumerate(page.cells):
         cell.id = f"cell-{number}"
         for key in ("papermill", "execution", "collapsed", "scrolled"):
@@ -163,8 +161,7 @@ def normalise(page: nbformat.NotebookNode, place: Path) -> None:
         cell.outputs = [o for o in cell.outputs if not (o.output_type == "stream" and o.name == "stderr")]
         if has_tag(cell, "title"):  # Jupyter Book takes titles from texts alone
             page.cells[0].source = cell.outputs[0].data["text/markdown"]
-        count += 1
-        cell.execution_count = count
+        cell.execution_count = count = sum(one.cell_type == "code" for one in page.cells[: number + 1])
         for output in cell.outputs:
             if output.output_type == "execute_result":
                 output.execution_count = count

@@ -61,14 +61,9 @@ def colab_cell(root: Path) -> nbformat.NotebookNode:
 
 
 def player(path: str, *, title: str) -> str:
-    """HTML of an audio control for a synthetic sound.
-
-    In the book it points to the file that the build synthesises; in a live notebook the sound is embedded.
-    """
-    if os.environ.get("CLAPLEAK_PAGE"):
-        source = f"../_static/foley/{media_name(path)}"
-    else:
-        source = "data:audio/mpeg;base64," + base64.b64encode(_mp3(path)).decode()
+    """HTML of an audio control for a synthetic sound: a file that the build makes, in a live notebook embedded."""
+    built = f"../_static/foley/{media_name(path)}" if os.environ.get("CLAPLEAK_PAGE") else ""
+    source = built or "data:audio/mpeg;base64," + base64.b64encode(_mp3(path)).decode()
     label = html.escape(title)
     names = f'data-path="{html.escape(path)}" aria-label="{label}" title="{label}"'
     return f'<audio controls preload="none" {names} src="{source}"></audio>'
@@ -108,10 +103,17 @@ def _mp3(path: str) -> bytes:
 
     from clapleak import foley
 
-    wave = foley.synthesise(path, sample_rate=MEDIA_RATE, duration=MEDIA_SECONDS)
-    buffer = io.BytesIO()
+    wave, buffer = foley.synthesise(path, sample_rate=MEDIA_RATE, duration=MEDIA_SECONDS), io.BytesIO()
     soundfile.write(buffer, wave, MEDIA_RATE, format="MP3")
     return buffer.getvalue()
+
+
+def read_page(path: Path) -> nbformat.NotebookNode:
+    """An executed page; ClapleakError where its file is damaged."""
+    try:
+        return nbformat.read(path, 4)
+    except Exception as error:  # of nbformat, for each kind of damage another
+        raise ClapleakError(f"{path}: damaged; make it again by `clapleak pages`, in build/ with --own") from error
 
 
 def write_media(pages: Path, folder: Path) -> int:
@@ -130,28 +132,26 @@ def write_media(pages: Path, folder: Path) -> int:
 
 
 def build(pages: Path, output: Path, root: Path, *, builder: str = "html") -> Path:
-    """Build the book from executed pages; returns its first page.
+    """Build the book from executed pages, those of book/pages or a user's own; returns its first page.
 
-    Parameters
-    ----------
-    pages, root : book/pages, the published ones, or a folder of a user's own; the project
-    output : folder for the finished HTML, replaced when the build has succeeded
-    builder : "html", or "singlehtml" for one long page without sounds
-
-    ClapleakError where a page is missing, or Jupyter Book reports a warning or an error.
+    `output` is replaced when the build has succeeded; `builder` may be "singlehtml", one long page without sounds. What
+    Jupyter Book prints is shown where it fails. ClapleakError then, after a warning, and for a missing or damaged page.
     """
-    absent = [name for name in page_names(root) if not (pages / f"{name}.ipynb").is_file()]
-    if absent:
+    if absent := [name for name in page_names(root) if not (pages / f"{name}.ipynb").is_file()]:
         raise ClapleakError(f"{pages}: pages missing: {', '.join(absent)}; make them with `clapleak reproduce`")
+    whole = [read_page(path) for path in sorted(pages.glob("*.ipynb"))]
+    say(f"book: building {len(whole)} executed pages and the prose")
     source = root / "book" if pages == root / "book" / "pages" else _assembled(pages, root, output.parent / "book")
     sounds = output_root() / "build" / "sounds" / source.name  # kept for the next build
-    with tempfile.TemporaryDirectory() as scratch, atomic_folder(output) as finished:
+    with tempfile.TemporaryDirectory() as scratch, tempfile.TemporaryFile() as log, atomic_folder(output) as finished:
         command = [Path(sys.executable).parent / "jupyter-book", "build", source, "--builder", builder, "--all"]
         command += ["--config", root / "_config.yml", "--path-output", scratch, "-n", "-W", "--keep-going"]
-        with subprocess.Popen(command, cwd=scratch) as process:
+        with subprocess.Popen(command, cwd=scratch, stdout=log, stderr=log) as process:
             if builder == "html":  # beside the build, which takes its time
                 say(f"book: {write_media(pages, sounds)} sounds")
         if process.returncode:
+            log.seek(0)
+            say(log.read().decode(errors="replace"))
             raise ClapleakError(f"{source}: the book did not build; the lines above name the page and the reason")
         shutil.copytree(Path(scratch) / "_build" / builder, finished, dirs_exist_ok=True)
         if builder == "html":
@@ -167,6 +167,5 @@ def _assembled(pages: Path, root: Path, folder: Path) -> Path:
         shutil.copytree(root / "book", made, ignore=shutil.ignore_patterns("pages"), dirs_exist_ok=True)
         shutil.copytree(pages, made / "pages", ignore=lambda _, names: [n for n in names if not n.endswith(".ipynb")])
         for text in made.glob("*.md"):  # files that they include stay in the project
-            lines = text.read_text(encoding="utf-8")
-            text.write_text(re.sub(r"\.\.(?=/profiles/|/reference/)", above, lines), encoding="utf-8")
+            text.write_text(re.sub(r"\.\.(?=/profiles/|/reference/)", above, text.read_text("utf-8")), "utf-8")
     return folder
