@@ -12,7 +12,9 @@ from browsing import ROOT, cells
 from matplotlib.figure import Figure
 from matplotlib.text import Text
 
+from clapleak import results
 from clapleak.book import site
+from clapleak.setups import SETUPS
 
 NOTEBOOKS = sorted((ROOT / "notebooks").glob("*.py"))
 RESULTS = [path for path in NOTEBOOKS if path.stem not in (*site.WITHOUT_RESULTS, "setup")]
@@ -123,6 +125,58 @@ def test_page_of_a_user_s_book_names_the_command_of_what_is_missing(path, mine, 
     controls = any(name in source for name in ("MATCHED", "SHARES", "SURFACE"))
     assert ("clapleak reproduce --profile mini" in shown) == controls
     assert ("none-clean" in shown and "--profile esc50" in shown) >= ("table_or_note(real_folder" in source)
+
+
+def test_runs_that_equal_the_published_ones_are_not_compared_with_themselves(published, tmp_path, run_cells):
+    """The comparison is of new seeds where there are some, and an own profile is set beside the published mini."""
+    folder = tmp_path / "project"
+    for part in ("profiles", "reference", "results/mini"):
+        shutil.copytree(published / part, folder / part)
+    own, path = folder / "build" / "results", ROOT / "notebooks" / "yours.py"
+    for setup in SETUPS:
+        shutil.copytree(folder / "results" / "mini" / setup.slug / "seed1", own / "mini" / setup.slug / "seed1")
+    done = run_cells(path, folder, own=True)
+    assert done.glued["yours"].startswith(
+        f"{6 * 6} of {6 * 6} means within the published range; of mini 6 of 6 runs equal"
+    )
+    assert done.glued["yours"].endswith("says only that this machine gives the same numbers")
+    for setup in SETUPS:
+        for profile, seed in (("mini", 10), ("mymini", 1)):
+            place = own / profile / setup.slug / f"seed{seed}"
+            numbers = json.loads((own / "mini" / setup.slug / "seed1" / "metrics.json").read_text())
+            shutil.copytree(own / "mini" / setup.slug / "seed1", place)
+            numbers |= {"profile": profile, "seed": seed, "accuracy": 1.0}
+            (place / "metrics.json").write_text(json.dumps(numbers))
+    done = run_cells(path, folder, own=True)
+    assert done.glued["yours"].endswith(
+        "6 of 12 runs equal the published run of the same setup and seed in every measure: "
+        "they are left out of the comparison"
+    )
+    assert {*done.names["yours"]["mini"]["yours"].xs("accuracy", level="measure")} == {"1.00"}
+    assert "--seed 10 " in done.names["train"]
+    done = run_cells(path, folder, own=True, profile="mymini")
+    assert "of mymini 0 of 6 runs equal" in done.glued["yours"] and done.names["title"].endswith(
+        "beside the published runs of mini"
+    )
+
+
+def test_setup_page_of_a_control_has_no_paper_s_value_and_a_page_says_before_it_trains(
+    published, tmp_path, monkeypatch, run_cells
+):
+    for part in ("profiles", "reference"):
+        shutil.copytree(published / part, tmp_path / part)
+    place = tmp_path / "build" / "results" / "mini" / "dirty-matched" / "seed0"
+    shutil.copytree(published / "results" / "mini" / "dirty-dirty" / "seed0", place)
+    numbers = json.loads((place / "metrics.json").read_text()) | {"training": "matched"}
+    (place / "metrics.json").write_text(json.dumps(numbers))
+    said, path = [], ROOT / "notebooks" / "setup.py"
+    monkeypatch.setattr("clapleak.files.say", said.append)
+    done = run_cells(path, tmp_path, training="matched", own=True)
+    assert not said and done.names["table"]["paper"].isna().all()
+    monkeypatch.setattr("clapleak.runs.obtain", lambda *_, **__: results.read_run(place))
+    for seed, why in ((1, "published without embeddings: trained again"), (99, "no finished run: trained")):
+        run_cells(path, published, seed=seed)
+        assert said.pop().startswith(f"mini, dirty-dirty/seed{seed}: {why} on this machine")
 
 
 @pytest.mark.parametrize("name", sorted(WITHOUT_ANY))
