@@ -6,6 +6,7 @@
 # make notebooks   every page as .ipynb in build/notebooks, for Jupyter and plain papermill
 # make live   copies of the pages in JupyterLab, the one with knobs first
 # make clean  everything that the others made, except your results in build/results
+# An environment that lies in .venv is used, so that PyTorch's build for the CPU can be installed there first: README.md
 PYTHON ?= python3
 VENV ?= .venv
 SEEDS ?= 3

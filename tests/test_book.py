@@ -15,6 +15,7 @@ import yaml
 from browsing import EXECUTED, PAGES, ROOT, html_folder
 from IPython.core.interactiveshell import InteractiveShell
 
+from clapleak import identity
 from clapleak.book import execute, site
 from clapleak.cli import main
 from clapleak.config import ClapleakError
@@ -183,10 +184,34 @@ def test_the_readme_holds_what_the_results_say_and_its_figure_is_theirs(tmp_path
     text = (ROOT / "README.md").read_text(encoding="utf-8")
     assert writer.filled(text) == text, "write it again with `python workflow/readme.py`"
     assert all((ROOT / link).exists() for link in re.findall(r"\]\(([\w./]+)\)", text) if "//" not in link)
+    (first, *_) = re.findall(r"```python\n(.*?)```", text, re.S)
+    exec(first, {})
     writer.draw(tmp_path / "finding.svg")
     assert (tmp_path / "finding.svg").read_bytes() == (ROOT / writer.FIGURE).read_bytes()
     with pytest.raises(ValueError, match="0 places for results"):
         writer.filled(text.replace("<!-- results -->", ""))
+
+
+def test_what_a_reader_is_told_to_change_is_there():
+    (section,) = re.findall(
+        r"^## Change something\n(.*?)^## ", (BOOK / "run.md").read_text(encoding="utf-8"), re.M | re.S
+    )
+    words = set(re.findall(r"`([\w./-]+)`", section))
+    assert {
+        *identity.FORMATS,
+        "FORMATS",
+        "FORMAT",
+        "FILTERS",
+        "CONTROLS",
+        "OTHER_NETWORKS",
+        "contrastive_loss",
+    } <= words
+    code = "".join(path.read_text(encoding="utf-8") for path in (ROOT / "clapleak").rglob("*.py"))
+    for word in words:
+        if re.match(r"(clapleak|profiles)/", word):
+            assert (ROOT / word).is_file(), word
+        elif re.fullmatch(r"[A-Z_]\w+|\w+_\w+", word):
+            assert word in code or word == "PROFILE", word
 
 
 def test_workflows_and_scripts_call_what_exists():
