@@ -106,7 +106,10 @@ glue("yours", "; ".join(counts) if yours else "none is shown here", display=Fals
 published = tables.table_or_note(results.folder(beside[profile]))["seed"]
 words = [f"clapleak train --profile {profile} --seed {published.max() + 1:.0f}", *(f"--setup {slug}" for slug in tables.SLUGS)]
 train = " \\\n  ".join(words)
-HTML(f"<pre>{train}\nclapleak pages --own\nclapleak book --own</pre>")
+show = "clapleak pages --own\nclapleak book --own"
+if beside[profile] != profile:  # no page of the book shows it
+    show = f"clapleak page yours yours.ipynb -p own true -p profile {profile}"
+HTML(f"<pre>{train}\n{show}</pre>")
 
 # %% tags=["hide-cell"]
 seeds = published.nunique()
