@@ -15,7 +15,7 @@ from clapleak.config import find_root, load_profile
 
 GOLDEN = {  # whoever changes one of these makes every finished run look old
     "clips": "921081e43bbe83a7", "family": "8bae768ec809ea01", "backbone": "0158311ef8f5b2cb",
-    "training": "1ce7a6c00fc1d6bc", "measurement": "e09a75e7cd022b5b",
+    "training": "1ce7a6c00fc1d6bc", "measurement": "3d2a4746299102a8",
 }  # fmt: skip
 ALL = list(GOLDEN)
 
