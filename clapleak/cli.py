@@ -14,7 +14,7 @@ import sys
 import time
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from importlib.metadata import requires
 from importlib.util import find_spec
 from pathlib import Path
@@ -42,6 +42,7 @@ GROUP = OPTION("--group", "groups", multiple=True, type=SEEDS, help=f"Class grou
 OWN = OPTION("--own", is_flag=True, help="Of the results of this machine, in build/, not of the published ones.")
 MISSING = OPTION("--allow-missing", is_flag=True, help="Train without clips that cannot be decoded; they are counted.")
 SETUP = "Pre-training first, training second, such as clean-dirty; may be repeated."
+LONGEST = 2000  # letters of a message: names of files and columns may be of any length
 WHERE = "Folder of the real data, such as ESC-50. Default: CLAPLEAK_DATA."
 ROOT = "Where build/ comes, with all that is made. Default: the clone that you are in, else the working directory."
 NOT_IN_PAPER = """Also setups that are not in the paper: matched (as many pairs as clean, with leaks), shares (of the
@@ -70,6 +71,8 @@ def _open_study(
 def _one_line() -> Iterator[None]:
     """Report user errors as one line and exit with code 2; Ctrl-C with code 130."""
     code = 2
+    with suppress(AttributeError):  # of no file; another encoding than UTF-8 need not know every letter of a label
+        sys.stdout.reconfigure(errors="backslashreplace")  # type: ignore[union-attr]
     try:
         yield
         return
@@ -94,7 +97,9 @@ def _one_line() -> Iterator[None]:
             raise
         fault = "the disk is full; free some" if full else f"{error.strerror}; mend the path or its permissions"
         message = f"{error.filename or 'a file'}: {fault} and give the same command again"
-    click.echo(f"clapleak: {' '.join(message.split())}", err=True)
+    line = " ".join("".join(letter if letter.isprintable() else " " for letter in message).split())
+    line = line if len(line) < LONGEST else f"{line[: LONGEST // 2]} ... {line[-LONGEST // 2 :]}"
+    click.echo(f"clapleak: {line}", err=True)
     sys.exit(code)
 
 
@@ -198,7 +203,8 @@ def _snakemake(root: Path, settings: Path, place: Path | None, cores: int | None
     if any((root / ".snakemake" / "locks").glob("*")):  # left by a killed run, since no other one is at work
         subprocess.run([*command, "--unlock"], cwd=root, check=False, capture_output=True)
     started = time.time()
-    if subprocess.run(command, cwd=root, check=False, pass_fds=[lock]).returncode:
+    environment = {"PATH": os.defpath, **os.environ}  # Snakemake asks for it
+    if subprocess.run(command, cwd=root, check=False, pass_fds=[lock], env=environment).returncode:
         logs = sorted((root / ".snakemake" / "slurm_logs").rglob("*.log"), key=lambda log: log.stat().st_mtime)
         # Slurm's executor removes the log of a job that succeeds; of the others the last attempt counts
         failed = {log.parent: str(log.relative_to(root)) for log in logs if log.stat().st_mtime > started}
@@ -313,6 +319,8 @@ def data_check(name: str, data_root: Path | None, allow_missing: bool, output: P
     """
     from clapleak.fetch import check
 
+    if output and check.corpora.find(name, data_root) in absolute(output).parents:
+        raise ClapleakError(f"{output}: lies in the corpus {name}; write it to another folder")
     report = check.check(name, data_root, **options)
     _write_csv(report.problems, output)
     may, sentence = report.verdict(allow_missing)
@@ -358,7 +366,7 @@ def fetch(name: str, data_root: Path | None, yes: bool) -> None:
 
 @main.command("leaks")
 @click.argument("files", type=PATH, nargs=-1, required=True)
-@OPTION("--labels", default="esc50", help="esc50, another corpus, a CSV, or a text file with one label a line.")
+@OPTION("--labels", default="esc50", help="esc50, another corpus, a table, or a text file with one label a line.")
 @OPTION("--rule", default="word", help="word (the paper's), lemma, phrase, ontology (of labels) or meaning.")
 @OPTION("--column", help="Column of the texts. Default: caption, text, labels, display_name, or caption_1 and on.")
 @DATA_ROOT
@@ -369,12 +377,15 @@ def count_leaks(
     """Count the texts of some CSV, Parquet or JSON lines files that leak test labels, by class and by word."""
     from clapleak import texts
 
+    if output and any(os.path.exists(path) and output.samefile(path) for path in (*files, labels) if output.exists()):
+        raise ClapleakError(f"{output}: is an input; name another --output")
     table = texts.read_files(files, labels_only=rule == "ontology", column=column)
     leaks = texts.find_leaks(table["text"], texts.load_labels(labels, data_root), rule)
     leaking, rows = (len(part[["file", "row"]].drop_duplicates()) for part in (table[leaks["leaks"]], table))
     joined = leaks.assign(words=leaks["words"].map("; ".join), classes=leaks["classes"].map("; ".join))
     _write_csv(table[[*(["file"] if len(files) > 1 else []), "row", "text"]].join(joined), output)
-    click.echo(f"{texts.count(leaks)}\n\n{leaking} of {rows} rows hold a leak")
+    by_row = f"\n\n{leaking} of {rows} rows hold a leak" if rows < len(table) else ""
+    click.echo(texts.count(leaks) + by_row)
 
 
 @main.command("audit")

@@ -1,19 +1,20 @@
 """Which texts and labels leak the names of the test classes, and the one leak filter (section 2.2).
 
 The paper removes "all audio examples whose captions contain words that were present in the ESC50 class set". Words
-here are runs of letters and digits in lower case, compared whole: "can" of "can opening" is found in "birds can be
-heard", not in "candle". The rule looks at words, not at meaning: "French horn" leaks "car horn", and "Cough" passes
-beside "coughing". Other rules stand beside it for comparison. "lemma" compares words without their endings, so that
-"Cough" leaks. "phrase" asks for the whole class name in a row. "ontology" judges labels of AudioSet and FSD50K alone:
-one leaks when it means a test class, or lies below such a class in AudioSet's ontology, by
+here are runs of letters, with their marks, and digits in lower case, compared whole: "can" of "can opening" is found in
+"birds can be heard", not in "candle". The rule looks at words, not at meaning: "French horn" leaks "car horn", and
+"Cough" passes beside "coughing". Other rules stand beside it for comparison. "lemma" compares words without their
+endings, so that "Cough" leaks. "phrase" asks for the whole class name in a row. "ontology" judges labels of AudioSet
+and FSD50K alone: one leaks when it means a test class, or lies below such a class in AudioSet's ontology, by
 `corpora/esc50_audioset.csv`. `texts.find_leaks` adds a rule that compares meanings and needs a network.
 """
 
 import re
-from collections.abc import Callable, Collection, Iterable
+from collections.abc import Callable, Collection, Iterable, Mapping
 from functools import cache
 from pathlib import Path
 from typing import Literal
+from unicodedata import category, normalize
 
 import numpy as np
 import pandas as pd
@@ -25,11 +26,18 @@ from clapleak.setups import FILTERS
 
 RULES = ("word", "lemma", "phrase", "ontology")
 _WORD = re.compile(r"[^\W_]+")
+_UNSEEN = re.compile("[\u034f\ufe00-\ufe0f]")  # marks that show nothing; so do soft hyphens and their like, Cf
+_NO_LIST = (str, bytes, Mapping, pd.DataFrame)  # what would be taken apart into letters, keys or columns
 _Judge = Callable[[str], tuple[list[str], list[str]]]  # a text -> what it shares, and with which classes
 
 
 def _words(text: str) -> list[str]:
-    return _WORD.findall(text.lower())
+    if text.isascii():
+        return _WORD.findall(text.lower())
+    text = normalize("NFKC", _UNSEEN.sub("", text)).lower().replace("i\u0307", "i")  # of a capital I with a dot
+    text = "".join(letter for letter in text if category(letter) not in ("Cf", "Me"))
+    kinds = "".join(category(letter)[0] for letter in text)  # letters L, numbers N, marks M
+    return [text[slice(*found.span())] for found in re.finditer("[LN][LNM]*", kinds)]
 
 
 def lemma(word: str) -> str:
@@ -53,12 +61,13 @@ def lemma(word: str) -> str:
 def label_words(labels: Collection[str]) -> set[str]:
     """All words of some class names: {"door wood knock", "dog"} has door, wood, knock and dog.
 
-    ClapleakError for no label at all, for a label without a letter or digit, and for a bare string.
+    ClapleakError for no label at all, for a label without a letter or digit, and for what is no list of labels.
     """
-    if isinstance(labels, str) or not len(labels):
-        raise ClapleakError(f"labels must be a list with at least one class name; got {labels!r}")
+    if isinstance(labels, _NO_LIST) or not isinstance(labels, Collection) or not len(labels):
+        got = " ".join(repr(labels).split())[:60]
+        raise ClapleakError(f"labels must be a list with at least one class name; got {got}")
     for label in labels:
-        if not _words(label):
+        if not isinstance(label, str) or not _words(label):
             raise ClapleakError(f"label {label!r} holds no word: give class names of letters and digits")
     return {word for label in labels for word in _words(label)}
 
@@ -86,8 +95,8 @@ def find_leaks(texts: Iterable[str], labels: Collection[str], rule: str = "word"
     """
     if rule not in RULES:
         raise ClapleakError(f"unknown rule '{rule}': use {', '.join(RULES[:-1])} or {RULES[-1]}")
-    if isinstance(texts, str):
-        raise ClapleakError("texts must be a list of texts, not one text")
+    if isinstance(texts, _NO_LIST) or not isinstance(texts, Iterable):
+        raise ClapleakError(f"texts must be a list of texts or one column of a table; got {type(texts).__name__}")
     label_words(labels)  # refuses what holds no word
     judge, rows = _by_ontology(labels) if rule == "ontology" else _by_words(labels, rule), []
     for number, text in enumerate(texts):
@@ -169,9 +178,11 @@ def load_labels(name_or_file: str | Path) -> list[str]:
     if str(name_or_file) == "esc50":
         return package_table("esc50_classes.csv")["name"].tolist()
     path = Path(name_or_file)
-    lines = path.read_text("utf-8-sig", "replace").splitlines() if path.is_file() else None
-    labels = [line.strip() for line in lines or () if line.strip()]
-    if not labels or (empty := [label for label in labels if not _words(label)]):
-        fault = "no such file" if lines is None else f"'{empty[0]}' holds no word" if labels else "no label"
+    lines = path.read_text("utf-8-sig", "replace").splitlines() if path.is_file() else []
+    labels = [line.strip() for line in lines if line.strip()]
+    wrong = [label for label in labels if "\ufffd" in label or not _words(label)]
+    if wrong or not labels:
+        fault = "no label" if path.is_file() else "no such file"
+        fault = f"'{wrong[0]}' holds no word, or is not in UTF-8" if wrong else fault
         raise ClapleakError(f"{path}: {fault}; write one class name a line, or use esc50")
     return labels

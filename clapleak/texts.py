@@ -2,8 +2,11 @@
 
 import csv
 import io
+import os
 import re
-from collections.abc import Collection, Iterable
+from collections.abc import Collection, Iterable, Iterator, Sequence
+from functools import partial
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
@@ -12,14 +15,15 @@ import pandas as pd
 
 from clapleak import corpora, leakage
 from clapleak.config import ClapleakError, TextEncoder
-from clapleak.corpora.table import read_column
 
 RULES = (*leakage.RULES, "meaning")
 # Cosine of two sentence embeddings from which a text leaks; `reference/calibrate_meaning.py` finds it.
 MEANING = 0.7
-LABEL_COLUMNS = ("label", "category", "class", "display_name", "name")  # of a CSV of class names
+LABEL_COLUMNS = ("label", "category", "class", "display_name", "name")  # of a table of class names
 _LABELS = ["labels", "display_name"]  # columns
-_LINES, _PARQUET = (".jsonl", ".ndjson"), (".parquet", ".pq")
+_LINES, _PARQUET, _TABS = (".jsonl", ".ndjson"), (".parquet", ".pq"), (".tsv", ".tab")
+_TABLES, _LISTS = (".csv", *_TABS, *_LINES, *_PARQUET), ("", ".txt")
+_PACKED = (".gz", ".zip", ".bz2", ".xz", ".zst", ".7z", ".tar", ".tgz")
 _BATCH = 256
 
 
@@ -46,6 +50,7 @@ def find_leaks(texts: Iterable[str], labels: Collection[str], rule: str = "word"
         raise ClapleakError(f"unknown rule '{rule}': use {', '.join(RULES[:-1])} or {RULES[-1]}")
     if rule != "meaning":
         return leakage.find_leaks(texts, labels, rule)
+    texts = list(texts) if isinstance(texts, Iterator) else texts  # which are read twice
     found = leakage.find_leaks(texts, labels)  # refuses what is no text
     rows, names = list(texts), list(labels)
     close = sentences(rows) @ sentences(names).T >= MEANING if rows else np.zeros((0, len(names)), bool)
@@ -56,6 +61,8 @@ def find_leaks(texts: Iterable[str], labels: Collection[str], rule: str = "word"
 
 def sentences(texts: list[str]) -> np.ndarray:
     """Sentence embeddings (T, H) of unit length, by MiniLM. Slow to import; needs its weights."""
+    if not find_spec("torch"):
+        raise ClapleakError("the rule meaning needs torch: pip install 'clapleak[train]', or use another rule")
     import torch
     from tqdm import tqdm
 
@@ -71,7 +78,7 @@ def sentences(texts: list[str]) -> np.ndarray:
 
 
 def read_texts(path: str | Path, *, labels_only: bool = False, column: str | None = None) -> pd.DataFrame:
-    """Texts of a CSV, Parquet or JSON lines file with a column `caption`, `text`, `labels`, ..., or `caption_1` and on.
+    """Texts of a CSV, TSV, Parquet or JSON lines file: column `caption`, `text`, `labels`, ..., or `caption_1` and on.
 
     Gives a table of `row` (1 for the first below the header) and `text`. A row with several captions gives several
     texts, and so do `labels`, which commas part and whose underscores become spaces. Empty texts are left out.
@@ -79,20 +86,28 @@ def read_texts(path: str | Path, *, labels_only: bool = False, column: str | Non
     `display_name` alone, for the rule "ontology". ClapleakError where there is no such file, column or text, or a row
     has more fields than the header.
     """
-    if not Path(path).is_file():
-        raise ClapleakError(f"{path}: no such file")
-    header, rows = _read_table(Path(path))
     wanted = [column] if column is not None else _LABELS if labels_only else ["caption", "text", *_LABELS]
-    numbered = column is None and not labels_only
+    return _read(Path(path), wanted, "labels" if labels_only else "texts", column is None and not labels_only)
+
+
+def _read(path: Path, wanted: Sequence[str], kind: str, numbered: bool = False) -> pd.DataFrame:
+    """The texts of the first column out of `wanted` that a table has; where `numbered`, else of caption_1 and on."""
+    if not path.is_file():
+        raise ClapleakError(f"{path}: no such file")
+    columns, rows = _read_table(path)
+    names = [str(name).strip().lower() for name in columns]
+    if twice := [name for i, name in enumerate(names) if name and name in names[:i]]:
+        raise ClapleakError(f"{path}: column '{twice[0]}' stands twice; rename one")
+    header = dict(zip(names, columns, strict=True))
     several = [name for name in header if numbered and re.fullmatch(r"caption_\d+", name)]
     chosen = next(([name.lower()] for name in wanted if name.lower() in header), several)
     if not chosen:
-        found, kind = ", ".join(header) or "nothing", "labels" if labels_only else "texts"
+        found = ", ".join(header) or "nothing"
         raise ClapleakError(f"{path}: no column of {kind}; found {found}, need one of {', '.join(wanted)}")
     texts = []
     for number, row in enumerate(rows, start=1):
         where = f"{path}: row {number}"
-        if "" in row:
+        if None in row:
             raise ClapleakError(f"{where} has more fields than the header; quote texts that hold commas")
         parts = [part for name in chosen for part in _cell(row.get(header[name]), name == "labels", where)]
         texts += [(number, part.strip()) for part in parts if part.strip()]
@@ -101,22 +116,27 @@ def read_texts(path: str | Path, *, labels_only: bool = False, column: str | Non
     return pd.DataFrame(texts, columns=["row", "text"])
 
 
-def read_files(paths: Iterable[Path], *, labels_only: bool = False, column: str | None = None) -> pd.DataFrame:
-    """`read_texts` of several files, with a column `file`."""
+def read_files(paths: Sequence[Path], *, labels_only: bool = False, column: str | None = None) -> pd.DataFrame:
+    """`read_texts` of several files, with a column `file`; ClapleakError where one is given twice."""
+    real = [os.path.realpath(path) for path in paths]
+    if twice := [path for i, path in enumerate(paths) if real[i] in real[:i]]:
+        raise ClapleakError(f"{twice[0]}: is given twice; name every file once")
     read = [read_texts(path, labels_only=labels_only, column=column).assign(file=str(path)) for path in paths]
     return pd.concat(read, ignore_index=True)
 
 
 def load_labels(name_or_file: str | Path, root: Path | None = None) -> list[str]:
-    """As `leakage.load_labels`, and the labels of another corpus by its name, or of a CSV.
+    """As `leakage.load_labels`, and the labels of another corpus by its name, or of a table.
 
-    A corpus is read from the data root; of a CSV the first of the columns in LABEL_COLUMNS counts.
+    A corpus is read from the data root; of a table the first of the columns in LABEL_COLUMNS counts.
     """
     path = Path(name_or_file)
     if str(name_or_file) in set(corpora.SOURCES) - {"esc50"}:
         found = corpora.load(str(name_or_file), root).table["labels"].explode()
-    elif path.suffix.lower() == ".csv" and path.is_file():
-        found = read_column(path, LABEL_COLUMNS, "of labels")
+    elif (suffix := path.suffix.lower()) in _TABLES and path.is_file():
+        found = _read(path, LABEL_COLUMNS, "labels")["text"]
+    elif suffix not in _LISTS and path.is_file():
+        raise ClapleakError(f"{path}: no list of labels; give {', '.join(_TABLES)}, or .txt with one a line")
     else:
         return leakage.load_labels(name_or_file)
     if not (labels := [label.replace("_", " ") for label in dict.fromkeys(found.dropna().str.strip()) if label]):
@@ -134,27 +154,28 @@ def _cell(value: Any, split: bool, where: str) -> list[str]:
     return [part.replace("_", " ") if split else part for part in parts]
 
 
-def _read_table(path: Path) -> tuple[dict[str, str], list[dict]]:
-    """Names of the columns, in lower case and as they stand, and the rows."""
-    if (suffix := path.suffix.lower()) in (*_LINES, *_PARQUET):
+def _read_table(path: Path) -> tuple[list[str], list[dict]]:
+    """Names of the columns and the rows; in a row of a CSV that is too long, None is a key."""
+    if (suffix := path.suffix.lower()) in _PACKED:
+        raise ClapleakError(f"{path}: is packed; unpack it first")
+    if suffix in (*_LINES, *_PARQUET):
+        read = partial(pd.read_json, lines=True, dtype=False, encoding="utf-8-sig")
         try:
-            table = pd.read_json(path, lines=True, dtype=False) if suffix in _LINES else pd.read_parquet(path)
+            table = (read if suffix in _LINES else pd.read_parquet)(path)
         except ImportError as error:
             raise ClapleakError(f"{path}: Parquet needs pyarrow; pip install 'clapleak[parquet]'") from error
         except (ValueError, OSError) as error:
             kind = "JSON lines" if suffix in _LINES else "Parquet"
             raise ClapleakError(f"{path}: not readable as {kind} ({' '.join(str(error).split())[:120]})") from error
-        return {str(name).strip().lower(): name for name in table.columns}, table.to_dict("records")
+        return list(table.columns), table.to_dict("records")
     try:
         content = path.read_text("utf-8-sig")
     except UnicodeDecodeError:
         content = path.read_text("iso-8859-1")  # Clotho's metadata
     try:
-        reader = csv.DictReader(io.StringIO(content, newline=""), restkey="", strict=True)
+        comma = "\t" if suffix in _TABS else ","
+        reader = csv.DictReader(io.StringIO(content, newline=""), delimiter=comma, strict=True)
         rows = list(reader)
     except csv.Error as error:
         raise ClapleakError(f"{path}: not a readable CSV ({error}); look for a quote that is not closed") from error
-    names = [name.strip().lower() for name in reader.fieldnames or []]
-    if twice := [name for i, name in enumerate(names) if name and name in names[:i]]:
-        raise ClapleakError(f"{path}: column '{twice[0]}' stands twice; rename one")
-    return dict(zip(names, reader.fieldnames or [], strict=True)), rows
+    return list(reader.fieldnames or []), rows

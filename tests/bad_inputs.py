@@ -55,7 +55,7 @@ def bomb() -> bytes:
 
 
 FILES = {
-    "list.yaml": b"- 1\n", "other/x": b"", "file": b"x", "good.csv": b"caption\nrain\n",
+    "list.yaml": b"- 1\n", "other/x": b"", "file": b"x", "bell.txt": b"bell\n", "good.csv": b"caption\nrain\n",
     "none/config.yaml": b"- executor\n", "number/config.yaml": b"executor: 7\n", "empty/config.yaml": b"executor:\n",
     "several/config.yaml": b"executor: [slurm]\n", "path/config.yaml": b"executor: ../x\n",
     "twice/config.yaml": b"executor: slurm\nexecutor: local\n", "bytes/config.yaml": b"\xff\xfe",
@@ -165,7 +165,10 @@ CALLS = [  # words of the command line, then what its one line must name
     ((*LEAKS, "good.csv", "--labels", ""), "no such file"), ((*LEAKS, "good.csv", "--labels", "other"), "other: no such"),
     ((*LEAKS, "good.csv", "--labels", "clotho"), "clotho", "--data-root"),
     ((*LEAKS, "good.csv", "--labels", "clotho", "--data-root", "file"), "file: no clotho_csv_files"),
-    ((*LEAKS, "good.csv", "--labels", "more.csv"), "more.csv: no label"),
+    ((*LEAKS, "good.csv", "--labels", "more.csv"), "more.csv: column label holds no text"),
+    ((*LEAKS, "good.csv", "./good.csv"), "good.csv: is given twice"),
+    ((*LEAKS, "good.csv", "--output", "./good.csv"), "good.csv: is an input; name another --output"),
+    ((*LEAKS, "good.csv", "--labels", "bell.txt", "--output", "bell.txt"), "bell.txt: is an input; name another"),
     ((*LEAKS, "good.csv", "--labels", "good.csv"), "good.csv: no column of labels; found caption"),
     ((*LEAKS, "good.csv", "--output", "other"), "other: Is a directory"),
     ((*LEAKS, "good.csv", "--output", "file/x.csv"), "file: File exists"),
@@ -190,6 +193,7 @@ CALLS = [  # words of the command line, then what its one line must name
     ((*CHECK, "esc50"), "--data-root DIR or set CLAPLEAK_DATA"), ((*CHECK, "esc50", "--cores", 0), "'--cores': 0"),
     ((*CHECK, "esc50", "--data-root", "file"), "file: no meta/esc50.csv"),
     ((*CHECK, "esc50", "--data-root", "silent", "--split", "9"), "unknown split '9' of esc50"),
+    ((*CHECK, "esc50", "--data-root", "silent", "--output", "silent/meta/esc50.csv"), "esc50.csv: lies in the corpus"),
     ((*CHECK, "esc50", "--data-root", "circle"), "circle", "meta/esc50.csv"),
     ((*FETCH, "nosuch", "--data-root", "file"), "unknown corpus 'nosuch': known are"),
     ((*FETCH, "esc50"), "--data-root DIR or set CLAPLEAK_DATA"), ((*FETCH, "yamnett"), "yamnett"),
@@ -251,6 +255,8 @@ KEYS = [  # section, key, value that is refused; None takes the key away
 
 TEXTS = {  # a file for `clapleak leaks`, and what the line names beside it
     "empty.csv": (b"", "no column of texts; found nothing"), "blank.csv": (b"  \n \n", "no column of texts"),
+    "packed.csv.gz": (b"\x1f\x8b", "is packed; unpack it first"), "x.ZIP": (b"PK", "is packed; unpack it first"),
+    "colour.csv": (b"\x1b[31mred\n1\n", "found [31mred, need"), "wide.csv": (b"x" * 9000, "...", "need one of caption"),
     "columns.csv": (b"a,b\n1,2\n", "no column of texts; found a, b"), "header.csv": (b"caption\n", "holds no text"),
     "more.csv": (b"caption\na dog, a cat\n", "row 1 has more fields than the header; quote"),
     "huge.csv": (b'caption\n"' + b"a" * 200_000 + b'"\n', "not a readable CSV"), "bytes.csv": (BINARY * 9, "column"),
@@ -264,6 +270,8 @@ TEXTS = {  # a file for `clapleak leaks`, and what the line names beside it
     "half.parquet": (parquet(caption=["rain"])[:300], "not readable as Parquet"), "x.parquet": (parquet(a=[1]), "found a"),
     "none.parquet": (parquet(caption=[None]), "holds no text"), "number.parquet": (parquet(caption=[3]), "row 1 holds '3'"),
     "bytes.parquet": (parquet(caption=[b"\xff"]), "row 1 holds"), "map.parquet": (parquet(caption=[{"a": 1}]), "row 1 holds"),
+    "twins.parquet": (parquet(caption=["rain"], Caption=["x"]), "column 'caption' stands twice"),
+    "twins.jsonl": (b'{"text": "rain", "TEXT": "x"}\n', "column 'text' stands twice"),
     "text.jsonl": (b"no json\n", "not readable as JSON lines"), "empty.jsonl": (b"", "no column of texts"),
     "half.jsonl": (b'{"caption": "rain"}\n{"caption": "wi', "not readable as JSON lines"),
     "number.jsonl": (b"3\n", "no column of texts"), "list.jsonl": (b"[1, 2]\n", "no column of texts"),
@@ -274,8 +282,10 @@ TEXTS = {  # a file for `clapleak leaks`, and what the line names beside it
 }  # fmt: skip
 LABELS = {  # a file for --labels
     "no.txt": (b"\n", "no label"), "sign.txt": (b"dog\n--\n", "'--' holds no word"), "dots.txt": (b"...\n", "no word"),
-    "bytes.txt": (BINARY, "holds no word"), "label.csv": (b"label\n\n", "no label"), "columns.csv": (b"a\n1\n", "found a"),
-    "empty.csv": (b"", "not a readable CSV"), "bytes.csv": (BINARY, "bytes.csv"),
+    "bytes.txt": (BINARY, "holds no word"), "label.csv": (b"label\n\n", "no text"), "columns.csv": (b"a\n1\n", "found a"),
+    "empty.csv": (b"", "no column of labels; found nothing"), "bytes.csv": (BINARY, "bytes.csv"),
+    "latin.txt": ("café\n".encode("latin-1"), "is not in UTF-8"), "number.jsonl": (b'{"label": 3}\n', "row 1 holds '3'"),
+    "list.json": (b'["dog"]', "list.json: no list of labels; give .csv, .tsv"), "x.yaml": (b"- dog", "no list of labels"),
 }  # fmt: skip
 
 RUN = ("metrics.json", "history.csv", "embeddings.npz", "map.npz")  # files of a run

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pandas as pd
 import pytest
-from helpers import call, files
+from helpers import call, files, python
 
 from clapleak import plan
 from clapleak.cli import main
@@ -49,7 +49,13 @@ def test_leaks_counts_the_rows_of_several_files_columns_and_kinds_and_writes_the
     columns = {"file": ["a.csv"] + ["b.jsonl"] * 3, "text": ["rain", "a dog", "wind", "cat"]}
     columns |= {"leaks": [False, True, False, False]}
     assert pd.read_csv("out.csv")[list(columns)].to_dict("list") == columns
-    assert "2 of 2 rows hold a leak" in call("leaks", "a.csv", "--labels", "labels.csv", "--column", "Title").output
+    shown = call("leaks", "a.csv", "--labels", "labels.csv", "--column", "Title").output
+    assert shown.startswith("2 of 2 texts leak") and "rows hold" not in shown  # where each row is one text
+    code = "import sys; from clapleak.cli import main; main(['leaks', 'c.csv', '--labels', 'c.txt'])"
+    (here / "c.csv").write_text("caption\nसागर\n")
+    (here / "c.txt").write_text("सागर\n")
+    done = python("-c", code, cwd=here, env={"PYTHONIOENCODING": "cp1252"})
+    assert "1  \\u0938" in done.stdout and not done.stderr
     (here / "dev.csv").write_text('fname,labels\n1,"Bark,Dog"\n2,Chicken_and_rooster\n3,Music\n')
     assert "2 of 3 rows hold a leak" in call("leaks", "dev.csv", "--rule", "ontology").output
 

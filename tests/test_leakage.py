@@ -3,6 +3,7 @@
 import json
 import re
 import runpy
+import sys
 
 import numpy as np
 import pandas as pd
@@ -50,6 +51,16 @@ def test_traps(rule, text):
     assert (row["words"], row["classes"]) == TRAPS[rule][text] and row["leaks"] == bool(row["words"])
 
 
+@pytest.mark.parametrize(("text", "classes"), [
+    ("un cafe\u0301", ["café"]), ("d\u00ado\u200b\u034fg", ["dog"]), ("\u2764\ufe0fdog\ufe0f", ["dog"]),
+    ("\uff24\uff2f\uff27", ["dog"]),
+    ("हिन्दी में", ["हिन्दी"]), ("हिन्द", []), ("ISTANBUL", ["İstanbul"]), ("istanbul, \u0130stanbul", ["İstanbul"]),
+    ("do\u0332g", []), ("\ufb01re", ["fire"]), ("\u0301", []),
+])  # fmt: skip
+def test_a_letter_keeps_its_marks_and_what_is_not_seen_hides_nothing(text, classes):
+    assert leakage.find_leaks([text], ["café", "dog", "हिन्दी", "İstanbul", "fire"])["classes"].tolist() == [classes]
+
+
 def test_words_and_the_shape_of_what_is_found():
     assert leakage.label_words(["door_wood-knock", "Clock Alarm 2"]) == {"door", "wood", "knock", "clock", "alarm", "2"}
     assert len(ESC50) == 50 and ESC50[0] == "dog" and ESC50[49] == "hand saw"  # in the order of ESC-50's numbers
@@ -64,11 +75,24 @@ def test_words_and_the_shape_of_what_is_found():
     [
         (["a", 3], ["dog"], "text 1"), (["a", float("nan")], ["dog"], "text 1"), ("a dog", ["dog"], "texts"),
         (["a"], "dog", "labels"), (["a"], [], "labels"), (["a"], ["dog", " - "], "' - '"),
+        *((rows, ["dog"], "texts must be") for rows in (None, 3, b"dog", {"a": 1}, pd.DataFrame({"caption": ["dog"]}))),
+        *((["a"], names, "labels must be") for names in (None, 3, b"dog", {"a": 1}, pd.DataFrame({"label": ["dog"]}))),
+        (["a"], (name for name in ["dog"]), "labels must be"), (["a"], ["dog", 3], "label 3 holds no word"),
     ],
 )  # fmt: skip
 def test_refuses(rows, labels, message):
-    with pytest.raises(ClapleakError, match=message):
+    with pytest.raises(ClapleakError, match=message) as caught:
         leakage.find_leaks(rows, labels)
+    assert "\n" not in str(caught.value)
+
+
+def test_by_meaning_texts_may_come_one_by_one_and_without_torch_the_rule_is_named(monkeypatch):
+    monkeypatch.setattr(texts, "sentences", lambda rows: np.eye(2)[[int(row == "dog") for row in rows]])
+    assert texts.find_leaks((text for text in ["a", "dog"]), ["dog"], "meaning")["leaks"].tolist() == [False, True]
+    monkeypatch.undo()
+    monkeypatch.setitem(sys.modules, "torch", None)
+    with pytest.raises(ClapleakError, match="the rule meaning needs torch: pip install"):
+        texts.find_leaks(["a"], ["dog"], "meaning")
 
 
 LINES = some.lists(
@@ -136,14 +160,24 @@ def test_counts_by_class_and_word():
         (b'fname,labels,split\n1,"Car_horn,Speech",dev\n', [(1, "Car horn"), (1, "Speech")]),
         (b'index,mid,display_name\n0,/m/1,"Male speech, man speaking"\n', [(1, "Male speech, man speaking")]),
         (b"text,labels\na,b\n", [(1, "a")]), (b"\xef\xbb\xbfcaption\na\n", [(1, "a")]),
+        (b",caption\n0,a\n1,b\n", [(1, "a"), (2, "b")]),
         (b"a,caption\nx\ny,z\n", [(2, "z")]), ("caption\ncafé\n".encode("iso-8859-1"), [(1, "café")]),
     ],
 )  # fmt: skip
 def test_texts_of_a_user_are_read_from_every_usual_table(tmp_path, content, rows):
     (tmp_path / "texts.csv").write_bytes(content)
     assert list(texts.read_texts(tmp_path / "texts.csv").itertuples(index=False, name=None)) == rows
-    (tmp_path / "labels.txt").write_bytes(b"\xef\xbb\xbfdog\r\n\r\n  bell \r\n")
-    assert leakage.load_labels(tmp_path / "labels.txt") == ["dog", "bell"]
+
+
+@pytest.mark.parametrize(("name", "content"), [
+    ("a.txt", b"\xef\xbb\xbfcaf\xc3\xa9\r\n\r\n  car horn \r\n"), ("a", "café\ncar horn".encode()),
+    ("a.tsv", "x\tLabel\n1\tcafé\n2\tcar_horn\n".encode()),
+    ("a.csv", "label\ncafé\ncar_horn\ncafé\n".encode("latin-1")),
+    ("a.jsonl", '\ufeff{"name": "café"}\n{"name": "car horn"}\n'.encode()),
+])  # fmt: skip
+def test_labels_of_a_user_are_read_from_every_usual_table_and_list(tmp_path, name, content):
+    (tmp_path / name).write_bytes(content)
+    assert texts.load_labels(tmp_path / name) == ["café", "car horn"]
 
 
 def test_the_meant_classes_are_just_what_lies_below_in_audioset_s_ontology(real_data):
