@@ -224,6 +224,7 @@ def test_licence_size_and_room_come_before_anything_is_fetched_or_unpacked(site,
 def test_a_second_call_asks_nobody_and_only_what_was_taken_away_comes_back(site, root):
     site.publish("a.zip", zipped({"in/a.wav": BODY, "in/sub/b.wav": b"b"}), inside="in")
     site.publish("b.csv", b"1,2", target="U", md5=False)
+    put(root / "checksums.json", b'{"x/a.zip": {"unpacked": 0}}')  # nothing is there
     fetch(root)
     before, site.seen[:] = {p: p.stat().st_mtime_ns for p in root.rglob("*")}, []
     assert fetch(root) == ""  # nothing to agree to
@@ -239,8 +240,9 @@ def test_a_second_call_asks_nobody_and_only_what_was_taken_away_comes_back(site,
 
 def test_user_errors_are_one_line(site, root):
     site.publish("a.bin", BODY)
-    put(root / "checksums.json", b'{"x/a.bin": 3}')
-    assert "checksums.json: damaged" in refused(root)
+    for noted in ('{"unpacked": "x"}', '{"unpacked": null}', '{"unpacked": -1}', '{"unpacked": [1]}', "3", "[" * 100_000):
+        put(root / "checksums.json", f'{{"x/a.bin": {noted}}}'.encode())
+        assert "checksums.json: damaged" in refused(root)
     (root / "checksums.json").unlink()
     site.close()
     assert "is there a network?" in refused(root)

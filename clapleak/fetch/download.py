@@ -110,7 +110,7 @@ def _done(job: list[Download], root: Path) -> bool:
     others = [other[-1] for other in jobs(last.corpus) if other[-1].target == last.target]
     unpacked = sum(other.noted(root).get("unpacked", 0) for other in others)
     there = sum(path.is_file() for path in (root / last.target).rglob("*"))
-    return "unpacked" in last.noted(root) and unpacked <= there
+    return "unpacked" in last.noted(root) and 0 < unpacked <= there  # one archive of several may hold none
 
 
 def _obtain(item: Download, root: Path) -> None:
@@ -203,8 +203,12 @@ def _state(root: Path) -> dict[str, dict[str, Any]]:
     file = root / "checksums.json"
     try:
         state = json.loads(file.read_bytes()) if file.is_file() else {}
-        return {name: dict(values) for name, values in state.items()}
-    except (ValueError, TypeError, AttributeError) as error:
+        noted = {name: dict(values) for name, values in state.items()}
+        counts = [values.get("unpacked", 0) for values in noted.values()]
+        if not all(isinstance(count, int) and count >= 0 for count in counts):
+            raise ValueError("unpacked")
+        return noted
+    except (ValueError, TypeError, AttributeError, RecursionError) as error:
         raise ClapleakError(f"{file}: damaged; delete it, and what is there is verified again") from error
 
 
