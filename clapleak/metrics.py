@@ -1,13 +1,15 @@
 """The paper's measures: zero-shot accuracy, silhouette and topological similarity (section 3).
 
 Embeddings are finite real arrays (points, dimensions) of any precision and scale; distances are cosine unless stated
-otherwise, and a zero vector has cosine 0 with every other. Labels are integers.
+otherwise, and a zero vector has cosine 0 with every other. Labels are integers. ClapleakError for anything else.
 
 Topological similarity asks which neighbours two clouds share. N_k(p_i) are the indices of the k closest points to p_i,
 and S_k is the mean over i of the share of N_k(p_i) that is also in N_k(q_i). The paper counts p_i among its own, so
 S_1 = 1 by construction, and the printed S = max over all k of S_k is 1 for any two clouds (S_n = 1 as well). Here, by
 default, a point is **not** its own neighbour, k runs from 1 to n - 1, and the maximum is taken over
 k <= round(sqrt(n)): chance alone gives S_k = k / (n - 1), there about 1 / sqrt(n). The paper names no range of k.
+Distances that differ by less than 2^-40 are equal, and equally distant neighbours are ranked by index, in both clouds
+alike: of two clouds that have collapsed into one point each, S is 1 and says nothing.
 """
 
 from collections.abc import Iterator
@@ -16,6 +18,7 @@ from typing import Literal
 
 import numpy as np
 from numpy.typing import ArrayLike
+from pandas import isna
 
 from clapleak.files import ClapleakError
 
@@ -48,7 +51,7 @@ def silhouette(emb: ArrayLike, labels: ArrayLike) -> float:
         raise ClapleakError(f"silhouette of {len(points)} points needs 2 to {len(points) - 1} classes")
     from sklearn.metrics import silhouette_score  # slow to import, and most uses of this module need none of it
 
-    return float(silhouette_score(points, y, metric="cosine"))
+    return float(silhouette_score(_scaled(points, axis=1), y, metric="cosine"))
 
 
 def centroid_accuracy(emb: ArrayLike, labels: ArrayLike, recordings: ArrayLike | None = None) -> float:
@@ -66,9 +69,10 @@ def centroid_accuracy(emb: ArrayLike, labels: ArrayLike, recordings: ArrayLike |
 def centroid_cosines(emb: ArrayLike, labels: ArrayLike, recordings: ArrayLike | None = None) -> np.ndarray:
     """Cosines (N, C) to the class-centroid labels of `centroid_accuracy`; -2 to its own where it has no other clip."""
     points, y = labelled(emb, labels)
-    if recordings is not None and len(recordings) != len(y):
-        raise ClapleakError(f"recordings must be {len(y)} names, one a point; got {len(recordings)}")
-    _, source = np.unique(np.arange(len(y)) if recordings is None else recordings, return_inverse=True)
+    names = np.arange(len(y)) if recordings is None else np.asarray(recordings, dtype=object)
+    if names.shape != y.shape or isna(names).any():
+        raise ClapleakError(f"recordings must be {len(y)} names, one a point and none empty; got {names.shape}")
+    _, source = np.unique([str(name) for name in names], return_inverse=True)
     _, own = np.unique(source * (y.max() + 1) + y, return_inverse=True)  # clips of one recording and class
     points = unit(points)
     sums, shared = _sums(points, y), _sums(points, own)
@@ -91,9 +95,15 @@ def probe_accuracy(
     from sklearn.pipeline import make_pipeline
     from sklearn.preprocessing import StandardScaler
 
-    reduced = [] if dims is None else [PCA(dims, random_state=0)]
+    x, seen, y, truth = cloud(learnt), cloud(test), _array(learnt_labels), _array(test_labels)
+    fits = y.shape + x.shape[1:] == x.shape and truth.shape + x.shape[1:] == seen.shape
+    if not fits or len(set(y.tolist())) < 2 or isna(y).any() or dims not in (None, *range(1, min(x.shape) + 1)):
+        given = f"{x.shape} and {seen.shape}, labels {y.shape} and {truth.shape}, dims {dims!r}"
+        raise ClapleakError(f"need one space, a label a point, 2 classes and no more dims than either; got {given}")
+    x, seen = np.split(_scaled(np.concatenate([x, seen])), [len(x)])
+    reduced = [] if dims is None else [PCA(int(dims), random_state=0)]
     model = make_pipeline(StandardScaler(), *reduced, LogisticRegression(max_iter=1000))
-    return float(model.fit(cloud(learnt), learnt_labels).score(cloud(test), test_labels))
+    return float(model.fit(x, y).score(seen, truth))
 
 
 def class_means(emb: ArrayLike, labels: ArrayLike) -> np.ndarray:
@@ -119,8 +129,8 @@ def neighborhood_overlap(
     row and one count, O(n^2 log n), where the text taken literally costs O(n^3). Memory grows with n, not n^2.
     S_k runs from 0 (no neighbour shared) to 1, and ends with 1, where every point is a neighbour.
 
-    Row i of p, (n, D), and of q, (n, D'), is the same thing; n is at least 3. Equally distant neighbours are ranked by
-    index. With `include_self` a point is its own nearest neighbour, as the paper prints: (n,) values, else (n - 1,).
+    Row i of p, (n, D), and of q, (n, D'), is the same thing; n is at least 3. With `include_self` a point is its own
+    nearest neighbour, as the paper prints: (n,) values, else (n - 1,).
     """
     p, q = cloud(p), cloud(q)
     if (n := len(p)) != len(q) or n < 3:
@@ -155,8 +165,8 @@ def topological_similarity(
     n, k = len(p), np.arange(1, len(curve) + 1)
     chance = (1 + (k - 1) ** 2 / (n - 1)) / k if include_self else k / (n - 1)
     k_max = round(n**0.5) if k_max is None else k_max
-    if not 1 <= k_max <= len(curve):
-        raise ClapleakError(f"k_max = {k_max}: choose 1 to {len(curve)} for {n} points")
+    if not isinstance(k_max, int | np.integer) or not 1 <= k_max <= len(curve):
+        raise ClapleakError(f"k_max = {k_max!r}: choose 1 to {len(curve)}, a whole number, for {n} points")
     best = int(np.argmax(curve[:k_max]))
     corrected = (curve[best] - chance[best]) / (1 - chance[best]) if chance[best] < 1 else 0
     return Topology(float(curve[best]), best + 1, curve, chance, float(corrected))
@@ -164,7 +174,7 @@ def topological_similarity(
 
 def cloud(values: ArrayLike) -> np.ndarray:
     """Points (N, D) in double precision; ClapleakError for what is no array of finite real numbers."""
-    points = np.asarray(values)
+    points = _array(values)
     if points.ndim != 2 or not points.size or points.dtype.kind not in "fiu" or not np.isfinite(points).all():
         raise ClapleakError(f"a cloud must be finite real numbers (points, dims); got {points.dtype} {points.shape}")
     return points.astype(np.float64)
@@ -172,18 +182,33 @@ def cloud(values: ArrayLike) -> np.ndarray:
 
 def labelled(emb: ArrayLike, labels: ArrayLike, *, every_class: bool = False) -> tuple[np.ndarray, np.ndarray]:
     """A cloud and its labels, (N,) integers from 0; with `every_class` none up to the largest may lack a point."""
-    points, y = cloud(emb), np.asarray(labels)
-    if y.shape != (len(points),) or y.dtype.kind not in "iu" or y.min() < 0:
+    points, y = cloud(emb), _array(labels)
+    if y.shape != (len(points),) or y.dtype.kind not in "iu" or y.min() < 0 or y.max() >= 2**31:
         raise ClapleakError(f"labels must be {len(points)} integers from 0, one a point; got {y.dtype} {y.shape}")
     if every_class and not (counts := np.bincount(y)).all():
         raise ClapleakError(f"class {np.argmin(counts)} of 0..{y.max()} has no point: number classes without a gap")
     return points, y.astype(np.int64)
 
 
+def _array(values: ArrayLike) -> np.ndarray:
+    try:
+        return np.asarray(values)
+    except (ValueError, TypeError, RuntimeError) as error:  # rows of several lengths, or a tensor with a gradient
+        fault = f"no array of real numbers, nor to be made one ({' '.join(str(error).split())[:200]})"
+        raise ClapleakError(f"{fault}; of a tensor give .detach().float().numpy()") from error
+
+
 def unit(x: np.ndarray) -> np.ndarray:
     """Rows of (N, D) divided by their lengths, so that products are cosines; a zero vector stays zero."""
+    x = _scaled(x, axis=1)
     norm = np.linalg.norm(x, axis=1, keepdims=True)
     return x / np.where(norm == 0, 1, norm)
+
+
+def _scaled(x: np.ndarray, axis: int | None = None) -> np.ndarray:
+    """The largest number comes to 0.5 to 1 by a power of two, so that no square overflows and no digit changes."""
+    x = x.astype(np.result_type(x, np.float32), copy=False)  # half precision would lose some in a sum
+    return np.ldexp(x, -np.frexp(np.abs(x).max(axis=axis, keepdims=True, initial=0))[1])
 
 
 def _rank_blocks(x: np.ndarray, metric: Metric, include_self: bool) -> Iterator[np.ndarray]:
@@ -192,6 +217,7 @@ def _rank_blocks(x: np.ndarray, metric: Metric, include_self: bool) -> Iterator[
     if metric == "cosine":
         x, half = unit(x), np.full(n, 0.5)
     elif metric == "euclidean":
+        x = _scaled(x)
         x = x - x.mean(axis=0)
         x /= np.linalg.norm(x, axis=1).max() or 1
         half = (x**2).sum(axis=1) / 2

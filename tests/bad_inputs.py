@@ -10,6 +10,7 @@ from pathlib import Path
 
 import numpy as np
 import pandas as pd
+import torch
 
 from clapleak.config import find_root
 
@@ -323,16 +324,28 @@ MAPS = {"empty": b"", "half": npz(E_a=np.ones((16, 2)))[:150], "missing": npz(E_
 E4, Y4, NAN = np.eye(4), np.arange(4), np.full((4, 4), np.nan)
 ARRAYS = [  # function of clapleak.metrics, its arguments, and what the line says
     *(("silhouette", (cloud, np.array([0, 0, 1, 1])), "finite real numbers") for cloud in (
-        NAN, E4 * np.inf, E4.astype(complex), E4.astype(str), E4.astype(object), np.ones(4), np.empty((0, 4)), 3, None,
+        NAN, E4 * np.inf, E4.astype(bool), E4.astype(complex), E4.astype(str), E4.astype(object), np.ones(4), np.empty((0, 4)), 3, None,
     )),
     *(("silhouette", (E4, labels), "4 integers from 0") for labels in (
         Y4[:3], Y4 - 1, Y4 + 0.5, Y4.astype(str), Y4[None], None,
     )),
+    ("silhouette", (E4, np.array([0, 1, 2**63 + 5, 0], np.uint64)), "4 integers from 0"),
+    *(("silhouette", (cloud, Y4 % 2), "no array of real numbers") for cloud in (
+        torch.ones(4, 4, requires_grad=True), torch.ones(4, 4, dtype=torch.bfloat16), [[1, 2], [1], [2], [3]],
+    )),
+    ("silhouette", (E4, [[0], [1, 2], [0], [1]]), "no array of real numbers"),
     ("silhouette", (E4, Y4), "needs 2 to 3 classes"), ("silhouette", (E4, 0 * Y4), "needs 2 to 3 classes"),
     ("zero_shot_accuracy", (E4, np.eye(3), Y4), "one space"), ("zero_shot_accuracy", (E4, E4[:3], Y4), "a row of text_emb"),
     ("zero_shot_accuracy", (E4, E4[:1], 0 * Y4), "at least 2 classes"), ("zero_shot_accuracy", (E4, NAN, Y4), "finite"),
     ("class_means", (E4, Y4 * 2), "class 1 of 0..6 has no point"), ("centroid_accuracy", (NAN, Y4), "finite"),
-    ("centroid_accuracy", (E4, Y4, ["a"]), "recordings"), ("neighborhood_overlap", (E4, E4[:3]), "one number of points"),
+    *(("centroid_accuracy", (E4, Y4, names), "recordings must be 4 names") for names in (
+        ["a"], 3, ["a", None, "b", "c"], [1, np.nan, 2, 3], [["a"]] * 4,
+    )),
+    *(("probe_accuracy", (E4, Y4, test, truth, *dims), part) for test, truth, dims, part in (
+        (np.eye(3), Y4[:3], (), "one space"), (E4, Y4, (9,), "dims 9"), (E4, Y4, ("2",), "dims '2'"),
+        (E4, Y4[:3], (), "a label a point"), (E4, Y4[None], (), "a label a point"), (NAN, Y4, (), "finite"),
+    )),
+    ("probe_accuracy", (E4, 0 * Y4, E4, Y4), "2 classes"), ("probe_accuracy", (E4, ["a", None, "b", "c"], E4, Y4), "labels"), ("neighborhood_overlap", (E4, E4[:3]), "one number of points"),
     ("neighborhood_overlap", (E4[:2], E4[:2]), "at least 3"), ("neighborhood_overlap", (NAN, E4), "finite"),
     ("topological_similarity", (E4, NAN), "finite"),
 ]  # fmt: skip

@@ -123,8 +123,27 @@ def test_topological_similarity_and_why_the_printed_one_is_always_one():
     assert found.corrected == pytest.approx((found.value - found.k / 49) / (1 - found.k / 49))
     printed = metrics.topological_similarity(p, noise, k_max=50, include_self=True)
     assert (printed.value, printed.k, printed.corrected) == (1, 1, 0)
-    with pytest.raises(ClapleakError, match="manhattan"):
-        metrics.topological_similarity(p, noise, metric="manhattan")
+    for wrong in ({"metric": "manhattan"}, {"k_max": "3"}, {"k_max": 2.5}, {"k_max": 50}):
+        with pytest.raises(ClapleakError, match=str(*wrong.values())):
+            metrics.topological_similarity(p, noise, **wrong)
+    still = [np.ones(8) + 1e-7 * part[:, :8] for part in (p, noise)]  # collapsed: all distances are equal
+    assert metrics.topological_similarity(*still).value == 1
+
+
+@pytest.mark.parametrize(("power", "kind"), [(900, float), (-900, float), (100, np.float32), (3, np.half)])
+def test_no_measure_sees_precision_or_scale_as_long_as_the_numbers_can_be_written(power, kind):
+    rng, labels = np.random.default_rng(4), np.arange(40) % 4
+    points = (rng.normal(size=(40, 6)) + 3 * np.eye(4, 6)[labels]).astype(np.half)  # which every precision holds
+    other, p = rng.normal(size=(40, 3)), points.astype(float)
+    q = (points.astype(kind) * kind(2.0**power)).astype(kind)
+    for name, rest in (("silhouette", (labels,)), ("centroid_accuracy", (labels,)), ("neighborhood_overlap", (other,))):
+        np.testing.assert_array_equal(getattr(metrics, name)(q, *rest), getattr(metrics, name)(p, *rest))
+    for metric in ("cosine", "euclidean"):
+        curves = (metrics.neighborhood_overlap(cloud, other, metric=metric) for cloud in (p, q))
+        np.testing.assert_array_equal(*curves)
+    parts = ((c[:30], labels[:30], c[30:], labels[30:]) for c in (p, q))
+    assert metrics.probe_accuracy(*next(parts)) == metrics.probe_accuracy(*next(parts))
+    np.testing.assert_allclose(metrics.unit(q), metrics.unit(p), rtol=1e-6)
 
 
 @pytest.mark.parametrize("k", [1, 4, 39])
@@ -146,6 +165,7 @@ def test_the_measures_of_small_clouds():
     x_a, E_a = angles(-10, 10, 80, 100, 170, 190, 260, 280), angles(-10, 10, 80, 100, 170, 190, 175, 185)
     labels, E_t, middles = np.repeat(np.arange(4), 2), angles(0, 80, 185, 270), angles(0, 90, 180, 180)
     clouds = {"x_a": x_a, "E_a": E_a, "x_t": 3 * E_t, "E_t": E_t, "labels": labels.astype(np.int16), "classes": "abcd"}
+    clouds["recordings"] = np.arange(8).astype(str)
     found = embed.measure(clouds, load_profile("smoke").measures)
     assert found["chance"] == 0.25 and found["accuracy"] == 0.75
     inside, beside = 1 - np.cos(np.radians(20)), 1 - np.cos(np.radians([70, 90])).mean()  # of the closest class
