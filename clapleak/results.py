@@ -5,6 +5,7 @@ in `build/results/<profile>/`. Below either: `<setup>/[group<g>-]seed<k>/` and `
 """
 
 import json
+import os
 import re
 from collections.abc import Sequence
 from functools import partial
@@ -89,8 +90,9 @@ def write_map(run: Run, maps: dict[str, np.ndarray]) -> None:
         np.savez_compressed(file, **{name: points.astype(np.float16) for name, points in maps.items()})
 
 
-def read_run(path: Path) -> Run:
+def read_run(path: str | Path) -> Run:
     """Read one run. ClapleakError when metrics.json is absent, damaged, of another schema, or of another run."""
+    path = Path(os.path.abspath(path))  # whose folders name the run, also when it is given as "."
     file = path / "metrics.json"
     metrics = readable(file, lambda file: dict(json.loads(file.read_text("utf-8"), parse_constant=int)))
     if metrics.get("schema") != SCHEMA:
@@ -107,14 +109,16 @@ def read_run(path: Path) -> Run:
     return run
 
 
-def read_runs(base: Path, slugs: Sequence[str] = _SLUGS) -> list[Run]:
+def read_runs(base: str | Path, slugs: Sequence[str] = _SLUGS) -> list[Run]:
     """Runs below the results folder of a profile, by setup in the order of `slugs`, then by group and seed.
 
     ClapleakError where there is none, or where runs of different families (data, networks, recipe) lie side by side.
     """
+    base = Path(os.path.abspath(base))
     command, runs = f"`clapleak reproduce --profile {base.name}`", []
     for slug in slugs:
-        several = [read_run(path) for path in (base / slug).glob("*") if _RUN.fullmatch(path.name)]  # none half written
+        found = [path for path in (base / slug).glob("*") if _RUN.fullmatch(path.name)]  # none half written
+        several = [read_run(path) for path in found if not path.is_dir() or any(path.iterdir())]
         runs += sorted(several, key=lambda run: (run.group or 0, run.seed))
     if not runs:
         raise ClapleakError(f"{base}: no such results; make them with {command}")
@@ -134,13 +138,13 @@ def read_backbones(base: Path) -> list[Run]:
     return read_runs(base, ("backbone/dirty", "backbone/clean"))
 
 
-def table(base: Path, setups: Sequence[Setup] = SETUPS) -> pd.DataFrame:
+def table(base: str | Path, setups: Sequence[Setup] = SETUPS) -> pd.DataFrame:
     """One row a run: setup, seed, group, accuracy, chance, pairs, epochs with released backbones, silhouettes,
     centroid accuracies, and topological similarities with and without chance correction.
 
     ClapleakError as `read_runs`, and where a setup has no run at all: a control is never shown without its partner.
     """
-    slugs = [setup.slug for setup in setups]
+    base, slugs = Path(os.path.abspath(base)), [setup.slug for setup in setups]
     if (kept := base / RUNS).is_file():
         rows = readable(kept, lambda file: pd.read_csv(file).dropna(subset=["setup", "accuracy"]))
         rows = rows[rows["setup"].isin(slugs)]

@@ -3,6 +3,7 @@
 import json
 import os
 import shutil
+from pathlib import Path
 
 import pytest
 from fake_results import make_run
@@ -43,6 +44,19 @@ def test_table_is_in_the_paper_s_order_with_one_row_a_run(here):
         results.read_backbones(base)
 
 
+def test_a_run_is_read_by_any_of_its_names(here, monkeypatch):
+    run = write(here / "results" / "mini")
+    monkeypatch.chdir(run.path)
+    for name in (".", "../seed0", Path("."), Path("../seed0"), str(run.path)):
+        assert results.read_run(name).path == run.path
+    monkeypatch.chdir(run.path.parents[1])
+    assert [found.path for found in results.read_runs(".", ["dirty-dirty"])] == [run.path]
+    assert len(results.table("../mini", [SETUPS[0]])) == 1
+    monkeypatch.chdir(run.path.parent)
+    with pytest.raises(ClapleakError, match="metrics.json: not readable"):
+        results.read_run(Path("seed1"))
+
+
 def test_neither_what_a_kill_left_nor_runs_of_another_family_or_of_other_data_are_read(here):
     base = here / "build" / "results" / "mini"
     old = write(base, SETUPS[0], family="old")
@@ -75,6 +89,9 @@ def test_own_results_are_shown_where_they_are_wanted_and_published_whole_or_not_
     with pytest.raises(ClapleakError, match="no results of none-clean"):  # incomplete: nothing changes
         publish("mini")
     assert (published / "dirty-dirty" / "seed7").is_dir()
+    (own / "none-clean" / "seed9").mkdir(parents=True)  # empty: made by hand, or of a copy that broke off
+    (own / "dirty-dirty" / "seed0" / "notes.txt").write_text("mine")
+    (own / "dirty-dirty" / "seed0" / "all").symlink_to(here)
     for setup, seed in ((SETUPS[5], 0), (SETUPS[5], 1), (SETUPS[0], 1), (MATCHED[0], 0), ("dirty", 0), ("dirty", 1)):
         write(own, setup, seed)
     assert publish("mini") == published

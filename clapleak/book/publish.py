@@ -33,6 +33,9 @@ def publish(profile: str) -> Path:
             shown = paper and run.seed == 0 and run.has_clouds and profile not in MEASURES_ALONE
             if many and run.training is not None and not shown:
                 continue
-            left_out = shutil.ignore_patterns(".*", *(() if shown else ("embeddings.npz", "map.npz")))
-            shutil.copytree(run.path, temporary / run.path.relative_to(source), ignore=left_out)
+            folder = temporary / run.path.relative_to(source)
+            folder.mkdir(parents=True)
+            for name in ("metrics.json", "history.csv", *(("embeddings.npz", "map.npz") if shown else ())):
+                if (run.path / name).is_file():  # whatever else lies there stays
+                    shutil.copyfile(run.path / name, folder / name)
     return target
