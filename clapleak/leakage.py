@@ -64,8 +64,7 @@ def label_words(labels: Collection[str]) -> set[str]:
     ClapleakError for no label at all, for a label without a letter or digit, and for what is no list of labels.
     """
     if isinstance(labels, _NO_LIST) or not isinstance(labels, Collection) or not len(labels):
-        got = " ".join(repr(labels).split())[:60]
-        raise ClapleakError(f"labels must be a list with at least one class name; got {got}")
+        raise ClapleakError(f"labels must be a list with at least one class name; got {str(labels)[:60]!r}")
     for label in labels:
         if not isinstance(label, str) or not _words(label):
             raise ClapleakError(f"label {label!r} holds no word: give class names of letters and digits")

@@ -1,15 +1,14 @@
 """The paper's measures: zero-shot accuracy, silhouette and topological similarity (section 3).
 
 Embeddings are finite real arrays (points, dimensions) of any precision and scale; distances are cosine unless stated
-otherwise, and a zero vector has cosine 0 with every other. Labels are integers. ClapleakError for anything else.
+otherwise, and a zero vector has cosine 0 with every other. Labels are integers, one a point. Anything else is refused.
 
 Topological similarity asks which neighbours two clouds share. N_k(p_i) are the indices of the k closest points to p_i,
 and S_k is the mean over i of the share of N_k(p_i) that is also in N_k(q_i). The paper counts p_i among its own, so
 S_1 = 1 by construction, and the printed S = max over all k of S_k is 1 for any two clouds (S_n = 1 as well). Here, by
 default, a point is **not** its own neighbour, k runs from 1 to n - 1, and the maximum is taken over
 k <= round(sqrt(n)): chance alone gives S_k = k / (n - 1), there about 1 / sqrt(n). The paper names no range of k.
-Distances that differ by less than 2^-40 are equal, and equally distant neighbours are ranked by index, in both clouds
-alike: of two clouds that have collapsed into one point each, S is 1 and says nothing.
+Distances within 2^-40 are equal, and rank by index in both clouds: of two that have collapsed, S = 1 says nothing.
 """
 
 from collections.abc import Iterator
@@ -43,8 +42,7 @@ def silhouette(emb: ArrayLike, labels: ArrayLike) -> float:
     """Mean silhouette of the classes with the cosine distance, as scikit-learn computes it (Table 2).
 
     With a clip's mean distance a to the rest of its class and b to the closest other class: (b - a) / max(a, b).
-    1: tight classes far apart; 0: classes touch; below 0: clips sit among other classes. `emb` is (N, D), `labels`
-    (N,) integers with 2 to N - 1 classes.
+    1: tight classes far apart; 0: classes touch; below 0: clips sit among other classes. N points need 2 to N - 1.
     """
     points, y = labelled(emb, labels)
     if not 2 <= len(np.unique(y)) < len(points):
@@ -59,8 +57,8 @@ def centroid_accuracy(emb: ArrayLike, labels: ArrayLike, recordings: ArrayLike |
 
     What the audio embedding offers to zero-shot classification (no upper bound): every label stands where its clips
     are (class-centroid labels), and no text is needed. Class means are of vectors of unit length, without the clip
-    itself or, where `recordings` (N,) are given, without all clips of its recording. `emb` is (N, D), `labels` (N,)
-    integers. From 0 to 1; of a class with one clip or recording that clip is missed.
+    itself or, where `recordings` (N,) are given, without all clips of its recording. From 0 to 1; of a class with one
+    clip or recording that clip is missed.
     """
     cosines, y = centroid_cosines(emb, labels, recordings), np.asarray(labels)
     return float(np.mean((np.argmax(cosines, axis=1) == y) & (cosines[np.arange(len(y)), y] > -2)))
@@ -87,23 +85,19 @@ def probe_accuracy(
 ) -> float:
     """Accuracy of a linear classifier: what an embedding knows about classes, however it is clustered. From 0 to 1.
 
-    Logistic regression on standardised dimensions, or on `dims` principal components of them. Embeddings are (N, D) and
-    (M, D), labels (N,) and (M,); no test clip may share its recording with a learnt one.
+    Logistic regression on standardised dimensions, or on `dims` principal components of them. Labels may be names; no
+    test clip may share its recording with a learnt one.
     """
-    from sklearn.decomposition import PCA  # slow to import
-    from sklearn.linear_model import LogisticRegression
-    from sklearn.pipeline import make_pipeline
-    from sklearn.preprocessing import StandardScaler
+    from sklearn import decomposition, linear_model, pipeline, preprocessing  # slow to import
 
     x, seen, y, truth = cloud(learnt), cloud(test), _array(learnt_labels), _array(test_labels)
     fits = y.shape + x.shape[1:] == x.shape and truth.shape + x.shape[1:] == seen.shape
     if not fits or len(set(y.tolist())) < 2 or isna(y).any() or dims not in (None, *range(1, min(x.shape) + 1)):
-        given = f"{x.shape} and {seen.shape}, labels {y.shape} and {truth.shape}, dims {dims!r}"
-        raise ClapleakError(f"need one space, a label a point, 2 classes and no more dims than either; got {given}")
+        raise ClapleakError(f"need one space, a label a point, 2 classes; got {x.shape}, {seen.shape}, dims {dims!r}")
     x, seen = np.split(_scaled(np.concatenate([x, seen])), [len(x)])
-    reduced = [] if dims is None else [PCA(int(dims), random_state=0)]
-    model = make_pipeline(StandardScaler(), *reduced, LogisticRegression(max_iter=1000))
-    return float(model.fit(x, y).score(seen, truth))
+    steps = [] if dims is None else [decomposition.PCA(int(dims), random_state=0)]
+    steps = [preprocessing.StandardScaler(), *steps, linear_model.LogisticRegression(max_iter=1000)]
+    return float(pipeline.make_pipeline(*steps).fit(x, y).score(seen, truth))
 
 
 def class_means(emb: ArrayLike, labels: ArrayLike) -> np.ndarray:
@@ -156,11 +150,7 @@ class Topology:
 def topological_similarity(
     p: ArrayLike, q: ArrayLike, *, k_max: int | None = None, metric: Metric = "cosine", include_self: bool = False
 ) -> Topology:
-    """S = max over k <= k_max of S_k (Table 3), with its whole curve and its chance line.
-
-    `k_max` is round(sqrt(n)) unless given; the other parameters are those of `neighborhood_overlap`. With
-    `include_self` the value is 1 at k = 1 whatever the clouds and `k_max`: the definition as printed.
-    """
+    """S = max over k <= k_max of S_k (Table 3), with curve and chance line; k_max is round(sqrt(n)) unless given."""
     curve = neighborhood_overlap(p, q, metric=metric, include_self=include_self)
     n, k = len(p), np.arange(1, len(curve) + 1)
     chance = (1 + (k - 1) ** 2 / (n - 1)) / k if include_self else k / (n - 1)
@@ -194,8 +184,7 @@ def _array(values: ArrayLike) -> np.ndarray:
     try:
         return np.asarray(values)
     except (ValueError, TypeError, RuntimeError) as error:  # rows of several lengths, or a tensor with a gradient
-        fault = f"no array of real numbers, nor to be made one ({' '.join(str(error).split())[:200]})"
-        raise ClapleakError(f"{fault}; of a tensor give .detach().float().numpy()") from error
+        raise ClapleakError(f"no array of real numbers ({error}); of a tensor: .detach().float().numpy()") from error
 
 
 def unit(x: np.ndarray) -> np.ndarray:
@@ -217,8 +206,7 @@ def _rank_blocks(x: np.ndarray, metric: Metric, include_self: bool) -> Iterator[
     if metric == "cosine":
         x, half = unit(x), np.full(n, 0.5)
     elif metric == "euclidean":
-        x = _scaled(x)
-        x = x - x.mean(axis=0)
+        x = (x := _scaled(x)) - x.mean(axis=0)
         x /= np.linalg.norm(x, axis=1).max() or 1
         half = (x**2).sum(axis=1) / 2
     else:
@@ -226,8 +214,7 @@ def _rank_blocks(x: np.ndarray, metric: Metric, include_self: bool) -> Iterator[
     for start in range(0, n, ROWS):
         gap = half[start : start + ROWS, None] + half - x[start : start + ROWS] @ x.T  # 0..2; half squared Euclidean
         np.fill_diagonal(gap[:, start:], -1 if include_self else 3)
-        # in steps of 2^-40, above any rounding error, so that a stable sort ranks equal distances by index
-        order = np.argsort(np.rint(gap * 2**40), axis=1, kind="stable")
+        order = np.argsort(np.rint(gap * 2**40), axis=1, kind="stable")  # in steps above any rounding error
         ranks = np.empty(order.shape, dtype=np.int32)
         np.put_along_axis(ranks, order, np.arange(1, n + 1)[None], axis=1)
         yield ranks
@@ -236,10 +223,7 @@ def _rank_blocks(x: np.ndarray, metric: Metric, include_self: bool) -> Iterator[
 def permutation_band(
     p: np.ndarray, q: np.ndarray, *, n_permutations: int = 300, seed: int = 0, include_self: bool = False
 ) -> np.ndarray:
-    """S_k when the rows of `q` are shuffled: 2.5, 50 and 97.5 % curves, shape (3, n - 1), or (3, n) with self.
-
-    S_k above the third curve is more than unrelated rows share.
-    """
+    """2.5, 50 and 97.5 % curves of S_k when the rows of `q` are shuffled: (3, n - 1), or (3, n) with self."""
     rng = np.random.default_rng(seed)
     shuffled = (q[rng.permutation(len(q))] for _ in range(n_permutations))
     curves = [neighborhood_overlap(p, other, include_self=include_self) for other in shuffled]

@@ -117,8 +117,8 @@ def read_runs(base: str | Path, slugs: Sequence[str] = _SLUGS) -> list[Run]:
     base = Path(os.path.abspath(base))
     command, runs = f"`clapleak reproduce --profile {base.name}`", []
     for slug in slugs:
-        found = [path for path in (base / slug).glob("*") if _RUN.fullmatch(path.name)]  # none half written
-        several = [read_run(path) for path in found if not path.is_dir() or any(path.iterdir())]
+        found = [path for path in (base / slug).glob("*") if _RUN.fullmatch(path.name) and any(path.glob("*"))]
+        several = [read_run(path) for path in found]  # none half written, none empty
         runs += sorted(several, key=lambda run: (run.group or 0, run.seed))
     if not runs:
         raise ClapleakError(f"{base}: no such results; make them with {command}")

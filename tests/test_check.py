@@ -1,6 +1,7 @@
 """`clapleak data list` and `clapleak data check`: damage is counted and named, and the verdict is right."""
 
 import re
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -10,6 +11,8 @@ import pytest
 import soundfile
 from helpers import call
 
+from clapleak import corpora
+from clapleak.config import ClapleakError
 from clapleak.fetch.check import Check, check, overview
 
 RATE, RIGHT = 4000, {  # seconds of a right clip
@@ -31,7 +34,11 @@ def counted(report: Check) -> dict[str, int]:
 def test_a_sound_corpus_may_be_trained_on(tmp_path, name):
     make(tmp_path, name)
     report = check(name, tmp_path)
-    assert report.verdict() == (True, "Training may start; --allow-missing is not needed.")
+    there, release = report.counts[["rows", "rows expected"]].sum()
+    but = f", but {there} of {release} rows of the release are there"  # five clips a split
+    assert report.verdict() == (True, f"Training may start{but}; --allow-missing is not needed.")
+    whole = replace(report, counts=report.counts.assign(rows=report.counts["rows expected"] + 1))
+    assert whole.verdict() == (True, "Training may start; --allow-missing is not needed.")
     assert report.problems.empty and counted(report) == {}
     if name == "clotho":  # counts of the tables beside the official ones
         assert report.counts.columns.tolist() == ["rows", "rows expected", "clips", "clips expected"]
@@ -56,7 +63,7 @@ def test_every_damaged_clip_is_counted_and_named_and_the_verdict_is_the_exit_cod
     }  # fmt: skip
     for line in ("FSD50K.dev_audio/10.wav: missing", "15.wav: wrong length (31.00 s)", "16.flac: unreadable"):
         assert line in str(report)
-    words, sentence = ["data", "check", "fsd50k", "--data-root", tmp_path], "%s --allow-missing, without 6 of 25 clips."
+    words, sentence = ["data", "check", "fsd50k", "--data-root", tmp_path], "%s --allow-missing, without 6 of 25 clips,"
     for more, code, word in (["--output", tmp_path / "all.csv"], 2, "only with"), (["--allow-missing"], 0, "with"):
         done = call(*words, *more)
         assert done.exit_code == code and f"Training may start {sentence % word}" in done.output
@@ -79,6 +86,20 @@ def test_bad_rows_are_counted_and_stop_training_even_when_clips_may_be_missing(t
     }  # fmt: skip
     assert "train.csv: audiocap_id 5: has an empty caption" in str(report)
     assert report.verdict(allow_missing=True) == (False, "Training may not start: 5 rows must be repaired first.")
+
+
+def test_of_esc50_a_category_or_a_fold_that_it_does_not_have_must_be_repaired(tmp_path):
+    path = make(tmp_path, "esc50") / "meta" / "esc50.csv"
+    lines = path.read_text().splitlines()
+    for number, column, value in ((1, 3, "unicorn"), (2, 1, "9")):
+        cells = lines[number].split(",")
+        lines[number] = ",".join([*cells[:column], value, *cells[column + 1 :]])
+    path.write_text("\n".join(lines) + "\n")
+    report = check("esc50", tmp_path)
+    assert counted(report) == {"has a category or fold that ESC-50 does not have": 2}
+    assert report.verdict() == (False, "Training may not start: 2 rows must be repaired first.")
+    with pytest.raises(ClapleakError, match="2 rows cannot be used; .* has a category or fold that ESC-50"):
+        corpora.load("esc50", tmp_path)
 
 
 def test_the_overview_says_what_is_there_and_where(tmp_path, monkeypatch):

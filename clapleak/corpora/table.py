@@ -56,7 +56,9 @@ def join(corpora: list[Corpus]) -> Corpus:
 def bad_rows(table: pd.DataFrame) -> pd.Series:
     """Why a row of a reader's table, whose index is the row's id, cannot be trained on; empty where all can."""
     text = table["text"].where(table["text"].map(lambda value: isinstance(value, str)), "0").astype(str)
-    reasons = pd.Series("", table.index)
+    reasons, esc50 = pd.Series("", table.index), table["clip"].str.startswith("esc50/")
+    known = table["text"].isin(package_table("esc50_classes.csv")["name"]) & table["split"].isin([*"12345"])
+    reasons[esc50 & ~known] = "has a category or fold that ESC-50 does not have"
     reasons[~text.str.contains(r"[^\W\d_]")] = "has a caption that is not text"  # not one letter
     reasons[text.str.strip() == ""] = "has an empty caption"
     reasons[text.str.contains("\ufffd", regex=False)] = "has a caption that is not UTF-8"

@@ -28,13 +28,16 @@ class Check:
     def verdict(self, allow_missing: bool = False) -> tuple[bool, str]:
         """Whether training may start, and the sentence that says so."""
         rows, clips = (int((self.problems["level"] == level).sum()) for level in ("row", "clip"))
+        there, release = self.counts[["rows", "rows expected"]].min(axis=1).sum(), self.counts["rows expected"].sum()
+        but = f", but {there} of {release} rows of the release are there" if there < release else ""
         if rows or clips == self.clips:
             reason = f"{rows} rows must be repaired first" if rows else "no clip can be used"
             return False, f"Training may not start: {reason}."
         if clips:
             word = "with" if allow_missing else "only with"
-            return allow_missing, f"Training may start {word} --allow-missing, without {clips} of {self.clips} clips."
-        return True, "Training may start; --allow-missing is not needed."
+            sentence = f"Training may start {word} --allow-missing, without {clips} of {self.clips} clips{but}."
+            return allow_missing, sentence
+        return True, f"Training may start{but}; --allow-missing is not needed."
 
     def __str__(self) -> str:
         captions, more = self.counts["rows"].sum() - self.from_labels, len(self.problems) - LISTED
