@@ -12,7 +12,6 @@ and FSD50K alone: one leaks when it means a test class, or lies below such a cla
 import re
 from collections.abc import Callable, Collection, Iterable, Mapping
 from functools import cache
-from pathlib import Path
 from typing import Literal
 from unicodedata import category, normalize
 
@@ -172,16 +171,8 @@ def filtered(
     return corpus.keep(pd.Series(stays))
 
 
-def load_labels(name_or_file: str | Path) -> list[str]:
-    """Class names: those of ESC-50 for "esc50", else the lines of a text file."""
-    if str(name_or_file) == "esc50":
-        return package_table("esc50_classes.csv")["name"].tolist()
-    path = Path(name_or_file)
-    lines = path.read_text("utf-8-sig", "replace").splitlines() if path.is_file() else []
-    labels = [line.strip() for line in lines if line.strip()]
-    wrong = [label for label in labels if "\ufffd" in label or not _words(label)]
-    if wrong or not labels:
-        fault = "no label" if path.is_file() else "no such file"
-        fault = f"'{wrong[0]}' holds no word, or is not in UTF-8" if wrong else fault
-        raise ClapleakError(f"{path}: {fault}; write one class name a line, or use esc50")
-    return labels
+def load_labels(name: str) -> list[str]:
+    """Class names of ESC-50, in the order of its numbers; `texts.load_labels` reads those of others, and of files."""
+    if name != "esc50":
+        raise ClapleakError(f"unknown labels '{name}': use esc50, or texts.load_labels for a file")
+    return package_table("esc50_classes.csv")["name"].tolist()

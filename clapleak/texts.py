@@ -126,21 +126,27 @@ def read_files(paths: Sequence[Path], *, labels_only: bool = False, column: str 
 
 
 def load_labels(name_or_file: str | Path, root: Path | None = None) -> list[str]:
-    """As `leakage.load_labels`, and the labels of another corpus by its name, or of a table.
+    """Class names of ESC-50 ("esc50") or of another corpus in the data root, or those of a user's own file.
 
-    A corpus is read from the data root; of a table the first of the columns in LABEL_COLUMNS counts.
+    Of a table the first of the columns in LABEL_COLUMNS counts; a text file holds one name a line.
     """
-    path = Path(name_or_file)
-    if str(name_or_file) in set(corpora.SOURCES) - {"esc50"}:
-        found = corpora.load(str(name_or_file), root).table["labels"].explode()
-    elif (suffix := path.suffix.lower()) in _TABLES and path.is_file():
+    path, name = Path(name_or_file), str(name_or_file)
+    if name == "esc50":
+        return leakage.load_labels(name)
+    if name in corpora.SOURCES:
+        found = corpora.load(name, root).table["labels"].explode().dropna()
+    elif not path.is_file():
+        raise ClapleakError(f"{path}: no such file; write one class name a line, or use esc50")
+    elif (suffix := path.suffix.lower()) in _TABLES:
         found = _read(path, LABEL_COLUMNS, "labels")["text"]
-    elif suffix not in _LISTS and path.is_file():
-        raise ClapleakError(f"{path}: no list of labels; give {', '.join(_TABLES)}, or .txt with one a line")
+    elif suffix in _LISTS:
+        found = path.read_text("utf-8-sig", "replace").splitlines()
     else:
-        return leakage.load_labels(name_or_file)
-    if not (labels := [label.replace("_", " ") for label in dict.fromkeys(found.dropna().str.strip()) if label]):
-        raise ClapleakError(f"{name_or_file}: no label; give a CSV of labels, a text file with one a line, or esc50")
+        raise ClapleakError(f"{path}: no list of labels; give {', '.join(_TABLES)}, or .txt with one a line")
+    labels = [label.replace("_", " ") for label in dict.fromkeys(map(str.strip, found)) if label]
+    if not labels or (wrong := [label for label in labels if "\ufffd" in label or not re.search(r"[^\W_]", label)]):
+        fault = f"'{wrong[0]}' holds no word, or is not in UTF-8" if labels else "no label"
+        raise ClapleakError(f"{name}: {fault}; write one class name a line, or give a table of them")
     return labels
 
 

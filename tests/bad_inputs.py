@@ -345,7 +345,7 @@ ARRAYS = [  # function of clapleak.metrics, its arguments, and what the line say
         (np.eye(3), Y4[:3], (), "one space"), (E4, Y4, (9,), "dims 9"), (E4, Y4, ("2",), "dims '2'"),
         (E4, Y4[:3], (), "a label a point"), (E4, Y4[None], (), "a label a point"), (NAN, Y4, (), "finite"),
     )),
-    ("probe_accuracy", (E4, 0 * Y4, E4, Y4), "2 classes"), ("probe_accuracy", (E4, ["a", None, "b", "c"], E4, Y4), "labels"), ("neighborhood_overlap", (E4, E4[:3]), "one number of points"),
+    ("probe_accuracy", (E4, 0 * Y4, E4, Y4), "2 classes"), ("probe_accuracy", (E4, ["a", None, "b", "c"], E4, Y4), "a label"), ("neighborhood_overlap", (E4, E4[:3]), "one number of points"),
     ("neighborhood_overlap", (E4[:2], E4[:2]), "at least 3"), ("neighborhood_overlap", (NAN, E4), "finite"),
     ("topological_similarity", (E4, NAN), "finite"),
 ]  # fmt: skip

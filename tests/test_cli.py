@@ -5,12 +5,13 @@ import re
 import shutil
 from importlib.metadata import version
 from pathlib import Path
+from types import SimpleNamespace
 
 import pandas as pd
 import pytest
 from helpers import call, files, python
 
-from clapleak import plan
+from clapleak import cli, plan
 from clapleak.cli import main
 from clapleak.config import load_profile
 from clapleak.experiment import read_sources
@@ -58,6 +59,16 @@ def test_leaks_counts_the_rows_of_several_files_columns_and_kinds_and_writes_the
     assert "1  \\u0938" in done.stdout and not done.stderr
     (here / "dev.csv").write_text('fname,labels\n1,"Bark,Dog"\n2,Chicken_and_rooster\n3,Music\n')
     assert "2 of 3 rows hold a leak" in call("leaks", "dev.csv", "--rule", "ontology").output
+
+
+def test_the_workflow_has_a_path_even_where_the_environment_has_none(here, monkeypatch):
+    """As under `env -i`: Snakemake asks for it."""
+    monkeypatch.delenv("PATH")
+    given = []
+    done = SimpleNamespace(returncode=0)
+    monkeypatch.setattr("clapleak.cli.subprocess.run", lambda *words, **options: given.append(options["env"]) or done)
+    cli._snakemake(here, here / "settings.json", None, 1, "smoke", 0)
+    assert given[0]["PATH"] == os.defpath
 
 
 def test_a_second_reproduction_at_the_same_time_is_refused_with_the_first_one_s_process(place):

@@ -62,6 +62,8 @@ def test_a_letter_keeps_its_marks_and_what_is_not_seen_hides_nothing(text, class
 
 
 def test_words_and_the_shape_of_what_is_found():
+    with pytest.raises(ClapleakError, match="unknown labels 'dog.txt': use esc50, or texts.load_labels"):
+        leakage.load_labels("dog.txt")
     assert leakage.label_words(["door_wood-knock", "Clock Alarm 2"]) == {"door", "wood", "knock", "clock", "alarm", "2"}
     assert len(ESC50) == 50 and ESC50[0] == "dog" and ESC50[49] == "hand saw"  # in the order of ESC-50's numbers
     leaks = leakage.find_leaks(pd.Series(["Growling", "speech"], index=[7, 3]), ["cat", "rain", "dog"], "ontology")
