@@ -374,7 +374,7 @@ def fetch(name: str, data_root: Path | None, yes: bool) -> None:
 def count_leaks(
     files: tuple[Path, ...], labels: str, rule: str, column: str | None, data_root: Path | None, output: Path | None
 ) -> None:
-    """Count the texts of some CSV, Parquet or JSON lines files that leak test labels, by class and by word."""
+    """Count the texts of some CSV, TSV, Parquet or JSON lines files that leak test labels, by class and by word."""
     from clapleak import texts
 
     if output and any(os.path.exists(path) and output.samefile(path) for path in (*files, labels) if output.exists()):

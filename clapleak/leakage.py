@@ -64,9 +64,8 @@ def label_words(labels: Collection[str]) -> set[str]:
     """
     if isinstance(labels, _NO_LIST) or not isinstance(labels, Collection) or not len(labels):
         raise ClapleakError(f"labels must be a list with at least one class name; got {str(labels)[:60]!r}")
-    for label in labels:
-        if not isinstance(label, str) or not _words(label):
-            raise ClapleakError(f"label {label!r} holds no word: give class names of letters and digits")
+    if wrong := [label for label in labels if not isinstance(label, str) or not _words(label)]:
+        raise ClapleakError(f"label {wrong[0]!r} holds no word: give class names of letters and digits")
     return {word for label in labels for word in _words(label)}
 
 

@@ -121,7 +121,6 @@ def neighborhood_overlap(
     Let r(i, j) be the larger of the two ranks that j has as a neighbour of i, in P and in Q. Then j is in both
     k-neighbourhoods of i exactly when r(i, j) <= k, so n k S_k is the number of pairs with r(i, j) <= k: one sort a
     row and one count, O(n^2 log n), where the text taken literally costs O(n^3). Memory grows with n, not n^2.
-    S_k runs from 0 (no neighbour shared) to 1, and ends with 1, where every point is a neighbour.
 
     Row i of p, (n, D), and of q, (n, D'), is the same thing; n is at least 3. With `include_self` a point is its own
     nearest neighbour, as the paper prints: (n,) values, else (n - 1,).
