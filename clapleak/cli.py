@@ -319,7 +319,7 @@ def data_check(name: str, data_root: Path | None, allow_missing: bool, output: P
     """
     from clapleak.fetch import check
 
-    if output and check.corpora.find(name, data_root) in absolute(output).parents:
+    if output and absolute(check.corpora.find(name, data_root)) in absolute(output).parents:
         raise ClapleakError(f"{output}: lies in the corpus {name}; write it to another folder")
     report = check.check(name, data_root, **options)
     _write_csv(report.problems, output)

@@ -1,7 +1,6 @@
 """The corpora: official layout in, one Corpus table out. See `readers` for each, `table` for what they share.
 
-A clip whose file is absent stays in the table, so that it is counted later. Sources that are synthesised instead of
-read register a module under the entry point group `clapleak.sources`.
+A clip whose file is absent stays in the table, so that it is counted later.
 """
 
 import os
@@ -64,9 +63,8 @@ def find(name: str, root: str | Path | None) -> Path:
     if (base := data_root(root)) is None:
         raise ClapleakError(f"corpus {name} needs its data: give --data-root DIR or set CLAPLEAK_DATA")
     marker, folders = SOURCES[name].marker, SOURCES[name].folders
-    for folder in (base, *(base / usual for usual in folders)):
-        if (folder / marker).exists():
-            return folder
+    if found := [folder for folder in (base, *map(base.joinpath, folders)) if (folder / marker).exists()]:
+        return found[0]
     places = f"here or in {', '.join(folders)}/"
     raise ClapleakError(f"{base}: no {marker} {places}; give the root of the official layout")
 
@@ -93,7 +91,7 @@ def load(name: str, root: str | Path | None, split: str | None = None) -> Corpus
     split : str, part of the corpus in its own naming (ESC-50: the fold); by default everything that lies there
 
     ClapleakError for an unknown corpus or split, a root without the official layout, a damaged or empty table, a label
-    outside the vocabulary, a row that is listed twice, and a caption that is empty, not text or not UTF-8.
+    outside the vocabulary, and a row that `bad_rows` names.
     """
     corpus = read(name, find(name, root), split)
     if not len(corpus):
