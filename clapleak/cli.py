@@ -42,7 +42,6 @@ GROUP = OPTION("--group", "groups", multiple=True, type=SEEDS, help=f"Class grou
 OWN = OPTION("--own", is_flag=True, help="Of the results of this machine, in build/, not of the published ones.")
 MISSING = OPTION("--allow-missing", is_flag=True, help="Train without clips that cannot be decoded; they are counted.")
 SETUP = "Pre-training first, training second, such as clean-dirty; may be repeated."
-LONGEST = 2000  # letters of a message: names of files and columns may be of any length
 WHERE = "Folder of the real data, such as ESC-50. Default: CLAPLEAK_DATA."
 ROOT = "Where build/ comes, with all that is made. Default: the clone that you are in, else the working directory."
 NOT_IN_PAPER = """Also setups that are not in the paper: matched (as many pairs as clean, with leaks), shares (of the
@@ -98,7 +97,7 @@ def _one_line() -> Iterator[None]:
         fault = "the disk is full; free some" if full else f"{error.strerror}; mend the path or its permissions"
         message = f"{error.filename or 'a file'}: {fault} and give the same command again"
     line = " ".join("".join(letter if letter.isprintable() else " " for letter in message).split())
-    line = line if len(line) < LONGEST else f"{line[: LONGEST // 2]} ... {line[-LONGEST // 2 :]}"
+    line = line if len(line) < 2000 else f"{line[:1000]} ... {line[-1000:]}"  # names may be of any length
     click.echo(f"clapleak: {line}", err=True)
     sys.exit(code)
 
@@ -194,6 +193,7 @@ def _unmark_damaged(name: str, groups: Sequence[int | None]) -> None:
 
 def _snakemake(root: Path, settings: Path, place: Path | None, cores: int | None, profile: str, lock: int) -> None:
     """Run the workflow, which holds the lock should this process be killed. ClapleakError where a job fails."""
+    os.environ.setdefault("PATH", os.defpath)  # Snakemake asks for it
     command = [Path(sys.executable).parent / "snakemake", "--rerun-incomplete", "--rerun-triggers", "mtime"]
     command += ["--snakefile", find_root() / "Snakefile", "--configfile", settings]
     if place is None:
@@ -203,8 +203,7 @@ def _snakemake(root: Path, settings: Path, place: Path | None, cores: int | None
     if any((root / ".snakemake" / "locks").glob("*")):  # left by a killed run, since no other one is at work
         subprocess.run([*command, "--unlock"], cwd=root, check=False, capture_output=True)
     started = time.time()
-    environment = {"PATH": os.defpath, **os.environ}  # Snakemake asks for it
-    if subprocess.run(command, cwd=root, check=False, pass_fds=[lock], env=environment).returncode:
+    if subprocess.run(command, cwd=root, check=False, pass_fds=[lock]).returncode:
         logs = sorted((root / ".snakemake" / "slurm_logs").rglob("*.log"), key=lambda log: log.stat().st_mtime)
         # Slurm's executor removes the log of a job that succeeds; of the others the last attempt counts
         failed = {log.parent: str(log.relative_to(root)) for log in logs if log.stat().st_mtime > started}

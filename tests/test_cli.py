@@ -64,11 +64,10 @@ def test_leaks_counts_the_rows_of_several_files_columns_and_kinds_and_writes_the
 def test_the_workflow_has_a_path_even_where_the_environment_has_none(here, monkeypatch):
     """As under `env -i`: Snakemake asks for it."""
     monkeypatch.delenv("PATH")
-    given = []
-    done = SimpleNamespace(returncode=0)
-    monkeypatch.setattr("clapleak.cli.subprocess.run", lambda *words, **options: given.append(options["env"]) or done)
+    given, done = [], SimpleNamespace(returncode=0)
+    monkeypatch.setattr("clapleak.cli.subprocess.run", lambda *_, **__: given.append(os.environ["PATH"]) or done)
     cli._snakemake(here, here / "settings.json", None, 1, "smoke", 0)
-    assert given[0]["PATH"] == os.defpath
+    assert given == [os.defpath]
 
 
 def test_a_second_reproduction_at_the_same_time_is_refused_with_the_first_one_s_process(place):

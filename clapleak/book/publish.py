@@ -33,9 +33,7 @@ def publish(profile: str) -> Path:
             shown = paper and run.seed == 0 and run.has_clouds and profile not in MEASURES_ALONE
             if many and run.training is not None and not shown:
                 continue
-            folder = temporary / run.path.relative_to(source)
-            folder.mkdir(parents=True)
-            for name in ("metrics.json", "history.csv", *(("embeddings.npz", "map.npz") if shown else ())):
-                if (run.path / name).is_file():  # whatever else lies there stays
-                    shutil.copyfile(run.path / name, folder / name)
+            known = {"metrics.json", "history.csv", *(("embeddings.npz", "map.npz") if shown else ())}
+            place = temporary / run.path.relative_to(source)
+            shutil.copytree(run.path, place, ignore=lambda _, names, known=known: {*names} - known)
     return target
