@@ -9,6 +9,7 @@ import math
 import time
 from abc import ABC, abstractmethod
 from collections.abc import Callable
+from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -118,45 +119,50 @@ class Training(ABC):
             finished = sum(row["phase"] == name for row in self.history)
             if finished == epochs:
                 continue
-            phase, partial = self.begin(name), (0, 0.0)  # steps of an epoch that are done, and the sum of their losses
+            # steps of an epoch that are done, the sum of their losses, and the learning rate before the first of them
+            phase, partial, rate = self.begin(name), (0, 0.0), None
             if saved is not None and saved["phase"] == name:
                 phase.optimizer.load_state_dict(saved["optimizer"])
                 phase.schedule.load_state_dict(saved["schedule"])
                 partial = saved["partial"]
+                rate = saved.get("rate")
             for epoch in range(finished, epochs):
                 if self.stopped():
                     break
-                row = {"phase": name, "epoch": epoch, "learning_rate": phase.optimizer.param_groups[0]["lr"]}
-                started = time.monotonic()
-                row["train_loss"], partial, asked = self.train_epoch(phase, epoch, path, *partial)
-                whole = partial[0] == 0
-                if whole:
-                    row["val_loss"] = val_loss = self.validate()
-                    row["seconds"] = time.monotonic() - started
-                    if isinstance(phase.schedule, ReduceLROnPlateau):
-                        phase.schedule.step(val_loss)
-                    if all(val_loss < before["val_loss"] for before in self.history) and not math.isnan(val_loss):
-                        self.best = {k: v.detach().cpu().clone() for k, v in self.state().items()}
-                    self.history.append(row)
-                kept = {"id": training_id, "model": self.state(), "best": self.best, "history": self.history}
-                kept |= {"optimizer": phase.optimizer.state_dict(), "schedule": phase.schedule.state_dict()}
-                save_checkpoint(path, {**kept, "phase": name, "partial": partial})
-                if whole:
-                    value = "" if math.isnan(val_loss) else f", validation loss {val_loss:.4f}"
-                    say(f"{self.name}: {name} epoch {epoch + 1}/{epochs}, loss {row['train_loss']:.4f}{value}")
-                    if self.compute.tensorboard and rank_and_size()[0] == 0:
-                        record(path.parent, row)
-                if asked:
-                    raise ClapleakError(f"{self.name}: stopped by a signal; the same command goes on from {path}")
+                row = {"phase": name, "epoch": epoch, "learning_rate": rate or phase.optimizer.param_groups[0]["lr"]}
+                with stop_requests() as stop_asked:  # an epoch that is learnt is kept, whenever the signal comes
+                    started = time.monotonic()
+                    row["train_loss"], partial = self.train_epoch(phase, epoch, path, *partial, stop_asked)
+                    whole = partial[0] == 0
+                    if whole:
+                        row["val_loss"] = val_loss = self.validate()
+                        row["seconds"] = time.monotonic() - started
+                        if isinstance(phase.schedule, ReduceLROnPlateau):
+                            phase.schedule.step(val_loss)
+                        if all(val_loss < before["val_loss"] for before in self.history) and not math.isnan(val_loss):
+                            self.best = {k: v.detach().cpu().clone() for k, v in self.state().items()}
+                        self.history.append(row)
+                    rate = None if whole else row["learning_rate"]
+                    kept = {"id": training_id, "model": self.state(), "best": self.best, "history": self.history}
+                    kept |= {"optimizer": phase.optimizer.state_dict(), "schedule": phase.schedule.state_dict()}
+                    save_checkpoint(path, {**kept, "phase": name, "partial": partial, "rate": rate})
+                    if whole:
+                        value = "" if math.isnan(val_loss) else f", validation loss {val_loss:.4f}"
+                        say(f"{self.name}: {name} epoch {epoch + 1}/{epochs}, loss {row['train_loss']:.4f}{value}")
+                        if self.compute.tensorboard and rank_and_size()[0] == 0:
+                            record(path.parent, row)
+                    if stop_asked():
+                        raise ClapleakError(f"{self.name}: stopped by a signal; the same command goes on from {path}")
         self.model.load_state_dict(self.best, strict=False)
         return pd.DataFrame(self.history)
 
     def train_epoch(
-        self, phase: Phase, epoch: int, path: Path, done: int = 0, total: float = 0.0
-    ) -> tuple[float, tuple[int, float], bool]:
+        self, phase: Phase, epoch: int, path: Path, done: int = 0, total: float = 0.0,
+        stop_asked: Callable[[], bool] = lambda: False,
+    ) -> tuple[float, tuple[int, float]]:  # fmt: skip
         """One epoch from step `done` on, whose losses before sum up to `total`; `path` is named when it fails.
 
-        Returns the mean loss, where to go on as (steps done, their sum), and whether a signal asked to stop.
+        Returns the mean loss, and where to go on as (steps done, their sum): (0, 0) after a whole epoch.
         """
         place, rank = (self.seed, phase.name, epoch), rank_and_size()[0]
         batches = [batch for batch in self.batches(phase.name, epoch) if len(own_share(batch))]
@@ -168,7 +174,7 @@ class Training(ABC):
 
         self.set_mode(phase.name)
         loaded = read_ahead(read, steps, self.compute, self.device, f"{self.name}: {phase.name} {epoch + 1}")
-        with stop_requests() as stop_asked:
+        with closing(loaded):
             for step, data in zip(steps, loaded, strict=True):
                 torch.manual_seed(stable_seed("step", *place, step, rank))
                 loss = self.loss(own_share(batches[step]), data)
@@ -179,10 +185,9 @@ class Training(ABC):
                 phase.step(loss)
                 total += loss.item()
                 if stop_asked():
-                    return total / (step + 1), (step + 1, total), True
-            asked = stop_asked()
+                    return total / (step + 1), (step + 1, total)
         share_buffers(self.model)
-        return total / len(batches), (0, 0.0), asked
+        return total / len(batches), (0, 0.0)
 
 
 def kept_or_trained(model: nn.Module, folder: Path, training_id: str, start: Callable[[], Training]) -> pd.DataFrame:

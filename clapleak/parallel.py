@@ -3,10 +3,10 @@
 import os
 import signal
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Generator, Iterator
 from contextlib import contextmanager, nullcontext
+from datetime import timedelta
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import torch
@@ -15,6 +15,9 @@ from tqdm import tqdm
 
 from clapleak.config import ClapleakError, Compute
 from clapleak.files import locked
+
+# Ctrl-C, and what clusters send before they take a machine away; Windows lacks the last
+_STOP = [number for number in signal.Signals if number.name in ("SIGINT", "SIGTERM", "SIGUSR1")]
 
 
 def pick_device(compute: Compute) -> torch.device:
@@ -26,7 +29,8 @@ def pick_device(compute: Compute) -> torch.device:
     if int(os.environ.get("WORLD_SIZE", "1")) > 1:
         from accelerate import PartialState
 
-        return PartialState(cpu=not gpu).device
+        patient = timedelta(days=30)  # others wait while the first process decodes, or waits for another training
+        return PartialState(cpu=not gpu, timeout=patient).device
     return torch.device("cuda" if gpu else "cpu")
 
 
@@ -61,9 +65,14 @@ def first_process_first() -> Iterator[None]:
             distributed.barrier()
 
 
-def alone(lock: Path) -> Any:
-    """Other trainings wait outside the block; the processes of one torchrun enter together, behind the first."""
-    return nullcontext() if rank_and_size()[0] > 0 else locked(lock)
+@contextmanager
+def alone(lock: Path) -> Iterator[None]:
+    """Other trainings wait outside the block; the processes of one torchrun enter together, once the first may."""
+    rank, size = rank_and_size()
+    with locked(lock) if rank == 0 else nullcontext():
+        if size > 1:
+            distributed.barrier()
+        yield
 
 
 def agreed(flag: bool) -> bool:
@@ -112,30 +121,33 @@ def share_buffers(model: torch.nn.Module) -> None:
 
 def read_ahead(
     read: Callable[[int], tuple], steps: range, compute: Compute, device: torch.device, title: str = ""
-) -> Iterator[tuple]:
+) -> Generator[tuple]:
     """Tensors, or None, of `read(step)` for every step in turn, on the device; worker processes read ahead.
 
-    With a title, a bar over the steps is shown when they take longer than some seconds on a terminal.
+    They end when the generator is closed. With a title, a bar over the steps is shown when they take longer than some
+    seconds on a terminal.
     """
     loader = torch.utils.data.DataLoader(
         steps, batch_size=None, collate_fn=read, num_workers=compute.workers,
         multiprocessing_context="fork" if compute.workers else None, pin_memory=device.type == "cuda",
-        generator=torch.Generator(),  # of its own, or it would draw from the one of dropout
+        worker_init_fn=_deaf, generator=torch.Generator(),  # of its own, or it would draw from the one of dropout
     )  # fmt: skip
     hidden = not title or rank_and_size()[0] > 0 or not sys.stderr.isatty()
     bar = tqdm(iter(loader), title, steps.stop, initial=steps.start, leave=False, delay=5, disable=hidden)
     return (tuple(part if part is None else part.to(device, non_blocking=True) for part in parts) for parts in bar)
 
 
+def _deaf(worker: int) -> None:
+    """A reader goes on while its training, which was asked to stop as well, keeps what it has learnt."""
+    for number in _STOP:
+        signal.signal(number, signal.SIG_IGN)
+
+
 @contextmanager
 def stop_requests() -> Iterator[Callable[[], bool]]:
-    """A function that tells whether any process was asked to stop, the same in all of them.
-
-    By Ctrl-C, or by SIGTERM and SIGUSR1, which clusters send before they take a machine away.
-    """
+    """A function that tells whether any process was asked to stop, the same in all of them."""
     received: list[int] = []
-    numbers = (signal.SIGINT, signal.SIGTERM, signal.SIGUSR1)
-    before = {number: signal.signal(number, lambda number, frame: received.append(number)) for number in numbers}
+    before = {number: signal.signal(number, lambda number, frame: received.append(number)) for number in _STOP}
     try:
         yield lambda: agreed(bool(received))
     finally:

@@ -1,6 +1,7 @@
 """Cross-modal training: the paper's recipe, section 2.1 (a) to (j)."""
 
 import copy
+from contextlib import closing
 from pathlib import Path
 
 import numpy as np
@@ -129,7 +130,8 @@ class PairTraining(Training):
         draw = np.random.default_rng(stable_seed("validation order", self.seed))
         parts = [own_share(batch) for batch in full_batches(draw.permutation(self.held_out), self.batch_size)]
         loaded = read_ahead(lambda i: self.read(parts[i], None), range(len(parts)), self.compute, self.device)
-        losses = [self.loss(part, data).item() for part, data in zip(parts, loaded, strict=True)]
+        with closing(loaded):
+            losses = [self.loss(part, data).item() for part, data in zip(parts, loaded, strict=True)]
         return sum(losses) / len(losses)
 
     def stopped(self) -> bool:

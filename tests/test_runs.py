@@ -1,5 +1,6 @@
 """The conductor on the smoke profile: what is made once, made again or goes on, and that nothing but pairs teaches."""
 
+import multiprocessing
 import os
 import signal
 from copy import deepcopy
@@ -7,7 +8,8 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
-from helpers import call, changed
+import torch
+from helpers import call, changed, write_profile
 
 from clapleak import embed, experiment, loop, pretrain, results, runs, train
 from clapleak.config import ClapleakError, load_profile
@@ -79,28 +81,48 @@ def test_a_finished_run_is_shown_and_trained_only_when_it_is_asked_for(finished,
 @pytest.mark.parametrize(
     ("phase", "step", "number"),
     [("pretrain", 3, signal.SIGTERM), ("frozen", 1, signal.SIGINT), ("unfrozen", 3, signal.SIGUSR1),
-     ("frozen", 2, signal.SIGINT)],  # the last step of an epoch
+     ("frozen", 2, signal.SIGINT),  # the last step of an epoch
+     ("validation", 2, signal.SIGTERM)],
     ids=str,
 )  # fmt: skip
 def test_a_signal_is_one_line_and_the_same_command_goes_on_with_the_same_numbers(
-    place, expected, monkeypatch, phase, step, number
+    place, whole, expected, monkeypatch, phase, step, number
 ):
+    """The signal reaches the processes that read ahead as well, as it does from a terminal or a cluster."""
     words, steps, before = ("train", "--profile", "smoke", "--setup", "clean-clean"), [], signal.getsignal(number)
+    write_profile(place / "profiles" / "smoke.yaml", compute={"workers": 2})
+
+    def count(name):
+        steps.append(name)
+        if name == phase and steps.count(phase) == step:
+            for process in (*multiprocessing.active_children(), multiprocessing.current_process()):
+                os.kill(process.pid, number)
 
     def learn(self, loss, original=loop.Phase.step):
         original(self, loss)
-        steps.append(self.name)
-        if steps.count(phase) == step:
-            os.kill(os.getpid(), number)
+        count(self.name)
+
+    def validation_loss(self, batch, data, original=train.PairTraining.loss):
+        if not self.model.training:
+            count("validation")
+        return original(self, batch, data)
 
     with monkeypatch.context() as patch:
         patch.setattr(loop.Phase, "step", learn)
+        patch.setattr(train.PairTraining, "loss", validation_loss)
         done = call(*words)
     last, [checkpoint] = done.stderr.splitlines()[-1], place.rglob("checkpoint.pt")
     assert done.exit_code in (2, 130) and steps.count(phase) == step and signal.getsignal(number) is before
     assert last.startswith("clapleak: ") and f"the same command goes on from {checkpoint}" in last
+    if phase == "validation":  # the epoch before it is kept
+        assert len(torch.load(checkpoint)["history"]) == step
     assert call(*words).exit_code == 0 and not checkpoint.exists()
     assert measures(results.read_run(place / RUN)) == expected
+    for name in (RUN, f"{RUN.partition('clean-clean')[0]}backbone/clean/seed0"):
+        kept, undisturbed = (
+            results.read_run(folder / name).history.drop(columns="seconds") for folder in (place, whole)
+        )
+        assert kept.equals(undisturbed)
 
 
 SLOW = [pytest.param(text, marks=pytest.mark.slow, id=text[:7] or "empty") for text in ("rubbish, no store\n" * 9, "")]

@@ -1,12 +1,17 @@
 """The loop and the recipe of section 2.1, step by step, on the smoke profile."""
 
+import itertools
+import multiprocessing
+import os
+import signal
+
 import numpy as np
 import pandas as pd
 import pytest
 import torch
 from helpers import changed
 
-from clapleak import pretrain, train
+from clapleak import loop, pretrain, train
 from clapleak.config import ClapleakError, load_profile
 from clapleak.models import Clap, load_text_encoder
 from clapleak.setups import Setup
@@ -120,7 +125,14 @@ def test_a_loss_that_is_not_finite_stops_with_the_place_and_the_clips(made, tmp_
 
 
 @pytest.mark.parametrize("kind", ["pairs", "tags"])
-def test_workers_that_read_ahead_change_no_number(made, tmp_path, kind):
+def test_workers_that_read_ahead_change_no_number_and_a_signal_does_not_end_them(made, tmp_path, monkeypatch, kind):
+    def step(self, loss, original=loop.Phase.step):
+        original(self, loss)
+        for process, number in itertools.product(multiprocessing.active_children(), ("SIGINT", "SIGTERM", "SIGUSR1")):
+            os.kill(process.pid, getattr(signal, number))
+
+    monkeypatch.setattr(loop.Phase, "step", step)
     trainings = (made(kind, {"workers": workers}, frozen_epochs=1, max_epochs=1) for workers in (0, 2))
     first, second = (made.fit(tmp_path / "checkpoint.pt", str(i)) for i, made in enumerate(trainings))
     assert first.drop(columns="seconds").equals(second.drop(columns="seconds"))
+    assert not multiprocessing.active_children()
