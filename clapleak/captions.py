@@ -10,7 +10,7 @@ from tqdm import tqdm
 
 from clapleak.arrays import ArrayStore, array_key
 from clapleak.config import Compute
-from clapleak.identity import FORMATS
+from clapleak.identity import FORMATS, contents
 from clapleak.models import TextEncoder
 from clapleak.parallel import autocast
 
@@ -57,7 +57,8 @@ class Captions:
 def open_captions(texts: list[str], encoder: TextEncoder, compute: Compute, folder: Path) -> Captions:
     """States of texts, of which each may come several times; what is not in `folder` yet is computed and kept there."""
     unique, ids_only = sorted(set(texts)), encoder.frozen_layers < 0
-    settings = (FORMATS["training"], compute.precision, sorted(encoder.config.model_dump(mode="json").items()))
+    described = {**encoder.config.model_dump(mode="json"), "model": contents(encoder.config.model)}
+    settings = (FORMATS["training"], compute.precision, sorted(described.items()))
     keys = [array_key(settings, text) for text in unique]
     arrays = ArrayStore(folder, np.int32 if ids_only else np.float16)
     with arrays.lacking(keys) as lacking:

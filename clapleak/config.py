@@ -4,7 +4,7 @@ from pathlib import Path
 from typing import Annotated, Literal, Self
 
 import pydantic
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError, ValidationInfo
 
 from clapleak.files import ClapleakError, absolute, find_root, nearest, read_yaml
 
@@ -12,6 +12,19 @@ Few = Annotated[int, Field(ge=0, le=1000)]
 Several = Annotated[int, Field(gt=0, le=1000)]
 Many = Annotated[int, Field(gt=0, le=100_000)]
 Source = Annotated[str, Field(pattern=r"^[a-z0-9_]+(:\w+)?$")]  # a corpus, or one split of it
+TAKEN = (
+    "artefact book book.done homework html log_mel notebooks pages reproduce.lock results sounds weights x_a".split()
+)
+
+
+def _placed(name: str, info: ValidationInfo) -> str:
+    """The path of what a profile names, from the folder of its file or else the working directory; else the name."""
+    if name in ("minilm", "tiny") or info.context is None:
+        return name
+    return next((str(place) for place in map(absolute, (info.context / name, name)) if place.exists()), name)
+
+
+Place = Annotated[str, Field(min_length=1), AfterValidator(_placed)]
 
 
 class _Section(BaseModel):
@@ -78,7 +91,7 @@ class AudioEncoder(_Section):
 
 
 class TextEncoder(_Section):
-    model: str = Field(min_length=1)  # "minilm" (verified weights or the hub), "tiny" (random), a hub name or a folder
+    model: Place  # "minilm" (verified weights or the hub), "tiny" (random), a hub name or a folder
     pooling: Literal["cls", "mean"]
     max_tokens: int = Field(gt=2, le=512)  # with the two that frame a text; BERT has places for 512
     trainable_layers: Few | Literal["all"]
@@ -95,7 +108,7 @@ class Loss(_Section):
 
 
 class Pretrain(_Section):
-    checkpoint: str | None = Field(min_length=1)  # PANNs' Cnn14 file, in place of dirty pre-training
+    checkpoint: Place | None  # PANNs' Cnn14 file, in place of dirty pre-training
     loss: Literal["bce", "softmax"]  # softmax learns faster where nearly every clip holds one event
     sampling: Literal["shuffled", "balanced"]  # balanced: every class equally often, with replacement
     epochs: Many
@@ -174,6 +187,7 @@ class Profile(_Section):
         sources = (*data.pretrain, *data.pairs, data.test, data.tagging_test or "")
         smallest = min(audio.mel_bins, samples / audio.hop) / self.audio_encoder.stem_stride  # map of the first block
         faults = {
+            "name: stands for something else in build/; choose another": self.name.lower() in TAKEN,
             "data.foley: give its sizes": data.foley is None and "foley" in sources,
             "data: foley has no splits; write foley": any(source.startswith("foley:") for source in sources),
             "data.class_groups: need test: esc50": data.class_groups is not None and data.test != "esc50",
@@ -213,10 +227,13 @@ def load_profile(name: str) -> Profile:
         known = sorted(p.stem for p in path.parent.glob("*.yaml")) or ["none"]
         raise ClapleakError(f"unknown profile '{name}'{nearest(name, known)}: no {path}; known: {', '.join(known)}")
     try:
-        profile = Profile.model_validate(read_yaml(path))
+        profile = Profile.model_validate(read_yaml(path), context=path.parent)
     except ValidationError as error:
-        first = error.errors()[0]
+        first = min(error.errors(), key=lambda fault: fault["type"] != "extra_forbidden")  # before what it should be
         place, message = ".".join(map(str, first["loc"])), first["msg"].removeprefix("Value error, ")
+        if first["type"] == "extra_forbidden":
+            keys = {key for section in _Section.__subclasses__() for key in section.model_fields}
+            message = f"unknown{nearest(str(first['loc'][-1]), keys)}"
         key, fault = (place or "(top level)", message) if place or ": " not in message else message.split(": ", 1)
         raise ClapleakError(f"{path}: key '{key}': {fault}; compare with profiles/mini.yaml") from error
     if profile.name != path.stem:

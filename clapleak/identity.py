@@ -43,6 +43,17 @@ def rows_id(table: pd.DataFrame, columns: list[str]) -> str:
     return content.hexdigest()[:16]
 
 
+def contents(place: str | None) -> str | None:
+    """Checksum of a file, or of the files of a folder, at an absolute path; anything else stands for itself."""
+    path = Path(place or "")
+    if path.is_absolute() and path.is_dir():
+        return digest([(file.name, contents(str(file))) for file in sorted(path.glob("[!.]*")) if file.is_file()])
+    if not path.is_absolute() or not path.is_file():
+        return place
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
+
+
 def clips_id(clips: Iterable[str], contents: Iterable[int], audio: Audio) -> str:
     """Id of decoded clips: their names, the checksums of their sources, and the front end."""
     lines = "\n".join(f"{clip}\t{content}" for clip, content in zip(clips, contents, strict=True))
@@ -53,10 +64,8 @@ def family_id(clips: str, profile: Profile) -> str:
     """Id of what two runs share when they differ in setup, class group and seed alone."""
     sections = ("audio_encoder", "text_encoder", "projection", "loss", "pretrain", "recipe")
     numbers = {name: getattr(profile, name).model_dump() for name in sections}
-    published = Path(profile.pretrain.checkpoint or "")
-    if published.is_file():  # its contents count, not its place
-        with published.open("rb") as file:
-            numbers["pretrain"]["checkpoint"] = hashlib.file_digest(file, "sha256").hexdigest()
+    numbers["pretrain"]["checkpoint"] = contents(profile.pretrain.checkpoint)
+    numbers["text_encoder"]["model"] = contents(profile.text_encoder.model)
     arithmetic = {"precision": profile.compute.precision, "compile": profile.compute.compile}
     return digest(FORMATS["training"], clips, numbers, arithmetic, profile.data.label_rule)
 

@@ -80,7 +80,7 @@ PROFILES = {  # content of name.yaml, and what the line names beside the file
     "deep": (DEEP.encode(), "not valid YAML: maximum recursion depth"), "two": (named("two") + b"---\na: 1\n", "single"),
     "bomb": (b"a: &a [x,x,x,x,x,x,x,x,x]\n" + b"".join(
         f"{b}: &{b} [{','.join([f'*{a}'] * 9)}]\n".encode() for a, b in zip("abcdefghijk", "bcdefghijkl", strict=True)
-    ), "key 'name': Field required"),
+    ), "key 'a': unknown"),
     "merges": (b"a: &a {x: 1}\n" + b"".join(
         f"{b}: &{b} {{<<: [{','.join([f'*{a}'] * 9)}]}}\n".encode()
         for a, b in zip("abcdefghijk", "bcdefghijkl", strict=True)
@@ -95,6 +95,10 @@ PROFILES = {  # content of name.yaml, and what the line names beside the file
     "a{b}": (named("a{b}"), "key 'name'"), "-x": (named("-x"), "key 'name'"), "a;ls": (named("a;ls"), "key 'name'"),
     "$(touch PWNED)": (named("$(touch PWNED)"), "key 'name'"), "<b>x": (named("<b>x"), "key 'name'"),
     "a\nb": (named("a\nb"), "key 'name'"),
+    **{name: (named(name), "key 'name': stands for something else in build/") for name in ("html", "X_a", "weights")},
+    "melbins": (named("melbins", SMOKE.replace("mel_bins: ", "melbins: ")),
+                "key 'audio.melbins': unknown (did you mean 'mel_bins'?)"),
+    "place": (named("place", SMOKE.replace("checkpoint: null", 'checkpoint: "a\\0b"')), "key 'pretrain.checkpoint'"),
 }  # fmt: skip
 
 CALLS = [  # words of the command line, then what its one line must name

@@ -8,7 +8,7 @@ import json
 import pandas as pd
 import pytest
 import yaml
-from helpers import changed, python
+from helpers import changed, python, write_profile
 
 from clapleak import identity
 from clapleak.config import find_root, load_profile
@@ -61,6 +61,29 @@ def test_neither_comments_nor_the_place_of_a_checkpoint_count_but_its_contents(t
         (tmp_path / name).write_bytes(content)
         found.append(ids(changed(load_profile("smoke"), pretrain={"checkpoint": str(tmp_path / name)}))["family"])
     assert found[0] == found[1] != found[2]
+
+
+def test_a_place_in_a_profile_is_looked_for_beside_it_and_a_text_encoder_counts_by_its_contents(tmp_path, monkeypatch):
+    found = []
+    for folder, content in (("a", b"1"), ("b", b"1"), ("c", b"2")):
+        (tmp_path / folder / "bert" / ".cache").mkdir(parents=True)
+        (tmp_path / folder / "panns.pth").write_bytes(b"1")
+        (tmp_path / folder / "bert" / "model.safetensors").write_bytes(content)
+        (tmp_path / folder / "bert" / ".cache" / "when").write_text(folder)
+        sections = {"text_encoder": {"model": "bert"}, "pretrain": {"checkpoint": "panns.pth"}}
+        path = write_profile(tmp_path / folder / "mine.yaml", **sections)
+        profile = load_profile(str(path))
+        assert profile.text_encoder.model == str(path.parent / "bert")
+        assert profile.pretrain.checkpoint == str(path.parent / "panns.pth")
+        found.append(ids(profile)["family"])
+    assert found[0] == found[1] != found[2]
+    monkeypatch.chdir(tmp_path / "a")  # where the profile has none, the working directory counts, but not for our names
+    (tmp_path / "a" / "tiny").mkdir()
+    path = write_profile(tmp_path / "mine.yaml", text_encoder={"model": "tiny"}, pretrain={"checkpoint": "panns.pth"})
+    assert load_profile(str(path)).pretrain.checkpoint == str(tmp_path / "a" / "panns.pth")
+    assert load_profile(str(path)).text_encoder.model == "tiny"
+    path = write_profile(tmp_path / "mine.yaml", pretrain={"checkpoint": "gone.pth"})
+    assert load_profile(str(path)).pretrain.checkpoint == "gone.pth"
 
 
 if __name__ == "__main__":

@@ -57,3 +57,18 @@ def test_frozen_and_learning_part_together_are_the_whole_encoder(tmp_path, layer
     torch.testing.assert_close(encoder.upper(*kept.batch(rows)), expected, atol=5e-3, rtol=5e-3)  # kept in 16 bits
     learns = {name for name, p in encoder.named_parameters() if p.requires_grad}
     assert bool(learns) == (layers != 0) and any("embeddings" in name for name in learns) == (layers == "all")
+
+
+def test_states_of_captions_are_those_of_the_weights_that_lie_in_the_folder_now(tmp_path):
+    profile, folder = load_profile("smoke"), tmp_path / "bert"
+    tiny, found = load_text_encoder(profile.text_encoder), []
+    tiny.tokenizer.save_pretrained(folder)
+    settings = changed(profile, text_encoder={"model": str(folder)}).text_encoder
+    for scale in (1, 1, 2):
+        tiny.bert.embeddings.word_embeddings.weight.data *= scale
+        tiny.bert.save_pretrained(folder)
+        encoder = load_text_encoder(settings)
+        assert encoder.bert.config._attn_implementation == "sdpa"  # the others take no mask of true and false
+        kept = open_captions(["a dog barks"], encoder, profile.compute, tmp_path / "captions")
+        found.append((kept.keys, kept.states([0])[0].tolist()))
+    assert found[0] == found[1] and found[1][0] != found[2][0] and found[1][1] != found[2][1]

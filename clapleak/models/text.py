@@ -100,7 +100,9 @@ def load_text_encoder(config: configuration.TextEncoder, *, hub: bool = True) ->
         source = _minilm(hub) if config.model == "minilm" else config.model
         place = {"pretrained_model_name_or_path": source, "local_files_only": not hub}
         tokenizer = AutoTokenizer.from_pretrained(**place)
-        bert = BertModel.from_pretrained(**place, add_pooling_layer=False, use_safetensors=True)
+        bert = BertModel.from_pretrained(
+            **place, add_pooling_layer=False, attn_implementation="sdpa", use_safetensors=True
+        )
     except ClapleakError:
         raise
     except Exception as error:  # of a folder that is not whole, transformers raises a dozen kinds
