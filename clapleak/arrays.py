@@ -23,7 +23,7 @@ def array_key(*parts: object) -> bytes:
 
 
 _WASTE = 10_000  # arrays: fewer may well be those of another profile
-_OPENED: dict[Path, tuple[int, lmdb.Environment]] = {}  # LMDB: a process opens a database once, and not before a fork
+_OPENED: dict[Path, tuple] = {}  # process, file, database; LMDB: a process opens one once, and not before a fork
 _DAMAGE = (lmdb.CorruptedError, lmdb.InvalidError, lmdb.PageNotFoundError, lmdb.VersionMismatchError)
 
 
@@ -35,15 +35,15 @@ class ArrayStore:
     dtype: type
 
     def _database(self) -> lmdb.Environment:
-        file, (process, database) = self.path / "data.mdb", _OPENED.get(self.path, (0, None))
-        if process == os.getpid() and file.exists():
+        file, (*opened, database) = self.path / "data.mdb", _OPENED.get(self.path, (0, 0, None))
+        if file.exists() and opened == [os.getpid(), file.stat().st_ino]:
             return database
-        if database is not None:  # from before a fork, or removed since
+        if database is not None:  # from before a fork, or removed since by any process
             database.close()
         self.path.mkdir(parents=True, exist_ok=True)
         try:
             database = lmdb.open(str(self.path), max_readers=1024)  # maps what is there; `put` makes room
-            _OPENED[self.path] = os.getpid(), database
+            _OPENED[self.path] = os.getpid(), file.stat().st_ino, database
             if (database.info()["last_pgno"] + 1) * database.stat()["psize"] <= file.stat().st_size:
                 return database
         except _DAMAGE:
@@ -112,6 +112,15 @@ class ArrayStore:
 
     @contextmanager
     def reading(self) -> Iterator[Callable[[bytes], np.ndarray]]:
-        """A function from key to array, (n,); the arrays are views that end with the block."""
+        """A function from key to array, (n,); the arrays are views that end with the block.
+
+        ClapleakError for a key that is gone, since another process has removed everything.
+        """
         with self._transaction(buffers=True) as records:
-            yield lambda key: np.frombuffer(records.get(b"a" + key), self.dtype)
+
+            def array(key: bytes) -> np.ndarray:
+                if (values := records.get(b"a" + key)) is None:
+                    raise ClapleakError(f"{self.path}: emptied by another process; give the same command again")
+                return np.frombuffer(values, self.dtype)
+
+            yield array

@@ -60,7 +60,7 @@ class Run:
 
     @cached_property
     def map(self) -> dict[str, np.ndarray]:
-        """Two-dimensional t-SNE of E_a (N, 2) and E_t (C, 2), of a backbone x_a and x_t."""
+        """Two-dimensional t-SNE of E_a (N, 2) and E_t (C, 2), of a backbone x_a and x_t, and its perplexity."""
         return readable(self.path / "map.npz", partial(self._arrays, fitting=False))
 
     def _arrays(self, file: Path, fitting: bool) -> dict[str, np.ndarray]:

@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING
 
 from clapleak import results
 from clapleak.config import ClapleakError, Profile, load_profile
-from clapleak.files import output_root
+from clapleak.files import output_root, say
 from clapleak.setups import OTHER_NETWORKS, PRETRAININGS, Setup
 
 if TYPE_CHECKING:  # torch is slow to import, and who reads a finished run needs none of it
@@ -106,6 +106,8 @@ def run(study: Study, setup: Setup, *, seed: int = 0, group: int | None = None) 
     work = _work(profile, setup.slug, seed, group, ids["training"])
     with parallel.alone(work / "lock"):  # a second process waits, and then finds the run finished
         if parallel.agreed(results.finished(path, ids["measurement"])):
+            if parallel.rank_and_size()[0] == 0:
+                say(f"{path}: kept from an earlier run; after a change of code raise FORMATS in clapleak/identity.py")
             return _drawn(results.read_run(path), profile)
         backbone = run_backbone(study, setup.pretraining, prepared, seed=seed, group=group)
         model, history = train.trained(
@@ -174,14 +176,20 @@ def _write(path: Path, profile: Profile, metrics: dict, ids: dict, history: Data
 def _drawn(run: results.Run, profile: Profile, *, always: bool = False) -> results.Run:
     """The run with its map, a slow picture that pages show of the first seed alone."""
     own = results.own_folder(run.profile) in run.path.parents
-    if (run.path / "map.npz").is_file() or not run.has_clouds or not own or not (run.seed == 0 or always):
+    if not run.has_clouds or not own or not (run.seed == 0 or always):
         return run
+    import numpy as np
+
+    perplexity = profile.measures.perplexity
+    with suppress(ClapleakError):  # absent or damaged: it is drawn below
+        if run.map.get("perplexity", np.float16(perplexity)) == np.float16(perplexity):  # as `write_map` keeps it
+            return run
     from clapleak import embed, parallel
 
     if parallel.rank_and_size()[0] == 0:
-        maps = {space: embed.tsne(run.embeddings[space], profile.measures.perplexity, run.seed) for space in run.spaces}
-        results.write_map(run, maps)
-    return run
+        maps = {space: embed.tsne(run.embeddings[space], perplexity, run.seed) for space in run.spaces}
+        results.write_map(run, {**maps, "perplexity": np.array(perplexity)})
+    return results.read_run(run.path)
 
 
 def obtain(

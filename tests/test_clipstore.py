@@ -77,6 +77,22 @@ def test_an_array_store_grows_beside_a_reader_and_forty_are_open_at_once(tmp_pat
         assert array_of(b"2")[0] == 2 and len(array_of(b"2")) == 5_000_000 - 2
 
 
+def test_a_store_that_another_process_has_removed_is_opened_anew(tmp_path):
+    store = ArrayStore(tmp_path / "store", np.int32)
+    store.put([(b"old", np.arange(3), "old")])
+    code = "import sys, numpy as np; from pathlib import Path; from clapleak.arrays import ArrayStore\n"
+    code += "store = ArrayStore(Path(sys.argv[1]), np.int32)\n"
+    code += "if len(sys.argv) == 3: store.clear(), store.put([(b'new', np.arange(2), 'new')])\n"
+    code += "print(store.notes([b'new', b'ours']))"
+    assert "None, None" in python("-c", code, store.path).stdout
+    python("-c", code, store.path, "again")
+    store.put([(b"ours", np.arange(4), "ours")])
+    assert store.notes([b"old", b"new", b"ours"]) == [None, "new", "ours"]
+    assert "'new', 'ours'" in python("-c", code, store.path).stdout
+    with pytest.raises(ClapleakError, match="store: emptied by another process; give the same"), store.reading() as of:
+        of(b"old")
+
+
 def test_damage_in_the_middle_of_an_array_store_is_one_line_and_what_it_held_is_made_again(tmp_path):
     store, keys = ArrayStore(tmp_path / "store", np.int32), [b"%03d" % i for i in range(300)]
     store.put((key, np.arange(10), "x") for key in keys)

@@ -36,20 +36,33 @@ def expected(whole) -> dict:
     return measures(results.read_run(whole / RUN))
 
 
-def test_a_run_is_made_once_and_what_does_not_change_its_numbers_does_not_make_it_again(finished, expected):
-    made = times(finished)
+def test_a_run_is_made_once_and_what_does_not_change_its_numbers_does_not_make_it_again(finished, expected, capfd):
+    made, path = times(finished), finished / RUN / "map.npz"
+    before = path.read_bytes()
     assert len(made) == 4 and not list(finished.rglob("checkpoint.pt"))
     other = changed(SMOKE, seeds=5, measures={"perplexity": 3.0}, compute={"workers": 2})
-    assert measures(runs.run(runs.open_study(other), CLEAN)) == expected and times(finished) == made
+    again = runs.run(runs.open_study(other), CLEAN)
+    assert measures(again) == expected and times(finished) == made
+    assert capfd.readouterr().err.splitlines() == [
+        f"{finished / RUN}: kept from an earlier run; after a change of code raise FORMATS in clapleak/identity.py"
+    ]
+    assert again.map["perplexity"] == 3 and path.read_bytes() != before  # a map of another perplexity is drawn again
+    np.savez_compressed(path, **{name: again.map[name] for name in again.spaces})
+    before = path.read_bytes()  # of an older release, which says no perplexity
+    runs.run(runs.open_study(SMOKE), CLEAN)
+    assert path.read_bytes() == before
     slower = runs.run(runs.open_study(changed(SMOKE, recipe={"learning_rate": 1e-4})), CLEAN)
     assert slower.metrics["ids"]["clips"] == expected["ids"]["clips"]
     assert all(times(finished)[name] > time for name, time in made.items())
 
 
-def test_the_map_of_a_backbone_that_was_finished_before_a_kill_is_drawn(finished):
+@pytest.mark.parametrize("damaged", [False, True])
+def test_the_map_of_a_backbone_that_was_finished_before_a_kill_is_drawn_and_so_is_a_damaged_one(finished, damaged):
     path = results.own_folder("smoke") / "backbone" / "clean" / "seed0" / "map.npz"
     before = path.read_bytes()
     path.unlink()
+    if damaged:
+        path.write_bytes(before[:100])
     runs.run(runs.open_study(SMOKE), Setup("clean", "matched"))
     assert path.read_bytes() == before
 
@@ -134,6 +147,7 @@ SLOW = [pytest.param(text, marks=pytest.mark.slow, id=text[:7] or "empty") for t
     "smoke/backbone/clean/seed0/model.safetensors", "smoke/clean-clean/seed0/model.safetensors",
     "results/smoke/clean-clean/seed0/metrics.json", "results/smoke/backbone/clean/seed0/metrics.json",
     "results/smoke/clean-clean/seed0/embeddings.npz", "results/smoke/clean-clean/seed0/history.csv",
+    "results/smoke/clean-clean/seed0/map.npz",
 ])  # fmt: skip
 def test_what_is_damaged_is_made_again_with_the_same_numbers(finished, capfd, expected, name, damage):
     path = finished / "build" / name
@@ -144,7 +158,7 @@ def test_what_is_damaged_is_made_again_with_the_same_numbers(finished, capfd, ex
     if "results" not in name:
         (finished / RUN / "metrics.json").write_text("{")  # so that all is needed again
     again = runs.run(runs.open_study(SMOKE), CLEAN)
-    assert measures(again) == expected and len(again.history) == 5 and "E_a" in again.embeddings
+    assert measures(again) == expected and len(again.history) == 5 and "E_a" in again.embeddings and len(again.map)
     said = capfd.readouterr().err
     assert f"{path.parent if path.suffix == '.mdb' else path}: damaged" in said or "results" in name or damage == ""
 
