@@ -30,21 +30,22 @@ PROJECT = next(p for p in (Path(__file__).with_name("project"), Path(__file__).p
 
 
 def _clone() -> Path | None:
-    places = map(absolute, filter(None, (os.environ.get("CLAPLEAK_ROOT"), Path.cwd(), *Path.cwd().parents)))
-    return next((folder for folder in places if (folder / "profiles").is_dir()), None)
+    here = absolute(".")
+    places = map(absolute, filter(None, (os.environ.get("CLAPLEAK_ROOT"), here, *here.parents)))
+    return next((folder for folder in places if (folder / "profiles" / "mini.yaml").is_file()), None)
 
 
 def find_root() -> Path:
     """Folder of profiles, reference values, notebooks, book and published results: a clone's, else the package's own.
 
-    A clone is the nearest folder at or above the working directory that holds `profiles/`.
+    A clone is the nearest folder at or above the working directory that holds `profiles/mini.yaml`.
     """
     return _clone() or PROJECT
 
 
 def output_root() -> Path:
     """Folder whose `build/` takes what the commands make: CLAPLEAK_ROOT, else the clone, else the working directory."""
-    return absolute(os.environ.get("CLAPLEAK_ROOT") or _clone() or Path.cwd())
+    return absolute(os.environ.get("CLAPLEAK_ROOT") or _clone() or ".")
 
 
 class _Plain(yaml.SafeLoader):
@@ -65,38 +66,40 @@ def read_yaml(source: Path | str, name: str = "") -> Any:
 
 
 @contextmanager
-def atomic_file(path: Path) -> Iterator[BinaryIO]:
-    """A binary file that appears under its name whole or not at all; an OSError names it."""
+def _replacing(path: Path) -> Iterator[Path]:
+    """A name for what will take the place of `path`, or vanish when anything fails; an OSError names `path`."""
     path.parent.mkdir(parents=True, exist_ok=True)
     temporary = path.parent / f".{path.name}.{os.getpid()}"
     try:
-        with temporary.open("wb") as file:
-            yield file
-            file.flush()
-            os.fsync(file.fileno())
-        os.replace(temporary, path)
+        yield temporary
+        temporary.replace(path)
     except OSError as error:
-        error.filename = str(path) if error.filename in (None, temporary, str(temporary)) else error.filename
+        error.filename = str(path) if str(error.filename or temporary).startswith(str(temporary)) else error.filename
         raise
     finally:
+        shutil.rmtree(temporary, ignore_errors=True)
         with suppress(OSError):  # gone where all went well
             temporary.unlink()
 
 
 @contextmanager
+def atomic_file(path: Path) -> Iterator[BinaryIO]:
+    """A binary file that appears under its name whole or not at all."""
+    with _replacing(path) as temporary, temporary.open("wb") as file:
+        yield file
+        file.flush()
+        os.fsync(file.fileno())
+
+
+@contextmanager
 def atomic_folder(path: Path) -> Iterator[Path]:
-    """A folder to fill; it takes the place of `path` at the end, or vanishes when anything fails."""
-    path.parent.mkdir(parents=True, exist_ok=True)
+    """A folder to fill; it appears under its name, in the place of an older one, whole or not at all."""
     for stale in path.parent.glob(f".{path.name}.*"):  # left by a process that was killed in the middle
         shutil.rmtree(stale, ignore_errors=True)
-    temporary = path.parent / f".{path.name}.{os.getpid()}"
-    temporary.mkdir()
-    try:
+    with _replacing(path) as temporary:
+        temporary.mkdir()
         yield temporary
         shutil.rmtree(path, ignore_errors=True)
-        temporary.replace(path)
-    finally:
-        shutil.rmtree(temporary, ignore_errors=True)
 
 
 @contextmanager
@@ -125,7 +128,10 @@ def locked(path: Path, *, wait: bool = True) -> Iterator[int]:
 
 def absolute(path: str | Path) -> Path:
     """A path from the root of the machine, with "~" replaced and links followed."""
-    return Path(os.path.realpath(os.path.expanduser(path)))
+    try:
+        return Path(os.path.realpath(os.path.expanduser(path)))
+    except FileNotFoundError as error:
+        raise ClapleakError("the working directory was deleted; change into one that exists") from error
 
 
 def say(message: str) -> None:

@@ -137,8 +137,9 @@ def run_cells(monkeypatch, capsys) -> Iterator:
 
 @pytest.fixture
 def here(tmp_path, monkeypatch) -> Path:
-    """An empty project as the working directory."""
+    """A project with one profile as the working directory."""
     (tmp_path / "profiles").mkdir()
+    shutil.copy(find_root() / "profiles" / "mini.yaml", tmp_path / "profiles")
     monkeypatch.chdir(tmp_path)
     return tmp_path
 

@@ -7,7 +7,7 @@ import sys
 
 import pytest
 import torch
-from helpers import files
+from helpers import call, files
 
 from clapleak.checkpoints import load_checkpoint, save_checkpoint
 from clapleak.config import ClapleakError, load_profile
@@ -27,6 +27,9 @@ def test_files_and_folders_appear_whole_or_not_at_all(tmp_path):
     with pytest.raises(KeyError), atomic_folder(tmp_path / "seed0") as temporary:
         (temporary / "a").write_bytes(b"2")
         raise KeyError
+    for make, name in ((atomic_folder, "deep/file"), (atomic_file, "seed0")):  # one in the place of the other
+        with pytest.raises(OSError, match=f"[^.]{name}'?( ->|$)"), make(tmp_path / name) as made:
+            getattr(made, "write", lambda content: None)(b"3")
     assert files(tmp_path) == {"deep/file": b"first", "seed0/a": b"1"} and len(list(tmp_path.iterdir())) == 2
 
 
@@ -59,6 +62,13 @@ def test_a_lock_keeps_others_out_names_its_process_and_ends_with_it(tmp_path):
     holder.communicate()
     with locked(tmp_path / "lock", wait=False):
         assert (tmp_path / "lock").read_text() == str(os.getpid())
+
+
+def test_a_working_directory_that_was_deleted_is_one_line(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    tmp_path.rmdir()
+    done = call("train", "--profile", "smoke", "--setup", "clean-clean")
+    assert done.exit_code == 2 and done.stderr.startswith("clapleak: the working directory was deleted; change into")
 
 
 def test_a_gpu_that_is_asked_for_and_absent_is_refused(monkeypatch):

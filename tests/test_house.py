@@ -122,7 +122,8 @@ def test_what_is_made_goes_to_the_root_that_is_named_else_to_the_clone_else_to_t
 ):
     clone, inner = tmp_path / "clone", tmp_path / "clone" / "inner"
     (clone / "profiles").mkdir(parents=True)
-    inner.mkdir()
+    (clone / "profiles" / "mini.yaml").touch()
+    (inner / "profiles").mkdir(parents=True)  # of another program
     for folder, root, output in ((tmp_path, PROJECT, tmp_path), (clone, clone, clone), (inner, clone, clone)):
         monkeypatch.chdir(folder)
         assert (find_root(), output_root()) == (root, output)
