@@ -58,8 +58,9 @@ def plan(profile: Profile, data_root: Path | None) -> str:
     clean sizes are then upper bounds. Times come from a few steps of one process on this machine, with random input.
     """
     if profile.networks is not None:
-        seconds = "x_a of each network takes minutes once, and a run a few seconds"
-        raise ClapleakError(f"profile {profile.name} trains projections alone: {seconds}")
+        what, length = ("log-mel", "minutes") if profile.networks.unfrozen else ("x_a", "a few seconds")
+        seconds = f"{what} of each takes minutes once, and a run {length}"
+        raise ClapleakError(f"profile {profile.name} starts from networks of others, which no plan measures: {seconds}")
     try:
         sizes = counted(profile, read_sources(profile, data_root))
     except ClapleakError as error:
@@ -171,10 +172,15 @@ class Cost:
 
     def _timed(self, work: Callable[[], object]) -> float:
         """Seconds of some work: of the clock on a GPU, else of the processor by the number of threads."""
-        clock, threads = (time.monotonic, 1) if self.cuda else (time.process_time, self.threads)
+
+        def clock() -> float:
+            if self.cuda:
+                torch.cuda.synchronize()  # work that was given to the GPU runs on
+            return time.monotonic() if self.cuda else time.process_time() / self.threads
+
         started = clock()
         work()
-        return (clock() - started) / threads
+        return clock() - started
 
     def _step(self, training: Training, name: str, batch: int) -> float:
         """Seconds of a step at that batch size, after one that warms up; leaves the process's `memory` at that size."""

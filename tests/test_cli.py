@@ -119,4 +119,6 @@ def test_costs_are_counted_in_the_data_or_by_the_official_releases(place):
     table = call("plan", "--profile", "smoke").output
     rows = {line.split()[0]: line.split()[1:4] for line in table.splitlines() if re.match(r"\w+-\w+ ", line)}
     assert list(rows) == [setup.slug for setup in SETUPS] and rows["none-dirty"][0] == "0"
+    refused = call("plan", "--profile", "networks-unfrozen").stderr
+    assert refused.endswith("log-mel of each takes minutes once, and a run minutes\n")
     assert rows["dirty-dirty"] == ["18", "8", "12"] and "GB a process at batch 16" in table  # 6 x 3; 4 x 2; 4 x 3

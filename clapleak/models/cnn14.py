@@ -85,22 +85,24 @@ def load_panns(path: Path, profile: Profile) -> Cnn14:
 
     The file also holds the mel filters that it was trained with, at 32 kHz. Where `audio.keep_checkpoint_frontend` says
     that the profile uses those, its own settings must give the same. ClapleakError where they do not, where there is no
-    such file or it is no checkpoint, and for keys that are missing, unknown or of another shape (each is named).
+    such file or it is no checkpoint, and for keys that are missing, unknown or of another shape (three are named).
     """
     if not path.is_file():
         raise ClapleakError(f"{path}: no such file; see pretrain.checkpoint, or `clapleak data fetch panns`")
     try:
-        state = torch.load(path, map_location="cpu", weights_only=True)["model"]
-    except (pickle.UnpicklingError, RuntimeError, EOFError, KeyError, TypeError) as error:
+        state = dict(torch.load(path, map_location="cpu", weights_only=True)["model"])
+    except (pickle.UnpicklingError, RuntimeError, EOFError, LookupError, TypeError, ValueError) as error:
         raise ClapleakError(f"{path}: not a PANNs checkpoint (a dict with the key 'model'); fetch it again") from error
     filters = state.get("logmel_extractor.melW")
     state = {k: v for k, v in state.items() if not k.startswith(("spectrogram_extractor.", "logmel_extractor."))}
     backbone = Cnn14(profile.audio.mel_bins, len(state.get("fc_audioset.bias", range(527))), profile.audio_encoder)
-    try:
-        backbone.load_state_dict(state)
-    except RuntimeError as error:  # which names what is missing, unknown or of another shape
+    shapes = {key: value.shape for key, value in backbone.state_dict().items()}
+    fitting = {k: v for k, v in state.items() if k in shapes and getattr(v, "shape", None) == shapes[k]}
+    missing, _ = backbone.load_state_dict(fitting, strict=False)
+    if wrong := sorted({*missing, *state} - {*fitting}):
+        listed = f"{', '.join(wrong[:3])}{' and so on' * (len(wrong) > 3)}"
         remedy = "audio_encoder.width, blocks and stem_stride must be 64, 6 and 1 for PANNs' Cnn14"
-        raise ClapleakError(f"{path}: {' '.join(str(error).split())}; {remedy}") from error
+        raise ClapleakError(f"{path}: {len(wrong)} keys are missing, unknown or of another shape: {listed}; {remedy}")
     if profile.audio.keep_checkpoint_frontend:
         ours = mel_filters(profile.audio)
         if filters is None or filters.shape != ours.shape or not torch.allclose(filters, ours, atol=1e-6):
