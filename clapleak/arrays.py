@@ -112,10 +112,7 @@ class ArrayStore:
 
     @contextmanager
     def reading(self) -> Iterator[Callable[[bytes], np.ndarray]]:
-        """A function from key to array, (n,); the arrays are views that end with the block.
-
-        ClapleakError for a key that is gone, since another process has removed everything.
-        """
+        """A function from key to array, (n,), a view that ends with the block; ClapleakError where it was removed."""
         with self._transaction(buffers=True) as records:
 
             def array(key: bytes) -> np.ndarray:

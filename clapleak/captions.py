@@ -27,18 +27,14 @@ class Captions:
     rows: dict[str, int]  # text -> row
     shape: tuple[int, ...]  # (-1, H), or (-1,) of ids
 
-    def states(self, rows: np.ndarray) -> list[np.ndarray]:
-        """States, (tokens, H), or ids, (tokens,), of each text."""
-        with self.arrays.reading() as states_of:
-            return [states_of(self.keys[row]).reshape(self.shape).copy() for row in rows]
-
     def batch(self, rows: np.ndarray) -> tuple[Tensor, Tensor]:
         """States of B texts laid end to end in lines of L tokens, (lines, L, H) or (lines, L), and whose they are.
 
         Nearly half of a batch padded to its longest text would be padding. The second tensor, (lines, L), holds the
         number of each token's text in the batch, 0 to B - 1, and -1 where a line has room left.
         """
-        texts = self.states(rows)
+        with self.arrays.reading() as states_of:
+            texts = [states_of(self.keys[row]).reshape(self.shape).copy() for row in rows]
         width, starts, line, used = max(_LINE, *map(len, texts)), [], 0, 0
         for text in texts:
             line, used = (line, used) if used + len(text) <= width else (line + 1, 0)

@@ -102,13 +102,10 @@ def _log_mel_or_samples(wave: torch.Tensor, audio: Audio, whole: bool) -> np.nda
 def kept(
     clips: pd.DataFrame, arrays: ArrayStore, settings: object, decoding: Callable, values: Callable, cores: int
 ) -> tuple[list[bytes], list[int], dict[str, int], pd.DataFrame]:
-    """Keys, contents, rows and problems of a ClipStore; what `arrays` lack is decoded first.
+    """Keys, contents, rows and problems of a ClipStore; what `arrays` lack is decoded first, by `cores` processes.
 
-    Parameters
-    ----------
-    clips, arrays, settings : of `clip_table`; where they are kept; what else a clip's array depends on
-    decoding : `audio.decode` of path, offset, duration and root alone
-    values, cores : about how many numbers the array of a clip, a row of the table, holds; processes that decode
+    The clips are those of `clip_table`, `settings` what else an array depends on, `decoding` is `audio.decode` of path,
+    offset, duration and root alone, and `values` says about how many numbers the array of a row of the table holds.
     """
     rows = list(clips.itertuples(index=False, name=None))
     keys = [array_key(settings, row[1:4], source_state(*row)) for row in rows]

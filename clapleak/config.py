@@ -3,28 +3,17 @@
 from pathlib import Path
 from typing import Annotated, Literal, Self
 
-import pydantic
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError, ValidationInfo
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError, model_validator
 
-from clapleak.files import ClapleakError, absolute, find_root, nearest, read_yaml
+from clapleak.files import ClapleakError, absolute, find_root, nearest, placed, read_yaml
 
 Few = Annotated[int, Field(ge=0, le=1000)]
 Several = Annotated[int, Field(gt=0, le=1000)]
 Many = Annotated[int, Field(gt=0, le=100_000)]
 Source = Annotated[str, Field(pattern=r"^[a-z0-9_]+(:\w+)?$")]  # a corpus, or one split of it
-TAKEN = (
-    "artefact book book.done homework html log_mel notebooks pages reproduce.lock results sounds weights x_a".split()
-)
-
-
-def _placed(name: str, info: ValidationInfo) -> str:
-    """The path of what a profile names, from the folder of its file or else the working directory; else the name."""
-    if name in ("minilm", "tiny") or info.context is None:
-        return name
-    return next((str(place) for place in map(absolute, (info.context / name, name)) if place.exists()), name)
-
-
-Place = Annotated[str, Field(min_length=1), AfterValidator(_placed)]
+# Where it lies from the folder of the profile, which is the context, or else from the working directory
+Place = Annotated[str, Field(min_length=1), AfterValidator(lambda name, info: placed(name, info.context or Path()))]
+TAKEN = "artefact book homework html live log_mel notebooks pages reproduce.lock results sounds weights x_a".split()
 
 
 class _Section(BaseModel):
@@ -181,7 +170,7 @@ class Profile(_Section):
     compute: Compute
     networks: Networks | None = None  # then pretrain and audio_encoder are not used, and of audio the segment alone
 
-    @pydantic.model_validator(mode="after")
+    @model_validator(mode="after")
     def _fits(self) -> Self:
         data, audio, samples = self.data, self.audio, self.audio.segment * self.audio.sample_rate
         sources = (*data.pretrain, *data.pairs, data.test, data.tagging_test or "")

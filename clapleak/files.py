@@ -134,6 +134,12 @@ def absolute(path: str | Path) -> Path:
         raise ClapleakError("the working directory was deleted; change into one that exists") from error
 
 
+def placed(name: str, folder: Path) -> str:
+    """The absolute path of what is named, from a folder or else the working directory; the name where nothing is."""
+    places = () if name in ("minilm", "tiny") else map(absolute, (folder / name, name))
+    return next((str(place) for place in places if place.exists()), name)
+
+
 def say(message: str) -> None:
     """A line of progress, on standard error so that it never becomes part of a page."""
     print(message, file=sys.stderr, flush=True)

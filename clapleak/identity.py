@@ -48,10 +48,7 @@ def contents(place: str | None) -> str | None:
     path = Path(place or "")
     if path.is_absolute() and path.is_dir():
         return digest([(file.name, contents(str(file))) for file in sorted(path.glob("[!.]*")) if file.is_file()])
-    if not path.is_absolute() or not path.is_file():
-        return place
-    with path.open("rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()
+    return hashlib.sha256(path.read_bytes()).hexdigest() if path.is_absolute() and path.is_file() else place
 
 
 def clips_id(clips: Iterable[str], contents: Iterable[int], audio: Audio) -> str:

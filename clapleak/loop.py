@@ -54,11 +54,8 @@ class Phase:
 class Training(ABC):
     """What the loop asks of a training, and the loop itself. A batch holds the numbers of its examples.
 
-    Parameters
-    ----------
-    model, clips : Module on its device; id of the clip of every example, for messages
-    phases : dict, from the name of each phase, in order, to its largest number of epochs
-    batch_size, seed, compute, name : section of the profile; for the lines of progress
+    `model` lies on its device, `phases` lead from the name of each phase, in order, to its largest number of epochs,
+    and messages name `clips`, the id of the clip of every example, and the training by its `name`.
     """
 
     def __init__(
@@ -119,17 +116,16 @@ class Training(ABC):
             finished = sum(row["phase"] == name for row in self.history)
             if finished == epochs:
                 continue
-            # steps of an epoch that are done, the sum of their losses, and the learning rate before the first of them
-            phase, partial, rate = self.begin(name), (0, 0.0), None
+            phase, partial, rate = self.begin(name), (0, 0.0), 0.0  # of a part of an epoch: steps, losses, first rate
             if saved is not None and saved["phase"] == name:
                 phase.optimizer.load_state_dict(saved["optimizer"])
                 phase.schedule.load_state_dict(saved["schedule"])
-                partial = saved["partial"]
-                rate = saved.get("rate")
+                partial, rate = saved["partial"], saved.get("rate", math.nan)  # an older release had none
             for epoch in range(finished, epochs):
                 if self.stopped():
                     break
-                row = {"phase": name, "epoch": epoch, "learning_rate": rate or phase.optimizer.param_groups[0]["lr"]}
+                rate = rate if partial[0] else phase.optimizer.param_groups[0]["lr"]
+                row = {"phase": name, "epoch": epoch, "learning_rate": rate}
                 with stop_requests() as stop_asked:  # an epoch that is learnt is kept, whenever the signal comes
                     started = time.monotonic()
                     row["train_loss"], partial = self.train_epoch(phase, epoch, path, *partial, stop_asked)
@@ -142,7 +138,6 @@ class Training(ABC):
                         if all(val_loss < before["val_loss"] for before in self.history) and not math.isnan(val_loss):
                             self.best = {k: v.detach().cpu().clone() for k, v in self.state().items()}
                         self.history.append(row)
-                    rate = None if whole else row["learning_rate"]
                     kept = {"id": training_id, "model": self.state(), "best": self.best, "history": self.history}
                     kept |= {"optimizer": phase.optimizer.state_dict(), "schedule": phase.schedule.state_dict()}
                     save_checkpoint(path, {**kept, "phase": name, "partial": partial, "rate": rate})

@@ -122,25 +122,19 @@ def share_buffers(model: torch.nn.Module) -> None:
 def read_ahead(
     read: Callable[[int], tuple], steps: range, compute: Compute, device: torch.device, title: str = ""
 ) -> Generator[tuple]:
-    """Tensors, or None, of `read(step)` for every step in turn, on the device; worker processes read ahead.
+    """Tensors, or None, of `read(step)` for every step in turn, on the device; processes read ahead until it is closed.
 
-    They end when the generator is closed. With a title, a bar over the steps is shown when they take longer than some
-    seconds on a terminal.
+    With a title, a bar over the steps is shown when they take longer than some seconds on a terminal.
     """
     loader = torch.utils.data.DataLoader(
         steps, batch_size=None, collate_fn=read, num_workers=compute.workers,
         multiprocessing_context="fork" if compute.workers else None, pin_memory=device.type == "cuda",
-        worker_init_fn=_deaf, generator=torch.Generator(),  # of its own, or it would draw from the one of dropout
+        generator=torch.Generator(),  # of its own, or it would draw from the one of dropout
+        worker_init_fn=lambda worker: [signal.signal(number, signal.SIG_IGN) for number in _STOP],  # we end it
     )  # fmt: skip
     hidden = not title or rank_and_size()[0] > 0 or not sys.stderr.isatty()
     bar = tqdm(iter(loader), title, steps.stop, initial=steps.start, leave=False, delay=5, disable=hidden)
     return (tuple(part if part is None else part.to(device, non_blocking=True) for part in parts) for parts in bar)
-
-
-def _deaf(worker: int) -> None:
-    """A reader goes on while its training, which was asked to stop as well, keeps what it has learnt."""
-    for number in _STOP:
-        signal.signal(number, signal.SIG_IGN)
 
 
 @contextmanager

@@ -14,6 +14,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+import numpy as np
+
 from clapleak import results
 from clapleak.config import ClapleakError, Profile, load_profile
 from clapleak.files import output_root, say
@@ -106,8 +108,7 @@ def run(study: Study, setup: Setup, *, seed: int = 0, group: int | None = None) 
     work = _work(profile, setup.slug, seed, group, ids["training"])
     with parallel.alone(work / "lock"):  # a second process waits, and then finds the run finished
         if parallel.agreed(results.finished(path, ids["measurement"])):
-            if parallel.rank_and_size()[0] == 0:
-                say(f"{path}: kept from an earlier run; after a change of code raise FORMATS in clapleak/identity.py")
+            say(f"{path}: kept from an earlier run; after a change of code raise FORMATS in clapleak/identity.py")
             return _drawn(results.read_run(path), profile)
         backbone = run_backbone(study, setup.pretraining, prepared, seed=seed, group=group)
         model, history = train.trained(
@@ -118,7 +119,8 @@ def run(study: Study, setup: Setup, *, seed: int = 0, group: int | None = None) 
         numbers |= embed.measure(clouds, profile.measures)
         if profile.networks:  # thousands of runs: the first is shown, and x_a with the backbone
             clouds = {} if seed or group else {name: clouds[name] for name in clouds if name not in ("x_a", "x_t")}
-        return _write(path, profile, numbers, ids, history, clouds)
+        _write(path, profile, numbers, ids, history, clouds)
+        return _drawn(results.read_run(path), profile)
 
 
 def run_backbone(
@@ -150,8 +152,8 @@ def run_backbone(
                 numbers["centroid_accuracy"] = {"x_a": metrics.centroid_accuracy(x_a, labels, clouds["recordings"])}
                 numbers["linear_probe"] = embed.linear_probes(prepared, study.sources.test)
             _write(path, profile, numbers, ids, history, clouds)
-        elif shown:
-            _drawn(results.read_run(path), profile)  # where a kill came before the map
+        if shown:
+            _drawn(results.read_run(path), profile)
     return backbone
 
 
@@ -163,32 +165,28 @@ def _work(profile: Profile, slug: str, seed: int, group: int | None, training_id
     return output_root() / "build" / profile.name / name
 
 
-def _write(path: Path, profile: Profile, metrics: dict, ids: dict, history: DataFrame, clouds: dict) -> results.Run:
+def _write(path: Path, profile: Profile, metrics: dict, ids: dict, history: DataFrame, clouds: dict) -> None:
     from clapleak import parallel
 
     metrics |= {"ids": ids, "provenance": results.provenance(parallel.pick_device(profile.compute).type)}
     with parallel.first_process_first():
         if parallel.rank_and_size()[0] == 0:
             results.write_run(path, metrics, history, clouds)
-    return _drawn(results.read_run(path), profile)
 
 
 def _drawn(run: results.Run, profile: Profile, *, always: bool = False) -> results.Run:
     """The run with its map, a slow picture that pages show of the first seed alone."""
     own = results.own_folder(run.profile) in run.path.parents
-    if not run.has_clouds or not own or not (run.seed == 0 or always):
-        return run
-    import numpy as np
-
-    perplexity = profile.measures.perplexity
-    with suppress(ClapleakError):  # absent or damaged: it is drawn below
-        if run.map.get("perplexity", np.float16(perplexity)) == np.float16(perplexity):  # as `write_map` keeps it
+    wanted = own and run.has_clouds and (run.seed == 0 or always)
+    perplexity = np.array(profile.measures.perplexity, np.float16)  # as `write_map` keeps it
+    with suppress(ClapleakError):  # of a map that is absent or damaged
+        if not wanted or run.map.get("perplexity", perplexity) == perplexity:
             return run
     from clapleak import embed, parallel
 
     if parallel.rank_and_size()[0] == 0:
-        maps = {space: embed.tsne(run.embeddings[space], perplexity, run.seed) for space in run.spaces}
-        results.write_map(run, {**maps, "perplexity": np.array(perplexity)})
+        maps = {space: embed.tsne(run.embeddings[space], profile.measures.perplexity, run.seed) for space in run.spaces}
+        results.write_map(run, {**maps, "perplexity": perplexity})
     return results.read_run(run.path)
 
 
@@ -216,17 +214,13 @@ def weights(run: results.Run) -> Path:
 
 
 def load_trained(run: results.Run, file: Path | None = None) -> Clap:
-    """The network that gave the results of a run, from `file` or from what its training left on this machine.
-
-    ClapleakError where these are not the weights of just this training.
-    """
+    """The network that gave the results of a run, from `file` or what its training left; ClapleakError for any other."""
     from clapleak import checkpoints, models, parallel
 
     training_id, profile = run.metrics["ids"]["training"], load_profile(run.profile)
     if profile.networks:
         raise ClapleakError(f"{run.path}: its audio encoder is a network of others; see clapleak.models.networks")
-    kept = checkpoints.load_weights(file or weights(run), training_id)
-    if kept is None:
+    if (kept := checkpoints.load_weights(file or weights(run), training_id)) is None:
         group = "" if run.group is None else f" --group {run.group}"
         remedy = f"`clapleak train --profile {run.profile} --setup {run.slug} --seed {run.seed}{group}`"
         raise ClapleakError(f"{file or weights(run)}: no weights of this very training; make them by {remedy}")

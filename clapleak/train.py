@@ -1,7 +1,6 @@
 """Cross-modal training: the paper's recipe, section 2.1 (a) to (j)."""
 
 import copy
-from contextlib import closing
 from pathlib import Path
 
 import numpy as np
@@ -25,13 +24,9 @@ def trained(
     profile: Profile, backbone: Cnn14, text: TextEncoder, captions: Captions, experiment: Experiment, folder: Path,
     training_id: str, *, seed: int,
 ) -> tuple[Clap, pd.DataFrame]:  # fmt: skip
-    """The trained model of a setup and its history.
+    """The trained model of a setup and its history; weights of that id are kept in the folder, see `kept_or_trained`.
 
-    Parameters
-    ----------
-    profile, seed, experiment, captions : what is learnt from; states of every caption of the profile
-    backbone, text : as pre-training left it; the text encoder is copied, since other runs start from it too
-    folder, training_id : where weights of that id are kept, see `loop.kept_or_trained`
+    `backbone` is as pre-training left it; the text encoder is copied, since other runs start from it too.
     """
     device = pick_device(profile.compute)
     torch.manual_seed(stable_seed("projections", seed))
@@ -130,8 +125,7 @@ class PairTraining(Training):
         draw = np.random.default_rng(stable_seed("validation order", self.seed))
         parts = [own_share(batch) for batch in full_batches(draw.permutation(self.held_out), self.batch_size)]
         loaded = read_ahead(lambda i: self.read(parts[i], None), range(len(parts)), self.compute, self.device)
-        with closing(loaded):
-            losses = [self.loss(part, data).item() for part, data in zip(parts, loaded, strict=True)]
+        losses = [self.loss(part, data).item() for part, data in zip(parts, loaded, strict=True)]
         return sum(losses) / len(losses)
 
     def stopped(self) -> bool:

@@ -70,5 +70,5 @@ def test_states_of_captions_are_those_of_the_weights_that_lie_in_the_folder_now(
         encoder = load_text_encoder(settings)
         assert encoder.bert.config._attn_implementation == "sdpa"  # the others take no mask of true and false
         kept = open_captions(["a dog barks"], encoder, profile.compute, tmp_path / "captions")
-        found.append((kept.keys, kept.states([0])[0].tolist()))
+        found.append((kept.keys, kept.batch(np.array([0]))[0].tolist()))
     assert found[0] == found[1] and found[1][0] != found[2][0] and found[1][1] != found[2][1]

@@ -106,11 +106,11 @@ def test_a_checkpoint_that_does_not_fit_is_named(published, tmp_path):
     torch.save(state, tmp_path / "bare.pth")
     state["fc_new.weight"] = state.pop("fc1.weight")
     torch.save({"model": {**state, "bn0.weight": torch.ones(32)}}, tmp_path / "other.pth")
-    named = "3 keys are missing, .*: bn0.weight, fc1.weight, fc_new.weight; audio_encoder.width"
+    named = "3 keys are missing, .*, such as bn0.weight, fc1.weight, fc_new.weight; audio_encoder.width"
     torch.save({"model": {}}, tmp_path / "empty.pth")
     torch.save({"model": 1}, tmp_path / "number.pth")
     faults = {"other": named, "gone": "no such file", "bare": "not a PANNs checkpoint", "number": "not a PANNs"}
-    faults["empty"] = r"\d\d keys are .*: \S+, \S+, \S+ and so on; audio_encoder.width"
+    faults["empty"] = r"\d\d keys are .*, such as \S+, \S+, \S+; audio_encoder.width"
     for name, reason in faults.items():
         with pytest.raises(ClapleakError, match=f"{name}.pth: {reason}"):
             load_panns(tmp_path / f"{name}.pth", paper_sized())

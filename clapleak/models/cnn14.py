@@ -100,9 +100,9 @@ def load_panns(path: Path, profile: Profile) -> Cnn14:
     fitting = {k: v for k, v in state.items() if k in shapes and getattr(v, "shape", None) == shapes[k]}
     missing, _ = backbone.load_state_dict(fitting, strict=False)
     if wrong := sorted({*missing, *state} - {*fitting}):
-        listed = f"{', '.join(wrong[:3])}{' and so on' * (len(wrong) > 3)}"
+        fault = f"{len(wrong)} keys are missing, unknown or of another shape, such as {', '.join(wrong[:3])}"
         remedy = "audio_encoder.width, blocks and stem_stride must be 64, 6 and 1 for PANNs' Cnn14"
-        raise ClapleakError(f"{path}: {len(wrong)} keys are missing, unknown or of another shape: {listed}; {remedy}")
+        raise ClapleakError(f"{path}: {fault}; {remedy}")
     if profile.audio.keep_checkpoint_frontend:
         ours = mel_filters(profile.audio)
         if filters is None or filters.shape != ours.shape or not torch.allclose(filters, ours, atol=1e-6):

@@ -98,10 +98,10 @@ def load_text_encoder(config: configuration.TextEncoder, *, hub: bool = True) ->
         return _tiny(config)
     try:
         source = _minilm(hub) if config.model == "minilm" else config.model
-        place = {"pretrained_model_name_or_path": source, "local_files_only": not hub}
-        tokenizer = AutoTokenizer.from_pretrained(**place)
+        at = {"pretrained_model_name_or_path": source, "local_files_only": not hub}
+        tokenizer = AutoTokenizer.from_pretrained(**at)
         bert = BertModel.from_pretrained(
-            **place, add_pooling_layer=False, attn_implementation="sdpa", use_safetensors=True
+            **at, add_pooling_layer=False, attn_implementation="sdpa", use_safetensors=True
         )
     except ClapleakError:
         raise
