@@ -68,10 +68,8 @@ def first_process_first() -> Iterator[None]:
 @contextmanager
 def alone(lock: Path) -> Iterator[None]:
     """Other trainings wait outside the block; the processes of one torchrun enter together, once the first may."""
-    rank, size = rank_and_size()
-    with locked(lock) if rank == 0 else nullcontext():
-        if size > 1:
-            distributed.barrier()
+    with locked(lock) if rank_and_size()[0] == 0 else nullcontext():
+        agreed(True)  # after the first one's lock
         yield
 
 

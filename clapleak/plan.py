@@ -172,15 +172,12 @@ class Cost:
 
     def _timed(self, work: Callable[[], object]) -> float:
         """Seconds of some work: of the clock on a GPU, else of the processor by the number of threads."""
-
-        def clock() -> float:
-            if self.cuda:
-                torch.cuda.synchronize()  # work that was given to the GPU runs on
-            return time.monotonic() if self.cuda else time.process_time() / self.threads
-
+        clock, threads = (time.monotonic, 1) if self.cuda else (time.process_time, self.threads)
         started = clock()
         work()
-        return clock() - started
+        if self.cuda:
+            torch.cuda.synchronize()  # what the GPU was given is not done yet
+        return (clock() - started) / threads
 
     def _step(self, training: Training, name: str, batch: int) -> float:
         """Seconds of a step at that batch size, after one that warms up; leaves the process's `memory` at that size."""

@@ -214,7 +214,7 @@ def weights(run: results.Run) -> Path:
 
 
 def load_trained(run: results.Run, file: Path | None = None) -> Clap:
-    """The network that gave the results of a run, from `file` or what its training left; ClapleakError for any other."""
+    """The network that gave the results of a run, from `file` or what its training left; ClapleakError for another."""
     from clapleak import checkpoints, models, parallel
 
     training_id, profile = run.metrics["ids"]["training"], load_profile(run.profile)
