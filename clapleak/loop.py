@@ -121,12 +121,12 @@ class Training(ABC):
                 phase.optimizer.load_state_dict(saved["optimizer"])
                 phase.schedule.load_state_dict(saved["schedule"])
                 partial, rate = saved["partial"], saved.get("rate", math.nan)  # an older release had none
-            for epoch in range(finished, epochs):
-                if self.stopped():
-                    break
-                rate = rate if partial[0] else phase.optimizer.param_groups[0]["lr"]
-                row = {"phase": name, "epoch": epoch, "learning_rate": rate}
-                with stop_requests() as stop_asked:  # an epoch that is learnt is kept, whenever the signal comes
+            with stop_requests() as stop_asked:  # an epoch that is learnt is kept, whenever the signal comes
+                for epoch in range(finished, epochs):
+                    if self.stopped():
+                        break
+                    rate = rate if partial[0] else phase.optimizer.param_groups[0]["lr"]
+                    row = {"phase": name, "epoch": epoch, "learning_rate": rate}
                     started = time.monotonic()
                     row["train_loss"], partial = self.train_epoch(phase, epoch, path, *partial, stop_asked)
                     whole = partial[0] == 0

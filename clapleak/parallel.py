@@ -145,3 +145,5 @@ def stop_requests() -> Iterator[Callable[[], bool]]:
     finally:
         for number, handler in before.items():
             signal.signal(number, handler)
+    for number in received:  # after the last time that somebody asked
+        signal.raise_signal(number)

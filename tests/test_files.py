@@ -2,6 +2,7 @@
 
 import errno
 import os
+import signal
 import subprocess
 import sys
 
@@ -12,7 +13,7 @@ from helpers import call, files
 from clapleak.checkpoints import load_checkpoint, save_checkpoint
 from clapleak.config import ClapleakError, load_profile
 from clapleak.files import atomic_file, atomic_folder, locked
-from clapleak.parallel import pick_device
+from clapleak.parallel import pick_device, stop_requests
 
 
 def test_files_and_folders_appear_whole_or_not_at_all(tmp_path):
@@ -62,6 +63,15 @@ def test_a_lock_keeps_others_out_names_its_process_and_ends_with_it(tmp_path):
     holder.communicate()
     with locked(tmp_path / "lock", wait=False):
         assert (tmp_path / "lock").read_text() == str(os.getpid())
+
+
+def test_a_signal_that_nobody_asked_for_in_time_is_not_lost():
+    with pytest.raises(KeyboardInterrupt), stop_requests() as stop_asked:
+        assert not stop_asked()
+        signal.raise_signal(signal.SIGINT)
+    with pytest.raises(ValueError, match="asked"), stop_requests() as stop_asked:
+        signal.raise_signal(signal.SIGTERM)
+        raise ValueError("asked" if stop_asked() else "")
 
 
 def test_a_working_directory_that_was_deleted_is_one_line(tmp_path, monkeypatch):
