@@ -98,11 +98,9 @@ def load_text_encoder(config: configuration.TextEncoder, *, hub: bool = True) ->
         return _tiny(config)
     try:
         source = _minilm(hub) if config.model == "minilm" else config.model
-        at = {"pretrained_model_name_or_path": source, "local_files_only": not hub}
-        tokenizer = AutoTokenizer.from_pretrained(**at)
-        bert = BertModel.from_pretrained(
-            **at, add_pooling_layer=False, attn_implementation="sdpa", use_safetensors=True
-        )
+        tokenizer = AutoTokenizer.from_pretrained(source, local_files_only=not hub)
+        kind = {"attn_implementation": "sdpa", "use_safetensors": True}  # the others take no mask of true and false
+        bert = BertModel.from_pretrained(source, local_files_only=not hub, add_pooling_layer=False, **kind)
     except ClapleakError:
         raise
     except Exception as error:  # of a folder that is not whole, transformers raises a dozen kinds
