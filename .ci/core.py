@@ -45,7 +45,7 @@ def main() -> None:
         assert size <= LARGEST and seconds <= SLOWEST
         run("python", "-c", USE)
         (place / "captions.csv").write_text("caption\na dog barks\nrain\n", encoding="utf-8")
-        assert "2 of 2 rows hold a leak" in run("clapleak", "leaks", "captions.csv")
+        assert "2 of 2 texts leak" in run("clapleak", "leaks", "captions.csv")
         assert "zero-shot:  1.0" in run("clapleak", "audit", "arrays.npz", code=3)  # nobody said what was seen
         assert "[train]" in run("clapleak", "train", "--profile", "smoke", "--setup", "none-clean", code=2)
         assert "clapleak" in run("clapleak", "--version") and "esc50" in run("clapleak", "data", "list")

@@ -26,7 +26,14 @@ def make_run(base: Path, setup: Setup | str, *, seed: int = 0, **changes: object
     x_t = rng.normal(size=(4, 12))
     x_a = x_t[labels] + rng.normal(0, 0.6, (16, 12))
     clips = np.array([f"foley@0/{CLASSES[label]}/{i}" for i, label in enumerate(labels)])
-    clouds = {"labels": labels, "classes": np.array(CLASSES), "clips": clips, "recordings": clips, "x_a": x_a, "x_t": x_t}
+    clouds = {
+        "labels": labels,
+        "classes": np.array(CLASSES),
+        "clips": clips,
+        "recordings": clips,
+        "x_a": x_a,
+        "x_t": x_t,
+    }
     measured = embed.measure(clouds | {"E_a": metrics.unit(x_a), "E_t": metrics.unit(x_t)}, MEASURES)
     if trained:
         clouds |= {"E_a": metrics.unit(x_a), "E_t": metrics.unit(x_t)}
