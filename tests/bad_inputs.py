@@ -72,6 +72,24 @@ FILES = {
     "build/weights/YamNet_w8a8.onnx.zip": b"other weights", "deep.json": DEEP.encode(),
 }  # fmt: skip
 
+REFERENCES = {  # content of an audit.json
+    f"reference_{name}.json": json.dumps({"schema": 1, "model": "m", "classes": classes, **changes}).encode()
+    for name, (classes, changes) in {
+        "nan": ([{"name": "a", "silhouette_x_a": float("nan")}], {}),
+        "null": ([{"name": "a", "silhouette_x_a": None}], {}),
+        "text": ([{"name": "a", "silhouette_x_a": "0.1"}], {}),
+        "lacking": ([{"name": "a"}], {}),
+        "list": ([1], {}),
+        "twice": ([{"name": "a", "silhouette_x_a": 0.1}] * 2, {}),
+        "none": ([{"name": "a", "silhouette_x_a": 0.1}], {"model": ""}),
+        "number": ([{"name": "a", "silhouette_x_a": 0.1}], {"model": 1}),
+        "empty": ([], {}),
+        "word": ("a", {}),
+        "deep": ({"a": {}}, {}),
+        "old": ([{"name": "a", "silhouette_x_a": 0.1}], {"schema": 0}),
+    }.items()
+}
+
 PROFILES = {  # content of name.yaml, and what the line names beside the file
     "null": (b"null\n", "key '(top level)'"), "hollow": (b"", "key '(top level)'"), "word": (b"hello\n", "(top level)"),
     "broken": (b"name: [", "not valid YAML"), "binary": (BINARY, "not valid YAML"), "tab": (b"a:\tx\n\tb: 1\n", "valid"),
@@ -205,13 +223,15 @@ CALLS = [  # words of the command line, then what its one line must name
     ((*FETCH, "esc50", "--data-root", "file"), "file: not a folder that can be written"),
     (AUDIT, "Missing argument 'MODEL'"), ((*AUDIT, "gone.npz"), "gone.npz: no such file"),
     ((*AUDIT, "text.npz"), "text.npz: not an .npz of plain arrays"), ((*AUDIT, "pickle.npz"), "pickle.npz: not an .npz"),
-    ((*AUDIT, "objects.npz"), "objects.npz: not an .npz of plain arrays"), ((*AUDIT, "half.npz"), "half.npz: not an .npz"),
+    ((*AUDIT, "objects.npz"), "E_a holds objects; save np.array(E_a, dtype=float)"), ((*AUDIT, "half.npz"), "half.npz: not an .npz"),
     ((*AUDIT, "bare.npz"), "bare.npz: no labels and no classes"), ((*AUDIT, "bare.npz", "gone.csv"), "gone.csv: no such"),
-    ((*AUDIT, "m.py:model"), "a model needs a test"), ((*AUDIT, "bare.npz", "--alpha", 2), "'--alpha': 2.0"),
+    ((*AUDIT, "m.py:model"), "a model needs a test"), ((*AUDIT, "bare.npz", "--alpha", 2), "--alpha 2.0: give a number from 0.0001 to 0.2"),
     ((*AUDIT, "bare.npz", "--seed", -1), "'--seed': -1"), ((*AUDIT, "bare.npz", "--alfa", 1), "'--alfa'", "--alpha"),
     ((*AUDIT, "bare.npz", "--fail-on", "label"), "--fail-on label: use labels, recordings, unknown"),
+    *(((*AUDIT, "bare.npz", "--max-leak", value), f"--max-leak {float(value)}: give a number from 0 to 1") for value in ("nan", "inf", -1)),
+    ((*AUDIT, "bare.npz", "--alpha", "nan"), "--alpha nan: give a number"),
     ((*AUDIT, "bare.npz", "--rule", "x"), "unknown rule 'x': use word, lemma, phrase, ontology or meaning"),
-    ((*AUDIT, "bare.npz", "--reference", "audit.json"), "audit.json: not an audit.json"),
+    *(((*AUDIT, "bare.npz", "--reference", name), f"{name}: not an audit.json of this version") for name in ("audit.json", *REFERENCES)),
     ((*AUDIT, "bare.npz", "--training-labels", "gone.csv"), "gone.csv: no such file"),
     ((*AUDIT, "bare.npz", "--training-recordings", "good.csv"), "good.csv: no column recording"),
     ((*AUDIT, "bare.npz", "--prompts", "gone.txt"), "gone.txt: no such file"),
@@ -357,7 +377,7 @@ ARRAYS = [  # function of clapleak.metrics, its arguments, and what the line say
 
 def write(folder: Path) -> None:
     """FILES below a folder, and what a file cannot be: folders, circles and devices in the place of one."""
-    for name, content in FILES.items():
+    for name, content in (FILES | REFERENCES).items():
         (folder / name).parent.mkdir(parents=True, exist_ok=True)
         (folder / name).write_bytes(content)
     (folder / "folder.yaml").mkdir()

@@ -75,10 +75,11 @@ def test_shuffled_labels_are_at_chance_and_alarm_nobody():
     found, rng = world(2, drawn(0.3, 2)), np.random.default_rng(2)
     shuffled = Clouds(rng.permutation(found.labels), NAMES, found.x_a, found.E_a, found.x_t, found.E_t)
     result = audit(shuffled, drawn(0.3, 2)).json
-    assert "are the rows of E_t in the order of classes?" in result["notes"][0] and not audit(found).json["notes"]
+    assert result["notes"] == [verdicts.GUESSED] and not audit(found).json["notes"]
     low, high = result["shuffled_labels"]
     assert low <= result["measures"]["zero_shot"]["value"] <= high < 0.04 and low < 0.02
-    assert result["verdicts"]["labels"]["state"] == verdicts.NONE
+    assert result["verdicts"]["labels"]["state"] == verdicts.UNKNOWN
+    assert audit(shuffled, drawn(0.3, 2)).gate() == 3
     assert abs(result["measures"]["silhouette_x_a"]["value"]) < 0.1
 
 
@@ -90,6 +91,65 @@ def test_too_few_classes_are_undecided_without_a_number_that_is_none():
         made = Clouds(y, NAMES[:classes], x, x, None, rng.normal(size=(1, classes, 8)))
         found = audit(made, np.arange(classes) < classes // 2, alpha=0.2).json
         assert found["verdicts"]["labels"]["state"] == verdicts.UNKNOWN and json.dumps(found, allow_nan=False)
+
+
+def test_embeddings_count_in_double_precision_whatever_their_type_and_scale():
+    """Squares of half precision overflow at 256, those of single precision at 1e19."""
+    found = world(3, clips=6)
+    shift = found.x_a.mean(axis=0)
+    x, t = (300 * (points - shift) for points in (found.x_a, found.E_t))
+    right = audit(Clouds(found.labels, NAMES, x, x, None, t)).json["measures"]["zero_shot"]["value"]
+    assert right > 0.4
+    for kind, scale in (("float16", 1), ("float32", 1e30), ("longdouble", 1e-30), ("int64", 1)):
+        a, b = ((points * scale).astype(kind) for points in (x, t))
+        clouds = Clouds(found.labels, NAMES, a, a, None, b)
+        assert clouds.E_a.dtype == clouds.E_t.dtype == np.float64
+        assert audit(clouds).json["measures"]["zero_shot"]["value"] == pytest.approx(right, abs=0.01)
+
+
+def test_seen_is_matched_by_name_and_must_be_yes_or_no():
+    found, seen = world(3, drawn(0.3, 3), clips=6), pd.DataFrame({"seen": drawn(0.3, 3)}, index=list(NAMES))
+    one, other = (audit(found, table).json for table in (seen, seen.sample(frac=1, random_state=0)))
+    assert one == other and one == audit(found, drawn(0.3, 3)).json
+    for wrong in (seen.rename(index={"class 1": "x"}), seen["seen"].astype(int).tolist(), [True], seen.astype(object)):
+        with pytest.raises(ClapleakError, match="must say True or False of each of the 50 classes"):
+            audit(found, wrong)
+
+
+def test_a_gate_asks_what_is_named_and_refuses_other_names(monkeypatch):
+    states = {"labels": {"state": verdicts.NONE}, "recordings": {"state": verdicts.UNKNOWN}}
+    found = verdicts.Audit({"verdicts": states})
+    assert [found.gate(names) for names in (["labels"], ["recordings"], ["unknown"], [])] == [0, 3, 1, 3]
+    assert found.gate(["labels", "recordings"], 1) == 3  # whatever a leak may be worth
+    states["labels"] = {"state": verdicts.EVIDENCE, "size": 0.2}
+    assert found.gate(["unknown"], 0.3) == 1 and found.gate(["labels"], 0.3) == 0 and found.gate(["labels"]) == 1
+    assert found.stopped(["labels"], 0.1) == {"labels": verdicts.EVIDENCE}
+    with pytest.raises(ClapleakError, match="--fail-on label: use labels, recordings, unknown"):
+        found.gate(["label"])
+
+
+SAME = [  # names of recordings in test and training, and which of the test are the same
+    (["100032", "7.wav", "8"], ["freesound/100032", "7", "9"], "110"),
+    (["site.001", "site.002"], ["site.999", "site.002.flac"], "01"),
+    (["speaker1/utt1", "speaker3/utt1"], ["speaker2/utt1", "speaker3/utt1"], "01"),
+    (["a/1", "a\\2.WAV"], ["b/1.mp3", "c/3"], "10"), (["100032.0", "5.0"], ["100032", "6"], "10"),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(("test", "training", "same"), SAME)
+def test_recordings_are_the_same_by_the_whole_of_their_names(test, training, same):
+    assert "".join(str(int(one)) for one in verdicts._same(test, training)) == same
+
+
+def test_recordings_that_nobody_knows_are_not_the_same(here):
+    blank = np.where(np.arange(300) < 200, np.resize(["", "nan", " NaN", "None"], 300), world(3, clips=6).recordings)
+    write_arrays(here / "m.npz", recordings=blank)
+    (here / "recordings.csv").write_text("id,fname\n149,\n148,nan\n3,149\n")
+    options = ("--training-recordings", "recordings.csv", "--fail-on", "recordings", "--max-leak", 0)
+    assert call("audit", "m.npz", *options).exit_code == 1
+    assert result()["verdicts"]["recordings"]["clips"] == 2 and result()["recordings"] == 250  # fname, not id
+    write_arrays(here / "m.npz", recordings=[""] * 300)
+    assert call("audit", "m.npz", *options).exit_code == 3  # as without the column
 
 
 def write_arrays(path: Path, **changes) -> Path:
@@ -132,6 +192,7 @@ def test_arrays_need_no_torch_and_exit_codes_say_what_was_decided(here):
     assert "<b>Gate</b>: failed" in page
     done = call(*words, "--max-leak", 0.9)
     assert done.exit_code == 0 and "passed (--max-leak 0.9)" in done.output
+    assert "failed: labels, evidence of a leak (--max-leak 0.05)" in call(*words).output
     assert call("audit", "m.npz").exit_code == 3  # nobody said what the training held
     assert call("audit", "m.npz", "--fail-on", "labels,unknown").exit_code == 1
     write_labels(here / "labels.csv", drawn(0.5, 9))  # not the classes that leak
@@ -139,6 +200,15 @@ def test_arrays_need_no_torch_and_exit_codes_say_what_was_decided(here):
     write_labels(here / "labels.csv", np.arange(CLASSES) > 0)
     done = call(*words)
     assert done.exit_code == 3 and "at least 2 seen and 2 unseen classes are needed" in done.output
+    with np.load("m.npz") as held:  # the spelling of names, and texts as bytes, as other writers have them
+        arrays = dict(held)
+    first = result()["measures"]
+    arrays |= {name: np.char.encode(arrays[name], "utf-8") for name in ("classes", "recordings")}
+    arrays |= {"labels": np.array([f" {NAMES[i].replace(' ', '_')}".encode() for i in arrays["labels"]])}
+    np.savez("bytes.npz", **arrays, prompts=np.array("{}"), notes=np.array("a note"))
+    call("audit", "bytes.npz")
+    assert result()["measures"] == first and result()["classes"][0]["name"] == "class 0"
+    assert result()["notes"] == ["a note"] and list(result()["prompts"]) == ["{}"]
 
 
 def test_recordings_and_a_reference_have_verdicts_of_their_own(here):
@@ -207,9 +277,13 @@ def test_a_folder_of_transformers(here, clips):
     assert {"probe_floor", "zero_shot", "centroid_x_a", "silhouette_E_a"} < first["measures"].keys()
     with np.load("audit/clouds.npz") as held:
         assert held["x_a"].shape == (8, 16) and held["E_t"].shape == (5, 4, 12) and held["x_t"].shape == (5, 4, 16)
-        assert held["classes"].tolist() == ["cat", "dog", "rain_drops", "sea"] and held["floor"].shape == (8, 120)
+        assert held["classes"].tolist() == ["cat", "dog", "rain drops", "sea"] and held["floor"].shape == (8, 120)
     again = call("audit", "clap", "test.csv")
     assert "embeddings of an earlier call" in again.stderr and result() == first
+    tiny_clap(here / "clap")  # the same file, written again
+    assert "earlier call" not in call("audit", "clap", "test.csv").stderr
+    Path("audit/clouds.npz").write_bytes(Path("audit/clouds.npz").read_bytes()[:5000])  # damaged: made again
+    assert "earlier call" not in call("audit", "clap", "test.csv").stderr and result() == first
 
 
 def spectra(waves) -> torch.Tensor:
@@ -255,7 +329,12 @@ def fake_laion(enable_fusion: bool, amodel: str) -> SimpleNamespace:
 ])  # fmt: skip
 def test_msclap_and_laion_clap_and_the_script_for_their_environment(here, clips, monkeypatch, spec, name, fake):
     monkeypatch.setitem(sys.modules, name, SimpleNamespace(**fake))
+    Path("w.pt").touch()
     assert call("audit", spec, "test.csv").exit_code == 3 and result()["model"] == spec
+    assert "earlier call" in call("audit", spec, "test.csv").stderr
+    Path("w.pt").write_text("another checkpoint")
+    assert ("earlier call" in call("audit", spec, "test.csv").stderr) == (name == "msclap")
+    clips.write_text("\ufeff" + clips.read_text())  # as Excel writes it
     export.main(spec, "test.csv", "exported.npz")
     assert call("audit", "exported.npz", "-o", "second").exit_code == 3
     with np.load("audit/clouds.npz") as one, np.load("exported.npz") as other:
@@ -264,14 +343,43 @@ def test_msclap_and_laion_clap_and_the_script_for_their_environment(here, clips,
 
 
 SCRIPT = """
+from __future__ import annotations
+import sys
+from dataclasses import dataclass
 import numpy as np
+import beside
+@dataclass
+class Settings:
+    size: int = 3
 def model():
     return lambda paths: np.random.rand(len(paths), 3) + 0.1, lambda texts: np.eye(4, 3)[: len(texts)] + 0.1
 def broken():
     raise ValueError("first line\\nthe last line")
 def short():
-    return lambda paths: np.ones((1, 3)), lambda texts: np.ones((len(texts), 3))
-"""
+    return lambda paths: np.ones((1, 3)), texts
+def texts(given):
+    import later
+    return np.ones((len(given), 3))
+def leaves():
+    sys.exit()
+def left():
+    return lambda paths: sys.exit(0), texts
+def deep():
+    return lambda paths: beside.fails(), texts
+def growing():
+    sizes = iter(range(3, 9))
+    return lambda paths: np.ones((len(paths), next(sizes))), texts
+def late():
+    raise AssertionError("sounds before texts")
+""" + "".join(f"""
+def {name}():
+    return (lambda paths: {answer}), texts
+def {name}_texts():
+    return (lambda paths: sys.exit("sounds before texts")), lambda texts: {answer}
+""" for name, answer in {
+    "none": "None", "generator": "(x for x in 'abc')", "scalar": "1.0", "text": "'x'", "mapping": "{}",
+    "empty": "np.ones((0, 8))", "flat": "np.ones(8)", "triple": "(1, 2, 3)",
+}.items())  # fmt: skip
 ROWS = np.arange(300) % CLASSES
 BAD_ARRAYS = [  # what changes in the arrays, and what the one line must name
     (dict(E_a=np.ones((299, 64))), "E_a is (299, 64), but there are 300 clips"),
@@ -285,11 +393,29 @@ BAD_ARRAYS = [  # what changes in the arrays, and what the one line must name
     (dict(E_t=np.ones((50, 8))), "E_a has 64 dimensions and E_t 8"), (dict(x_a=None, E_a=None), "neither x_a nor E_a"),
     (dict(classes=("dog",) * 50), "hold a name twice"), (dict(x_a=np.ones((300, 9)).astype(str)), "x_a is of type <U"),
     (dict(recordings=["one"] * 300), "all clips are from one recording"),
-    (dict(prompts=["a", "b"]), "2 prompts, but E_t"),
+    (dict(prompts=["a", "b"]), "2 prompts, but E_t"), (dict(E_t=np.ones((0, 50, 64))), "E_t is (0, 50, 64), but"),
+    (dict(classes=np.array(NAMES, object)), "classes holds objects; save np.array(classes, dtype=str)"),
+    (dict(E_a=np.full((300, 64), 1e200)), "E_a holds NaN or infinity in row 0, or above 1e100"),
+    (dict(classes=("cafe\u0301", "caf\u00e9", *NAMES[2:])), "hold a name twice"),
 ]  # fmt: skip
 BAD_CALLS = [  # more of them in bad_inputs.py
-    (("m.py:broken", "test.csv"), "ValueError: the last line"), (("m.py:no", "test.csv"), "m.py:no: AttributeError"),
-    (("m.py:short", "test.csv"), "m.py:short: E_a is (1, 3), but there are 8 clips"),
+    (("m.py:broken", "test.csv"), "ValueError: the last line (", "m.py, line 13)"),
+    (("m.py:no", "test.csv"), "m.py:no: AttributeError"), (("gone.py:f", "test.csv"), "gone.py:f: FileNotFoundError"),
+    (("m.py:short", "test.csv"), "m.py:short: ValueError: 1 rows for 8 paths or texts"),
+    *(((f"m.py:{name}", "test.csv"), f"m.py:{name}: SystemExit", "m.py, line") for name in ("leaves", "left")),
+    (("m.py:deep", "test.csv"), "m.py:deep: KeyError: 'no key' (", "beside.py, line 2)"),
+    (("m.py:growing", "long.csv"), "m.py:growing: ValueError: all the input array dimensions"),
+    *((("m.py:" + name + part, "test.csv"), f"m.py:{name}{part}: ClapleakError: a cloud must be finite real numbers")
+      for name in ("none", "generator", "scalar", "text", "mapping", "empty", "flat") for part in ("", "_texts")),
+    (("m.py:triple", "test.csv"), "m.py:triple: ValueError: too many values to unpack"),
+    *(((name, "test.csv"), f"{name}: half a model; give file.py:function") for name in ("m.py", "msclap")),
+    (("M.NPZ",), "M.NPZ: no such file; an .npz holds"), (("labels.npy",), "labels.npy: not an .npz"),
+    *((("m.py:model", "test.csv", "--prompts", name), "{} once where the class name goes, and no other braces")
+      for name in ("name.txt", "zero.txt", "open.txt")),
+    (("m.py:model", "test.csv", "--prompts", "latin.txt"), "latin.txt: no such file, or not UTF-8"),
+    (("m.py:model", "test.csv", "-o", "taken"), "taken/clouds.npz: would be overwritten, and no audit wrote it"),
+    *((("m.npz", "-o", "taken", option, path), f"{path}: would be overwritten; give another --output")
+      for option, path in (("--reference", "taken/audit.json"), ("--training-captions", "taken/../taken/report.html"))),
     (("no/clap", "test.csv"), "no/clap: no such folder, and the hub does not answer"),
     (("msclap:2023", "test.csv"), "msclap:2023: ModuleNotFoundError", "export.py"),
     (("m.py:model", "broken.csv"), "1 of 2 sounds cannot be used", "x.wav (unreadable)", "--allow-missing"),
@@ -308,6 +434,16 @@ def refused(words: tuple, *parts: str) -> None:
 
 def test_bad_inputs_are_one_line(here, clips):
     (here / "m.py").write_text(SCRIPT)
+    (here / "beside.py").write_text("def fails():\n    return {}['no key']\n")
+    (here / "later.py").touch()
+    (here / "long.csv").write_text("\n".join(["path,label", *(f"{i % 8}.wav,{'ab'[i % 2]}" for i in range(20))]))
+    for name, prompt in {"name": "{x} {}", "zero": "{0}", "open": "{} {"}.items():
+        (here / f"{name}.txt").write_text(prompt)
+    (here / "latin.txt").write_bytes("der Klang \u00fc {}".encode("latin-1"))
+    np.save("labels.npy", ROWS)
+    (here / "taken").mkdir()
+    (here / "taken" / "report.html").write_text("caption\nrain\n")
+    np.savez("taken/clouds.npz", E_a=ROWS)
     (here / "x.wav").write_text("no sound")
     (here / "broken.csv").write_text("path,label\n0.wav,dog\nx.wav,cat\n")
     (here / "unlabelled.csv").write_text("path\n0.wav\n")
@@ -323,6 +459,11 @@ def test_bad_inputs_are_one_line(here, clips):
     (here / "test.csv").write_text((here / "test.csv").read_text() + "\nx.wav,dog,3\n")
     assert call("audit", "m.py:model", "test.csv", "--allow-missing").exit_code == 3
     assert "1 of 9 sounds could not be read" in result()["notes"][0]
+    assert (
+        "earlier call" not in call("audit", "m.py:model", "test.csv", "--allow-missing").stderr
+    )  # a function is asked
+    with np.load("taken/clouds.npz") as held:
+        assert held.files == ["E_a"]
 
 
 def test_copies_of_a_sound_are_found_and_others_are_not(here):
@@ -349,7 +490,8 @@ def test_copies_of_a_sound_are_found_and_others_are_not(here):
 
 
 def test_training_sounds_count_as_recordings(here, clips):
-    (here / "m.py").write_text(SCRIPT)
+    (here / "m.py").write_text(SCRIPT.replace("import beside", ""))
+    (here / "later.py").touch()
     (here / "training").mkdir()
     wave = np.random.default_rng(5).normal(0, 0.1, 48000) * np.repeat(np.random.default_rng(6).random(48), 1000)
     soundfile.write("0.wav", wave, 16000)
@@ -361,6 +503,11 @@ def test_training_sounds_count_as_recordings(here, clips):
     copies = result()["duplicates"]
     assert [Path(copies[0][name]).name for name in ("test", "training")] == ["0.wav", "copy.flac"]
     assert Path("audit/report.html").read_text().count("<audio") == 2
+    (here / "ids.csv").write_text("recording\n0\n")
+    clips.write_text(clips.read_text().replace(",recording", ",other"))  # no ids, but the sounds
+    assert call("audit", "m.py:model", "test.csv", *options, "--training-recordings", "ids.csv").exit_code == 1
+    sentence = result()["verdicts"]["recordings"]["sentence"]
+    assert "(1 by fingerprint of the sound)" in sentence and "no column recording to compare ids" in sentence
 
 
 def test_which_classes_the_training_names():

@@ -13,8 +13,7 @@ from clapleak.corpora.table import read_column
 from clapleak.files import atomic_file, say
 from clapleak.identity import digest
 
-FAILURES = ("labels", "recordings", "unknown")
-RECORDINGS = ("recording", "id", "fname", "src_file")  # columns of a CSV of recordings
+RECORDINGS = ("recording", "fname", "src_file", "id")  # columns of a CSV of recordings; an id may count its rows
 
 
 def run(
@@ -24,11 +23,15 @@ def run(
 ) -> verdicts.Audit:  # fmt: skip
     """Audit a model and write report.html, audit.json, with the exit code of its gate, and clouds.npz."""
     failures = [name.strip() for name in fail_on.split(",")]
-    if wrong := set(failures) - set(FAILURES):
-        raise ClapleakError(f"--fail-on {min(wrong)}: use {', '.join(FAILURES)}, with commas between")
-    if rule not in texts.RULES:
-        raise ClapleakError(f"unknown rule '{rule}': use {', '.join(texts.RULES[:-1])} or {texts.RULES[-1]}")
+    verdicts.asked(failures)
+    texts.find_leaks([], ["class"], rule)  # refuses an unknown rule
+    for name, value, least, most in (("--max-leak", max_leak, 0, 1), ("--alpha", alpha, 0.0001, 0.2)):
+        if not least <= value <= most:  # nor NaN
+            raise ClapleakError(f"{name} {value}: give a number from {least} to {most}")
     files = (*training_labels, *training_captions)
+    for path in filter(None, (*files, test, training_recordings, prompts, reference)):
+        if path.resolve() in {(output / name).resolve() for name in ("report.html", "audit.json", "clouds.npz")}:
+            raise ClapleakError(f"{path}: would be overwritten; give another --output")
     training = texts.read_files(files, labels_only=rule == "ontology")["text"] if files else None
     recordings = training_recordings and read_column(training_recordings, RECORDINGS, "recording").tolist()
     compared = None if reference is None else _reference(reference)
@@ -37,9 +40,10 @@ def run(
     seen = None if training is None else verdicts.seen_classes(found.classes, training, rule)
     copies = None if training_audio is None else _duplicates(found, training_audio)
     audited = verdicts.audit(found, seen, recordings, compared, duplicates=copies, alpha=alpha, seed=seed)
-    gate = {"fail_on": failures, "max_leak": max_leak, "code": audited.gate(failures, max_leak)}
-    audited.json.update(rule=None if seen is None else rule, gate=gate)
-    for name, content in (("audit.json", json.dumps(audited.json, indent=1)), ("report.html", audited.html())):
+    gate = {"fail_on": failures, "max_leak": max_leak, "stopped_by": audited.stopped(failures, max_leak)}
+    audited.json.update(rule=None if seen is None else rule, gate=gate | {"code": audited.gate(failures, max_leak)})
+    made = {"audit.json": json.dumps(audited.json, indent=1, allow_nan=False), "report.html": audited.html()}
+    for name, content in made.items():
         with atomic_file(output / name) as file:
             file.write(content.encode())
     return audited
@@ -49,46 +53,54 @@ def summary(audited: verdicts.Audit, output: Path) -> str:
     """The verdicts and the gate as lines of text."""
     lines = {name: verdict["sentence"] for name, verdict in audited.json["verdicts"].items()}
     if measured := audited.json["measures"].get("zero_shot"):
-        low, high = measured["interval"]
-        lines = {"zero-shot": f"{measured['value']:.3f} [{low:.3f}, {high:.3f}]", **lines}
+        lines = {"zero-shot": "{value:.3f} [{interval[0]:.3f}, {interval[1]:.3f}]".format(**measured), **lines}
     gate = audited.json["gate"]
-    lines["gate"] = {0: "passed", 1: "failed", 3: "undecidable"}[gate["code"]] + f" (--max-leak {gate['max_leak']})"
+    why = "; ".join(f"{name}, {state}" for name, state in gate["stopped_by"].items())
+    word = {0: "passed", 1: "failed: ", 3: "undecidable: "}[gate["code"]]
+    lines["gate"] = f"{word}{why} (--max-leak {gate['max_leak']})"
     lines |= {f"note {i}": note for i, note in enumerate(audited.json["notes"], 1)}
     return "\n".join([*(f"{name + ':':12}{line}" for name, line in lines.items()), str(output / "report.html")])
 
 
 def _lines(path: Path) -> tuple[str, ...]:
-    if not path.is_file():
-        raise ClapleakError(f"{path}: no such file; write one prompt a line, with {{}} for the class")
-    return tuple(line.strip() for line in path.read_text("utf-8-sig").splitlines() if line.strip())
+    try:
+        return tuple(line.strip() for line in path.read_text("utf-8-sig").splitlines() if line.strip())
+    except (FileNotFoundError, UnicodeDecodeError) as error:
+        raise ClapleakError(f"{path}: no such file, or not UTF-8; write a prompt a line, {{}} for the class") from error
 
 
 def _reference(path: Path) -> dict:
-    with suppress(OSError, ValueError, KeyError, TypeError):
+    with suppress(OSError, ValueError, KeyError, TypeError, AttributeError, RecursionError):
         content = json.loads(path.read_text("utf-8"))
-        if content["schema"] == verdicts.SCHEMA and content["classes"]:
+        tight = pd.DataFrame(content["classes"]).set_index("name")["silhouette_x_a"]
+        sound = tight.index.is_unique and tight.between(-1, 1).all() and content["model"].strip()
+        if sound and content["schema"] == verdicts.SCHEMA:
             return content
-    raise ClapleakError(f"{path}: not an audit.json of this version; audit the reference model on this test first")
+    raise ClapleakError(f"{path}: not an audit.json of this version and of a model with x_a; audit one on this test")
 
 
 def _clouds(model: str, test: Path | None, prompts: tuple[str, ...], kept: Path, **options: int) -> clouds.Clouds:
-    """The clouds of a model; those of an earlier call where all that `embed` is given is the same."""
+    """The clouds of a model; of an earlier call where all that makes them is known and the same (not of a function)."""
     table = None if test is None else clouds.read_test(test)
-    if model.endswith(".npz"):
+    if model.lower().endswith((".npz", ".npy")):
         return clouds.read_arrays(Path(model), table)
     if table is None:
         raise ClapleakError(f"{model}: a model needs a test: give ESC-50's folder, or a CSV of path and label")
-    here = Path(model.rpartition(":")[0] or model)  # a script, or a folder of weights
-    read = [*(sorted(here.rglob("*")) if here.is_dir() else [here]), *map(Path, table.get("path", []))]
-    times = [path.stat().st_mtime_ns for path in read if path.is_file()]
-    key, mark = digest(model, times, table.to_csv(), prompts, options), kept.with_suffix(".key")
-    if kept.is_file() and mark.is_file() and mark.read_text() == key:
+    here = Path(model if Path(model).exists() else model.partition(":")[2] or model)  # weights, or nothing
+    read = [path.absolute() for path in (*here.rglob("*"), here, *map(Path, table.get("path", []))) if path.is_file()]
+    states = sorted((str(path), path.stat().st_mtime_ns, path.stat().st_size) for path in read)
+    key = "" if ".py:" in model else digest(model, states, table.to_csv(), prompts, options)
+    try:
+        earlier = clouds.load(kept).get("key")
+    except ClapleakError:  # there is none, or it is damaged
+        earlier = ""
+    if earlier is None:
+        raise ClapleakError(f"{kept}: would be overwritten, and no audit wrote it; move it, or give another --output")
+    if key and earlier == key:
         say(f"{kept}: embeddings of an earlier call")
         return clouds.read_arrays(kept)
     found = models.embed(models.load_model(model), table, prompts, **options)
-    mark.unlink(missing_ok=True)
-    found.save(kept)
-    mark.write_text(key)
+    found.save(kept, key)
     return found
 
 

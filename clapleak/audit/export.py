@@ -19,7 +19,7 @@ def hooked(projector, call):
 
     def both(batch):
         inputs.clear()
-        joint = call(batch)
+        joint = getattr(answer := call(batch), "pooler_output", answer)  # transformers 5 wraps it
         return np.concatenate(inputs), joint.detach().cpu().numpy() if hasattr(joint, "detach") else joint
 
     return both
@@ -57,7 +57,7 @@ FAMILIES = {"msclap": msclap, "laion": laion}
 def main(model, table, output):
     import librosa
 
-    with open(table, encoding="utf-8", newline="") as file:
+    with open(table, encoding="utf-8-sig", newline="") as file:
         rows = list(csv.DictReader(file))
     family, _, which = model.partition(":")
     audio, text = FAMILIES[family](which, lambda path, rate: librosa.load(path, sr=rate, mono=True)[0])

@@ -43,11 +43,9 @@ def won(cosines: np.ndarray, y: np.ndarray, group: np.ndarray | None = None) -> 
 
 
 def silhouettes(points: np.ndarray, y: np.ndarray) -> np.ndarray:
-    """Cosine silhouette (N,) of every clip, as `metrics.silhouette` averages it, in time and memory linear in N.
-
-    The mean cosine distance to a class is one minus the product with the mean of its unit vectors; 0 for a lone clip.
-    """
+    """Cosine silhouette (N,) of every clip, as `metrics.silhouette` averages it, in linear time; 0 for a lone clip."""
     points, members, rows = unit(points), np.bincount(y), np.arange(len(y))
+    # the mean cosine distance to a class is one minus the product with the mean of its unit vectors
     far = 1 - points @ class_means(points, y).T
     a = far[rows, y] * members[y] / np.maximum(members[y] - 1, 1)
     far[rows, y] = np.inf
@@ -56,11 +54,7 @@ def silhouettes(points: np.ndarray, y: np.ndarray) -> np.ndarray:
 
 
 def linear_probe(points: np.ndarray, y: np.ndarray, recordings: np.ndarray, seed: int) -> np.ndarray:
-    """Scores (N, C) of a linear classifier that never learnt from a clip's recording: ridge to one-hot, in folds.
-
-    Ridge has a closed form, so that 100,000 clips take a minute. Its strength is a tenth of the mean eigenvalue of the
-    standardised features' products, which is the number of clips: chosen once and for all models.
-    """
+    """Scores (N, C) of a linear classifier that never learnt from a clip's recording: ridge to one-hot, in folds."""
     from sklearn.linear_model import Ridge  # slow to import
     from sklearn.model_selection import PredefinedSplit, cross_val_predict
     from sklearn.pipeline import make_pipeline
@@ -68,13 +62,12 @@ def linear_probe(points: np.ndarray, y: np.ndarray, recordings: np.ndarray, seed
 
     names, first = np.unique(recordings, return_index=True)
     rank = np.argsort(np.lexsort([np.random.default_rng(seed).random(len(names)), y[first]]))  # by class, then drawn
+    # a tenth of the mean eigenvalue of the standardised features' products, the number of clips, for every model
     model = make_pipeline(StandardScaler(), Ridge(0.1 * len(y) * (1 - 1 / FOLDS), solver="cholesky"))
     return cross_val_predict(model, points, np.eye(y.max() + 1)[y], cv=PredefinedSplit(rank[recordings] % FOLDS))
 
 
-def over_recordings(
-    rights: dict[str, np.ndarray], y: np.ndarray, recordings: np.ndarray, seed: int
-) -> dict[str, np.ndarray]:
+def over_recordings(rights: dict, y: np.ndarray, recordings: np.ndarray, seed: int) -> dict[str, np.ndarray]:
     """Class means of every measure, (1 + DRAWS, C) each: as found, then with recordings drawn again, alike for all."""
     rng, count, means = np.random.default_rng(seed), recordings.max() + 1, []
     drawn = (np.bincount(rng.integers(count, size=count), minlength=count) for _ in range(DRAWS))
@@ -92,14 +85,11 @@ def interval(draws: Iterable[float]) -> list[float]:
 
 
 def adjusted(values: np.ndarray, cover: np.ndarray, seen: np.ndarray) -> tuple[float, float]:
-    """Seen minus unseen classes at equal `cover`, (C, k), by least squares, and the standard error of that gap.
-
-    NaN and infinity where seen and unseen classes do not overlap in `cover`.
-    """
+    """Seen minus unseen classes at equal `cover`, (C, k), by least squares, and the standard error of that gap."""
     away = _away(cover)
     apart, rest = away @ seen, away @ values
     if (weight := float(apart @ apart)) < 1e-9:
-        return float("nan"), float("inf")
+        return float("nan"), float("inf")  # seen and unseen classes do not overlap in `cover`
     gap = float(apart @ rest) / weight
     spare = max(len(values) - cover.shape[1] - 2, 1)
     return gap, float(np.sqrt(((rest - gap * apart) ** 2).sum() / spare / weight))
@@ -112,10 +102,7 @@ def _away(cover: np.ndarray) -> np.ndarray:
 
 
 def freedman_lane(values: np.ndarray, cover: np.ndarray, seen: np.ndarray, seed: int) -> float:
-    """p of "seen classes are no better than unseen ones at equal cover", one-sided, by permuted residuals.
-
-    Freedman and Lane (1983): what `cover`, (C, k), leaves of `values` is permuted over classes, with a new t each time.
-    """
+    """p of "seen classes are no better at equal cover", one-sided, by permuted residuals (Freedman and Lane, 1983)."""
     away, rng = _away(cover), np.random.default_rng(seed)
     apart, rest = away @ seen, away @ values
     permuted = rng.permuted(np.tile(rest, (PERMUTATIONS, 1)), axis=1)

@@ -1,21 +1,26 @@
 """The audit itself: every measure with its interval, three verdicts, and a gate. Never "clean", never one score."""
 
+import re
 from collections.abc import Collection, Iterable
 from dataclasses import dataclass
 from math import comb
-from pathlib import PurePosixPath
+from pathlib import Path
 
 import numpy as np
 import pandas as pd
+from jinja2 import Environment
 
 from clapleak import metrics, texts
-from clapleak.audit import measures, report
+from clapleak.audit import measures
 from clapleak.audit.clouds import Clouds
 from clapleak.config import ClapleakError
 
 SCHEMA = 1  # of the JSON, see schema.json
 WIDEST = 0.5  # accuracy: where even a gap this large might be missed, seen and unseen classes cannot be compared
 EVIDENCE, NONE, UNKNOWN = "evidence of a leak", "none found", "not testable"
+GUESSED = "zero-shot accuracy is no better than guessing: are the rows of E_t in the order of classes?"
+SUFFIX = re.compile(r"\.(wav|flac|ogg|opus|mp3|mp4|m4a|aac|aiff?|webm)$|(?<=\d)\.0$")  # of a sound, or of a number
+GATED = ("labels", "recordings")  # the verdicts that a gate may ask
 
 
 def seen_classes(names: Collection[str], training: Iterable[str], rule: str = "word") -> pd.DataFrame:
@@ -37,15 +42,26 @@ class Audit:
     json: dict
 
     def html(self) -> str:
-        """The report as one page that needs no network."""
-        return report.page(self.json)
+        """The report as one page that needs no network; report.html escapes every text that comes from a user."""
+        page = Environment(autoescape=True, trim_blocks=True, extensions=["jinja2.ext.do"])
+        return page.from_string(Path(__file__).with_name("report.html").read_text("utf-8")).render(self.json, path=Path)
 
     def gate(self, fail_on: Collection[str] = ("labels",), max_leak: float = 0.05) -> int:
         """0: passed; 1: evidence of a leak above `max_leak`; 3: undecidable, or 1 where `fail_on` has "unknown"."""
-        asked = [self.json["verdicts"][name] for name in ("labels", "recordings") if name in fail_on]
-        unknown = any(verdict["state"] == UNKNOWN for verdict in asked)
-        leak = any(verdict["state"] == EVIDENCE and verdict["size"] > max_leak for verdict in asked)
-        return 1 if leak or (unknown and "unknown" in fail_on) else 3 if unknown else 0
+        states = self.stopped(fail_on, max_leak).values()
+        return 0 if not states else 1 if EVIDENCE in states or "unknown" in fail_on else 3
+
+    def stopped(self, fail_on: Collection[str], max_leak: float) -> dict[str, str]:
+        """Which verdicts do not let a gate pass, and their state."""
+        found = {name: self.json["verdicts"][name] for name in asked(fail_on)}
+        return {name: v["state"] for name, v in found.items() if v["state"] != NONE and v.get("size", 2) > max_leak}
+
+
+def asked(fail_on: Collection[str]) -> list[str]:
+    """The verdicts that a gate asks: those that are named, else all; ClapleakError for what is no gate."""
+    if wrong := set(fail_on) - {*GATED, "unknown"}:
+        raise ClapleakError(f"--fail-on {min(wrong)}: use {', '.join(GATED)}, unknown, with commas between")
+    return [name for name in GATED if name in fail_on] or list(GATED)
 
 
 def audit(
@@ -61,9 +77,10 @@ def audit(
     y, classes = clouds.labels, len(clouds.classes)
     source = np.arange(len(y)) if clouds.recordings is None else np.unique(clouds.recordings, return_inverse=True)[1]
     right, false_alarms, shuffled, prompts = _zero_shot(clouds, seed)
-    known = None if seen is None else np.asarray(seen["seen"] if isinstance(seen, pd.DataFrame) else seen, dtype=bool)
-    if known is not None and known.shape != (classes,):
-        raise ClapleakError(f"{clouds.name}: seen says {known.shape} for {classes} classes; give one answer each")
+    seen = seen.reindex(list(clouds.classes)) if isinstance(seen, pd.DataFrame) else seen
+    known = None if seen is None else np.asarray(seen["seen"] if isinstance(seen, pd.DataFrame) else seen)
+    if known is not None and (known.dtype != bool or known.shape != (classes,)):
+        raise ClapleakError(f"{clouds.name}: seen must say True or False of each of the {classes} classes")
     for name in ("x_a", "E_a", "floor"):
         if (points := getattr(clouds, name)) is not None:
             right[f"centroid_{name}"] = measures.won(metrics.centroid_cosines(points, y, source), y)
@@ -80,16 +97,16 @@ def audit(
     if shuffled is not None:
         table["false_alarms"] = false_alarms
         if means["zero_shot"][0] <= shuffled[1]:
-            notes.append("zero-shot accuracy is that of shuffled labels: are the rows of E_t in the order of classes?")
+            notes.append(GUESSED)
     verdicts = {
-        "labels": _labels(clouds, table, known, alpha, seed),
-        "recordings": _recordings(clouds, right.get("zero_shot"), recordings, duplicates),
+        "labels": _labels(clouds, table, known, alpha, seed)
+        if GUESSED not in notes
+        else _verdict(UNKNOWN, f": {GUESSED}"),
+        "recordings": _recordings(clouds, recordings, duplicates),
         "backbone": _backbone(table, reference, alpha, seed),
     }
-    if isinstance(seen, pd.DataFrame):
-        table[list(seen)] = seen.to_numpy()
-    elif known is not None:
-        table["seen"] = known
+    if known is not None:
+        table = table.join(seen) if isinstance(seen, pd.DataFrame) else table.assign(seen=known)
     return Audit(
         {
             "schema": SCHEMA, "model": clouds.name, "clips": len(y), "recordings": int(source.max()) + 1,
@@ -161,11 +178,9 @@ def _labels(clouds: Clouds, table: pd.DataFrame, seen: np.ndarray | None, alpha:
     values, offered = compared(table, space)
     gap, error = measures.adjusted(values, offered, seen)
     least, p = measures.detectable(error, alpha), measures.freedman_lane(values, offered, seen, seed)
-    if p > alpha and least > WIDEST:
-        now = WIDEST * (1 / named + 1 / others) ** 0.5 / least  # the error that two groups may have
-        enough = next((k for k in range(needed, 9999) if (1 / k + 1 / max(k, classes - k)) ** 0.5 <= now), None)
-        remedy = f"about {enough} of each are needed" if enough else "their sounds separate too differently"
-        return _verdict(UNKNOWN, f": {counts}, and a gap below {least:.2f} would have been missed; {remedy}")
+    if least > WIDEST and (p > alpha or not np.isfinite(least)):
+        why = "seen and unseen classes are too few, or their sounds too different, to compare"
+        return _verdict(UNKNOWN, f": {counts}; {why}: even a gap of {WIDEST} might be missed")
     # what names are worth: seen against unseen classes, each kind alone but among as many answers as there are classes,
     # less what is lost because both kinds are answers at once, where names win clips of classes without
     apart = np.mean([measures.won(cosines, clouds.labels, seen) for cosines in _cosines(clouds)], axis=0)
@@ -179,47 +194,39 @@ def _labels(clouds: Clouds, table: pd.DataFrame, seen: np.ndarray | None, alpha:
     drawn = (np.concatenate([rng.choice(group, len(group)) for group in groups]) for _ in range(measures.DRAWS))
     low, high = measures.interval(map(size, drawn))
     gain = size(np.arange(classes))
-    S, U = (table["zero_shot"][group].mean() for group in (seen, ~seen))
-    where = f"{counts} and named rightly in {S:.2f} of cases, the others in {U:.2f}; after false alarms are "
-    where += f"subtracted, and at equal separability of their sounds in {space}, the gap is {gap:+.2f} (p = {p:.4f})"
-    worth = f"worth {gain:.2f} [{low:.2f}, {high:.2f}] of the accuracy"
+    where = f"{counts}. Their names are worth {gain:.2f} [{low:.2f}, {high:.2f}] of the accuracy. Without false "
+    where += f"alarms, among classes as easy to tell apart in {space}, seen ones are ahead by {gap:+.2f} (p = {p:.4f})"
     found = dict(gap=gap, p=p, size=gain, interval=[low, high], detectable=least, covariate=space, seen=named)
     if p <= alpha:
-        return _verdict(EVIDENCE, f", {'of unclear size, ' * (low <= 0)}{worth}: {where}", **found)
-    return _verdict(NONE, f" (a gap above {least:.2f} would have been; {worth}): {where}", **found)
+        return _verdict(EVIDENCE, f"{', of unclear size' * (low <= 0)}: {where}", **found)
+    return _verdict(NONE, f": {where}; a gap above {least:.2f} would have been found", **found)
 
 
-def _plain(recording: str) -> str:
-    """A recording's id without folders and suffix: "freesound/100032" and "100032.wav" are the same."""
-    return PurePosixPath(str(recording).strip()).stem.lower()
+def _same(*recordings: Iterable[str]) -> np.ndarray:
+    """Which of some recordings are among others; suffixes never count, and folders where some names need them."""
+    plain = [[SUFFIX.sub("", str(name).strip().lower().replace("\\", "/")) for name in side] for side in recordings]
+    stems = [[name.rpartition("/")[2] for name in side] for side in plain]
+    alone = [len({*side}) == len({*stem}) for side, stem in zip(plain, stems, strict=True)]
+    return np.isin(*(stems if all(alone) or plain[0] == stems[0] or plain[1] == stems[1] else plain))
 
 
-def _recordings(
-    clouds: Clouds, right: np.ndarray | None, training: Collection[str] | None, duplicates: pd.DataFrame | None
-) -> dict:
+def _recordings(clouds: Clouds, training: Collection[str] | None, duplicates: pd.DataFrame | None) -> dict:
     """How many test clips come from a training recording, by its id or by the fingerprint of the sound."""
-    if training is None and duplicates is None:
-        return _verdict(UNKNOWN, ": neither training recordings (--training-recordings) nor sounds (--training-audio)")
-    if training is not None and clouds.recordings is None:
-        return _verdict(UNKNOWN, ": the test does not say from which recordings its clips come (column recording)")
-    shared, how = np.zeros(len(clouds.labels), bool), []
-    if training is not None:
-        ids = {_plain(name) for name in training}
-        shared |= np.array([_plain(name) in ids for name in clouds.recordings])
-        how.append(f"{int(shared.sum())} by recording id")
+    ids = training is not None and clouds.recordings is not None
+    if not ids and duplicates is None:
+        return _verdict(
+            UNKNOWN, ": it takes --training-recordings and a column recording in the test, or --training-audio"
+        )
+    by = {"recording id": _same(clouds.recordings, training)} if ids else {}
     if duplicates is not None:
-        shared[duplicates["test"].to_numpy(int)] = True
-        how.append(f"{duplicates['test'].nunique()} by fingerprint of the sound")
-    count, share, better = int(shared.sum()), float(shared.mean()), ""
-    if right is not None:
-        apart = pd.DataFrame({"y": clouds.labels, "shared": shared, "right": right}).pivot_table("right", "y", "shared")
-        if len(both := apart.reindex(columns=[False, True]).dropna()):
-            better = f"; in {len(both)} classes with both, accuracy differs by {(both[True] - both[False]).mean():+.2f}"
+        by["fingerprint of the sound"] = np.isin(np.arange(len(clouds.labels)), duplicates["test"].to_numpy(int))
+    shared = np.any(list(by.values()), axis=0)
+    count, share = int(shared.sum()), float(shared.mean())
+    how = [f"{each.sum()} by {name}" for name, each in by.items()]
     found = {"size": share, "clips": count, "shared": np.flatnonzero(shared).tolist()}
-    sentence = f"{count} of {len(shared)} test clips ({share:.1%}) are in the training ({', '.join(how)})"
-    if count:
-        return _verdict(EVIDENCE, f": {sentence}{better}", **found)
-    return _verdict(NONE, f": {sentence}; a recording under another id may be missed", **found)
+    sentence = f": {count} of {len(shared)} test clips ({share:.1%}) are in the training ({', '.join(how)})"
+    sentence += "" if ids or training is None else "; the test has no column recording to compare ids"
+    return _verdict(EVIDENCE if count else NONE, sentence, **found)
 
 
 def _backbone(table: pd.DataFrame, reference: dict | None, alpha: float, seed: int) -> dict:
@@ -230,14 +237,13 @@ def _backbone(table: pd.DataFrame, reference: dict | None, alpha: float, seed: i
         return _verdict(UNKNOWN, ": no audit of a reference model (--reference), without which a level says nothing")
     theirs = pd.DataFrame(reference["classes"]).set_index("name")
     if set(theirs.index) != set(table.index) or "silhouette_x_a" not in theirs:
-        raise ClapleakError("the reference has other classes, or no x_a: audit it on the same test first")
+        raise ClapleakError(f"the reference, {reference['model']}, has other classes, or no x_a: audit it on this test")
     from scipy.stats import permutation_test  # slow to import
 
     gaps = (table["silhouette_x_a"] - theirs["silhouette_x_a"].reindex(table.index)).to_numpy(float)
-    rng = np.random.default_rng(seed)
     options = {"n_resamples": measures.PERMUTATIONS, "alternative": "greater", "random_state": seed}
     p = float(permutation_test((gaps,), np.mean, permutation_type="samples", **options).pvalue)
-    low, high = measures.interval(rng.choice(gaps, (measures.DRAWS, len(gaps))).mean(axis=1))
+    low, high = measures.interval(np.random.default_rng(seed).choice(gaps, (measures.DRAWS, len(gaps))).mean(axis=1))
     least = measures.detectable(gaps.std(ddof=1) / len(gaps) ** 0.5, alpha)
     found = {"size": float(gaps.mean()), "interval": [low, high], "p": p, "detectable": least}
     where = f"silhouette of x_a {gaps.mean():+.2f} [{low:.2f}, {high:.2f}] against {reference['model']}"
@@ -260,12 +266,11 @@ def _topology(clouds: Clouds, seed: int) -> dict:
     found = {}
     for audio, text in (("x_a", "x_t"), ("E_a", "E_t")):
         one, other = getattr(clouds, audio), getattr(clouds, text)
-        if one is None or other is None or len(clouds.classes) < 4:
-            continue
-        p, q = metrics.class_means(one, clouds.labels), other.mean(axis=0)
-        S = metrics.topological_similarity(p, q)
-        low, _, high = metrics.permutation_band(p, q, n_permutations=200, seed=seed)[:, S.k - 1].tolist()
-        found[f"S_{audio}_{text}"] = {"value": S.value, "k": S.k, "corrected": S.corrected, "chance": [low, high]}
+        if one is not None and other is not None and len(clouds.classes) >= 4:
+            p, q = metrics.class_means(one, clouds.labels), other.mean(axis=0)
+            S = metrics.topological_similarity(p, q)
+            low, _, high = metrics.permutation_band(p, q, n_permutations=200, seed=seed)[:, S.k - 1].tolist()
+            found[f"S_{audio}_{text}"] = {"value": S.value, "k": S.k, "corrected": S.corrected, "chance": [low, high]}
     if clouds.E_a is not None and clouds.E_t is not None:
         audio, text = (metrics.unit(points).mean(axis=0) for points in (clouds.E_a, clouds.E_t.mean(axis=0)))
         found["modality_gap"] = {"value": float(np.linalg.norm(audio - text))}
@@ -276,6 +281,6 @@ def _copies(clouds: Clouds, duplicates: pd.DataFrame | None) -> list[dict]:
     if duplicates is None:
         return []
     copied = duplicates["test"].to_numpy(int)
-    paths = copied if clouds.paths is None else clouds.paths[copied]
-    table = duplicates.assign(test=paths.astype(str), label=np.array(clouds.classes)[clouds.labels[copied]])
+    names = copied.astype(str) if clouds.paths is None else clouds.paths[copied]
+    table = duplicates.assign(test=names, label=np.array(clouds.classes)[clouds.labels[copied]])
     return table.sort_values("errors").to_dict("records")
