@@ -15,6 +15,7 @@ import pytest
 import soundfile
 import torch
 from helpers import call, python
+from scipy.signal import resample_poly
 
 from clapleak import audit as audits
 from clapleak import leakage, metrics, texts
@@ -485,6 +486,11 @@ def test_copies_of_a_sound_are_found_and_others_are_not(here):
         found = sounds.duplicates(prints, copies)
         assert (found["test"].astype(str) == found["training"]).all() and len(found) >= 11, name
     assert sounds.duplicates(prints, [("new", sounds.fingerprint(sound(), rate))]).empty
+    whole = np.concatenate([*waves, *waves[::-1], *waves[::2]])  # two minutes, at another rate
+    long = sounds.fingerprint(whole, rate), sounds.fingerprint(resample_poly(whole, 441, 160), 44100)
+    assert len(long[1].words) == pytest.approx(len(long[0].words), abs=2)
+    found = sounds.duplicates([long[0]], [("long", long[1])])
+    assert len(found) == 1 and found["seconds"][0] > 100 and found["errors"][0] < 0.1
     faster = np.interp(np.arange(0, 4 * rate, 1.05), np.arange(4 * rate), waves[0])
     assert sounds.duplicates(prints, [("fast", sounds.fingerprint(faster, rate))]).empty  # the known limit
 

@@ -10,7 +10,7 @@ from tqdm import tqdm
 from clapleak.config import ClapleakError
 
 SUFFIXES = (".wav", ".flac", ".ogg", ".mp3")
-HOP, WINDOW, BANDS = 0.0116, 0.186, (300, 4000, 34)  # of fingerprints: seconds, seconds, hertz and edges of 33 bands
+HOP, WINDOW, BANDS = 512 / 44100, 0.186, (300, 4000, 34)  # of fingerprints: seconds, and hertz and edges of 33 bands
 ERRORS, OVERLAP, COMMON = 0.32, 0.5, 100  # largest share of differing bits; seconds; words in more places say nothing
 
 
@@ -27,14 +27,17 @@ def of_files(paths: Iterable[str], what: str, use: Callable, broken: dict[str, s
 
 def _bands(wave: np.ndarray, rate: int, window: float, hop: float, edges: np.ndarray) -> np.ndarray:
     """Energy (T, bands) between the edges, in hertz, of windows of some seconds."""
-    size, step = round(window * rate), round(hop * rate)
-    wave = np.pad(wave, (0, max(size - len(wave), 0)))
-    frames = np.lib.stride_tricks.sliding_window_view(wave, size)[::step]
+    size = round(window * rate)
+    frames = np.lib.stride_tricks.sliding_window_view(np.pad(wave, (0, max(size - len(wave), 0))), size)
+    starts = np.arange(0, len(frames) - 0.5, hop * rate).round().astype(int)  # so that no rate is ahead of another
     length = 1 << (size - 1).bit_length()  # a power of two is transformed several times as fast
     places = np.clip((edges * length / rate).round().astype(int), 0, length // 2)  # a narrow band is one bin
-    spectrum = np.fft.rfft(frames * np.hanning(size).astype(np.float32), length, axis=1)[:, : places[-1] + 1]
-    power = spectrum.real**2 + spectrum.imag**2
-    return np.add.reduceat(power, places[:-1], axis=1, dtype=np.float64)
+    shape, found = np.hanning(size).astype(np.float32), []
+    for some in np.array_split(starts, len(starts) // 128 + 1):  # of a long sound, all at once would fill the memory
+        spectrum = np.fft.rfft(frames[some] * shape, length, axis=1)[:, : places[-1] + 1]
+        power = spectrum.real**2 + spectrum.imag**2
+        found.append(np.add.reduceat(power, places[:-1], axis=1, dtype=np.float64))
+    return np.concatenate(found)
 
 
 def statistics(wave: np.ndarray, rate: int) -> np.ndarray:
