@@ -195,7 +195,7 @@ def _labels(clouds: Clouds, table: pd.DataFrame, seen: np.ndarray | None, alpha:
     low, high = measures.interval(map(size, drawn))
     gain = size(np.arange(classes))
     where = f"{counts}. Their names are worth {gain:.2f} [{low:.2f}, {high:.2f}] of the accuracy. Without false "
-    where += f"alarms, among classes as easy to tell apart in {space}, seen ones are ahead by {gap:+.2f} (p = {p:.4f})"
+    where += f"alarms, among classes as easy to tell apart in {space}, the gap of seen ones is {gap:+.2f} (p = {p:.4f})"
     found = dict(gap=gap, p=p, size=gain, interval=[low, high], detectable=least, covariate=space, seen=named)
     if p <= alpha:
         return _verdict(EVIDENCE, f"{', of unclear size' * (low <= 0)}: {where}", **found)
