@@ -128,10 +128,12 @@ def read_ahead(
         steps, batch_size=None, collate_fn=read, num_workers=compute.workers,
         multiprocessing_context="fork" if compute.workers else None, pin_memory=device.type == "cuda",
         generator=torch.Generator(),  # of its own, or it would draw from the one of dropout
-        worker_init_fn=lambda worker: [signal.signal(number, signal.SIG_IGN) for number in _STOP],  # we end it
     )  # fmt: skip
     hidden = not title or rank_and_size()[0] > 0 or not sys.stderr.isatty()
-    bar = tqdm(iter(loader), title, steps.stop, initial=steps.start, leave=False, delay=5, disable=hidden)
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, _STOP)  # in the processes that start here, which we end
+    batches = iter(loader)
+    signal.pthread_sigmask(signal.SIG_SETMASK, before)
+    bar = tqdm(batches, title, steps.stop, initial=steps.start, leave=False, delay=5, disable=hidden)
     return (tuple(part if part is None else part.to(device, non_blocking=True) for part in parts) for parts in bar)
 
 

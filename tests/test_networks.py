@@ -284,10 +284,12 @@ def test_what_is_measured_of_the_targets_ignores_the_other_classes():
     E_a = E_t[labels] + 0.05 * rng.normal(size=(60, 6))
     E_a[labels == 0] = E_t[5]  # clips of a target that all lie at another class
     clouds = {"x_a": E_a, "E_a": E_a, "x_t": E_t, "E_t": E_t, "labels": labels, "targets": np.array(3)}
+    clouds["recordings"] = np.arange(60)
     measures = load_profile("networks").measures
     found = embed.measure(clouds, measures)
     assert found["all_classes"]["unseen"] == pytest.approx(2 / 3) and found["all_classes"]["seen"] == 1
-    alone = {name: clouds[name][labels < 3] for name in ("x_a", "E_a", "labels")} | {"x_t": E_t[:3], "E_t": E_t[:3]}
+    alone = {name: clouds[name][labels < 3] for name in ("x_a", "E_a", "labels", "recordings")}
+    alone |= {"x_t": E_t[:3], "E_t": E_t[:3]}
     assert embed.measure(alone, measures) == {name: found[name] for name in found if name != "all_classes"}
 
 
