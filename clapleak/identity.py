@@ -5,7 +5,7 @@ a finished run look old. An id that holds another is as old as that: a new recip
 code is not hashed: when a change of the code changes numbers, the constant of its format in FORMATS is raised by hand.
 
 clips        the decoded clips: contents of the source files, front end
-family       what runs must share to be compared: clips, networks, recipe; not the setup, not the seed
+family       what runs must share to be compared: clips, networks, recipe; not the setup, group or seed
 backbone     family, the rows of the pre-training, seed
 training     backbone, the audio-text pairs, seed
 measurement  a training, the test table, the prompt, the measures
@@ -37,10 +37,8 @@ def stable_seed(*parts: object) -> int:
 
 def rows_id(table: pd.DataFrame, columns: list[str]) -> str:
     """Id of some columns of a table, of texts or lists of texts, in their order."""
-    content = hashlib.sha256()
-    for row in table[columns].itertuples(index=False):
-        content.update(json.dumps(row).encode() + b"\n")
-    return content.hexdigest()[:16]
+    lines = "".join(f"{json.dumps(row)}\n" for row in table[columns].itertuples(index=False))
+    return hashlib.sha256(lines.encode()).hexdigest()[:16]
 
 
 def contents(place: str | None) -> str | None:
@@ -57,16 +55,6 @@ def clips_id(clips: Iterable[str], contents: Iterable[int], audio: Audio) -> str
     return digest(FORMATS["clips"], audio.model_dump(), hashlib.sha256(lines.encode()).hexdigest())
 
 
-def family_id(clips: str, profile: Profile) -> str:
-    """Id of what two runs share when they differ in setup, class group and seed alone."""
-    sections = ("audio_encoder", "text_encoder", "projection", "loss", "pretrain", "recipe")
-    numbers = {name: getattr(profile, name).model_dump() for name in sections}
-    numbers["pretrain"]["checkpoint"] = contents(profile.pretrain.checkpoint)
-    numbers["text_encoder"]["model"] = contents(profile.text_encoder.model)
-    arithmetic = {"precision": profile.compute.precision, "compile": profile.compute.compile}
-    return digest(FORMATS["training"], clips, numbers, arithmetic, profile.data.label_rule)
-
-
 def run_ids(
     clips: str, profile: Profile, seed: int, pretrain: pd.DataFrame | str | None, pairs: pd.DataFrame | None,
     test: pd.DataFrame, targets: list[str],
@@ -76,11 +64,16 @@ def run_ids(
     `pretrain` holds the clips that the backbone learns from, the id of a network that others trained, or is None; every
     label of the test has a part in the last id.
     """
-    family, measures = family_id(clips, profile), profile.measures.model_dump(exclude={"perplexity"})  # of a map alone
+    sections = ("audio_encoder", "text_encoder", "projection", "loss", "pretrain", "recipe")
+    numbers = {name: getattr(profile, name).model_dump() for name in sections}
+    numbers["pretrain"]["checkpoint"] = contents(profile.pretrain.checkpoint)
+    numbers["text_encoder"]["model"] = contents(profile.text_encoder.model)
+    arithmetic = {"precision": profile.compute.precision, "compile": profile.compute.compile}
+    family = digest(FORMATS["training"], clips, numbers, arithmetic, profile.data.label_rule)
     if isinstance(pretrain, pd.DataFrame):
         pretrain = rows_id(pretrain, ["clip", "labels"])
     backbone = digest(family, pretrain, seed)
     training = backbone if pairs is None else digest(backbone, rows_id(pairs, ["clip", "text"]), seed)
-    rows = rows_id(test, ["clip", "text"])
+    rows, measures = rows_id(test, ["clip", "text"]), profile.measures.model_dump(exclude={"perplexity"})  # of a map
     measurement = digest(FORMATS["measurement"], training, rows, targets, profile.data.prompt, measures)
     return dict(clips=clips, family=family, backbone=backbone, training=training, measurement=measurement)
