@@ -28,7 +28,7 @@ from clapleak.clipstore import ClipStore, open_store
 from clapleak.config import Audio
 from clapleak.corpora import Corpus
 
-CLIPS, BATCH = 32, 16
+CLIPS = 32
 
 
 def front_end(sample_rate: int) -> Audio:
@@ -53,8 +53,8 @@ def recordings(folder: Path, suffix: str, rate: int, seconds: float) -> Corpus:
 def from_store(store: ClipStore, order: np.ndarray) -> float:
     """Seconds for random segments of those rows."""
     generator, start = torch.Generator().manual_seed(0), time.perf_counter()
-    for first in range(0, len(order), BATCH):
-        store.segments(order[first : first + BATCH], generator)
+    for row in order:
+        store.segment(row, generator)
     return time.perf_counter() - start
 
 

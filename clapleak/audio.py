@@ -138,4 +138,4 @@ def decode(
             content = zlib.crc32((root / path).read_bytes())
     except ClapleakError as error:
         return np.empty(0), 0, " ".join(str(error).split())
-    return convert(torch.from_numpy(wave)), content, ""
+    return convert(torch.from_numpy(wave)).numpy(), content, ""

@@ -50,18 +50,14 @@ class ClipStore:
         """Rows of the store, (len(clips),), of clip ids."""
         return np.array([self.rows[clip] for clip in clips])
 
-    def segments(self, rows: np.ndarray, generator: torch.Generator | None = None) -> torch.Tensor:
-        """Recordings as stored, (B, samples) in [-1, 1]: random segments with a generator, else the first; padded."""
+    def segment(self, row: int, generator: torch.Generator | None = None) -> torch.Tensor:
+        """Samples, (n,) in [-1, 1], of a random segment with a generator, else of the first; a short clip whole."""
         size = round(self.audio.segment * self.audio.sample_rate)
-        segments = torch.zeros(len(rows), size)
         with self.arrays.reading() as samples_of:
-            for segment, row in zip(segments.numpy(), rows, strict=True):
-                samples = samples_of(self.keys[row])
-                length = min(len(samples), size)
-                room = len(samples) - length + 1
-                first = 0 if generator is None else int(torch.randint(room, (), generator=generator))
-                np.divide(samples[first : first + length], np.float32(32767), out=segment[:length], dtype=np.float32)
-        return segments
+            samples = samples_of(self.keys[row])
+            room = max(0, len(samples) - size) + 1
+            first = 0 if generator is None else int(torch.randint(room, (), generator=generator))
+            return torch.from_numpy(np.divide(samples[first : first + size], np.float32(32767), dtype=np.float32))
 
     def batch(self, rows: np.ndarray, generator: torch.Generator | None = None) -> torch.Tensor:
         """Log-mel of clips, (B, 1, T, M); random segments with a generator, the first segment without."""
@@ -69,8 +65,7 @@ class ClipStore:
             with self.arrays.reading() as log_mel_of:
                 batch = np.stack([log_mel_of(self.keys[row]) for row in rows]).astype(np.float32)
             return torch.from_numpy(batch).view(len(rows), 1, -1, self.audio.mel_bins)
-        waves = (self.segments(rows[i : i + 1], generator)[0] for i in range(len(rows)))  # one at a time: little memory
-        return torch.stack([segment_log_mel(wave, self.audio) for wave in waves])[:, None]
+        return torch.stack([segment_log_mel(self.segment(row, generator), self.audio) for row in rows])[:, None]
 
 
 def frames(audio: Audio) -> int:
@@ -88,15 +83,14 @@ def open_store(corpora: list[Corpus], audio: Audio, folder: Path, *, cores: int 
     settings = (identity.FORMATS["clips"], sorted(audio.model_dump().items()), whole)
     arrays, length = ArrayStore(folder, np.float16 if whole else np.int16), frames(audio) * audio.mel_bins
     values = partial(_samples, audio.sample_rate) if not whole else lambda *row: length
-    decoding = partial(decode, rate=audio.sample_rate, convert=partial(_log_mel_or_samples, audio=audio, whole=whole))
+    convert = partial(segment_log_mel, audio=audio) if whole else _coded
+    decoding = partial(decode, rate=audio.sample_rate, convert=convert)
     return ClipStore(audio, arrays, whole, *kept(clips, arrays, settings, decoding, values, cores))
 
 
-def _log_mel_or_samples(wave: torch.Tensor, audio: Audio, whole: bool) -> np.ndarray:
-    """Log-mel, (T, M), of a whole clip, or its samples, (n,)."""
-    if whole:
-        return segment_log_mel(wave, audio).numpy().astype(np.float16)
-    return (wave.clamp(-1, 1) * 32767).round().numpy().astype(np.int16)
+def _coded(wave: torch.Tensor) -> torch.Tensor:
+    """Samples, (n,), as integers of 16 bits."""
+    return (wave.clamp(-1, 1) * 32767).round().short()
 
 
 def kept(

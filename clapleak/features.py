@@ -62,8 +62,8 @@ def open_features(
 
 
 @torch.inference_mode()
-def _embedded(name: str, seconds: float, learns: bool, wave: Tensor) -> np.ndarray:
-    """x_a or log-mel of samples, flat."""
+def _embedded(name: str, seconds: float, learns: bool, wave: Tensor) -> Tensor:
+    """x_a or log-mel of samples, (n,), flat."""
     network = _ready(name)
     x = network.front_end(audio.fit(wave, round(seconds * network.rate)))
-    return (x.flatten() if learns else network(x[None, None])[0]).numpy()
+    return x.flatten() if learns else network(x[None, None])[0]
