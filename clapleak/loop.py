@@ -74,8 +74,8 @@ class Training(ABC):
         """Optimiser and schedule of a phase."""
 
     @abstractmethod
-    def batches(self, phase: str, epoch: int) -> list[np.ndarray]:
-        """The batches of an epoch; each process takes its share of every batch."""
+    def batches(self, draw: np.random.Generator) -> list[np.ndarray]:
+        """The batches of an epoch, in the order that is drawn; each process takes its share of every batch."""
 
     @abstractmethod
     def read(self, batch: np.ndarray, segments: torch.Generator | None) -> Data:
@@ -160,7 +160,8 @@ class Training(ABC):
         Returns the mean loss, and where to go on as (steps done, their sum): (0, 0) after a whole epoch.
         """
         place, rank = (self.seed, phase.name, epoch), rank_and_size()[0]
-        batches = [batch for batch in self.batches(phase.name, epoch) if len(own_share(batch))]
+        draw = np.random.default_rng(stable_seed("order", *place))
+        batches = [batch for batch in self.batches(draw) if len(own_share(batch))]
         steps = range(done, len(batches))
 
         def read(step: int) -> Data:

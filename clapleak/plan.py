@@ -185,7 +185,7 @@ class Cost:
         used = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * unit
 
         def timed(size: int, steps: int = 1) -> float:
-            training.batches = lambda phase, epoch: [np.arange(size) % CLIPS] * steps
+            training.batches = lambda draw: [np.arange(size) % CLIPS] * steps
             return self._timed(lambda: training.train_epoch(phase, 0, Path())) / steps
 
         small = timed(SMALL[1]) and timed(SMALL[1])

@@ -80,8 +80,7 @@ class TagTraining(Training):
         steps = self.settings.epochs * -(-len(self.clips) // self.batch_size)
         return Phase(phase, parameters, optimizer, torch.optim.lr_scheduler.OneCycleLR(optimizer, rate, steps))
 
-    def batches(self, phase: str, epoch: int) -> list[np.ndarray]:
-        draw = np.random.default_rng(stable_seed("order", self.seed, phase, epoch))
+    def batches(self, draw: np.random.Generator) -> list[np.ndarray]:
         shuffled = self.settings.sampling == "shuffled"
         order = draw.permutation(len(self.clips)) if shuffled else balanced(self.tags, draw)
         return [order[i : i + self.batch_size] for i in range(0, len(order), self.batch_size)]
