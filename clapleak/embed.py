@@ -23,11 +23,9 @@ def audio_embeddings(audio: AudioEncoder, store: ClipStore, rows: np.ndarray, pr
     """x_a, (N, dim) float32, of rows of the store; deterministic: no dropout, no masks, first segment."""
     device = pick_device(profile.compute)
     audio.eval()
-    parts = []
-    for start in range(0, len(rows), _BATCH):
-        with autocast(device, profile.compute):
-            parts.append(audio(store.batch(rows[start : start + _BATCH]).to(device)).float())
-    return torch.cat(parts)
+    batches = (store.batch(rows[start : start + _BATCH]).to(device) for start in range(0, len(rows), _BATCH))
+    with autocast(device, profile.compute):
+        return torch.cat([audio(batch).float() for batch in batches])
 
 
 @torch.no_grad()
@@ -67,7 +65,7 @@ def measure(clouds: dict[str, np.ndarray], measures: Measures) -> dict:
     """
     labels, targets = clouds["labels"].astype(int), int(clouds.get("targets", len(clouds["E_t"])))
     own = labels < targets
-    alone = {name: clouds[name][own] for name in ("x_a", "E_a", "labels", "recordings") if name in clouds}
+    alone = {name: clouds[name][own] for name in ("x_a", "E_a", "labels", "recordings")}
     numbers = _measured(alone | {name: clouds[name][:targets] for name in ("x_t", "E_t")}, measures)
     if not own.all():
         E_a, E_t = clouds["E_a"], clouds["E_t"]

@@ -101,9 +101,7 @@ def gather(x: Tensor) -> Tensor:
 def average_gradients(parameters: list[torch.nn.Parameter]) -> None:
     """Replace every gradient by its mean over the processes."""
     if rank_and_size()[1] > 1:
-        for parameter in parameters:
-            parameter.grad = torch.zeros_like(parameter) if parameter.grad is None else parameter.grad
-        flat = torch.cat([parameter.grad.flatten() for parameter in parameters])
+        flat = torch.cat([(torch.zeros_like(p) if p.grad is None else p.grad).flatten() for p in parameters])
         distributed.all_reduce(flat)
         parts = (flat / rank_and_size()[1]).split([parameter.numel() for parameter in parameters])
         for parameter, part in zip(parameters, parts, strict=True):

@@ -91,8 +91,7 @@ class PairTraining(Training):
         """Whether the projections alone learn: in the frozen phase, and where no backbone can learn at all."""
         return phase == "frozen" or not self.model.backbones()
 
-    def batches(self, phase: str, epoch: int) -> list[np.ndarray]:
-        draw = np.random.default_rng(stable_seed("order", self.seed, phase, epoch))
+    def batches(self, draw: np.random.Generator) -> list[np.ndarray]:
         return full_batches(draw.permutation(self.learnt), self.batch_size)
 
     def read(self, batch: np.ndarray, segments: torch.Generator | None) -> Data:
@@ -102,9 +101,8 @@ class PairTraining(Training):
 
     def set_mode(self, phase: str) -> None:
         self.model.train()
-        if self.is_frozen(phase):  # also: batch norm keeps its statistics, no dropout below the projections
-            self.model.audio.eval()
-            self.model.text.eval()
+        for backbone in (self.model.audio, self.model.text):  # frozen ones keep their statistics and drop nothing out
+            backbone.train(not self.is_frozen(phase))
 
     def loss(self, batch: np.ndarray, data: Data) -> Tensor:
         """Each process embeds its own pairs, and all get the loss of the whole batch."""

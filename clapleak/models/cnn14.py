@@ -1,6 +1,7 @@
 """CNN14 of PANNs (Kong et al., 2020): log-mel to x_a, with its tagging head. Module names are the checkpoint's."""
 
 import pickle
+from itertools import pairwise
 from pathlib import Path
 
 import torch
@@ -41,9 +42,8 @@ class Cnn14(nn.Module):
         widths = [1] + [config.width * 2**i for i in range(config.blocks)]
         self.dim = widths[-1]  # of x_a
         self.bn0 = nn.BatchNorm2d(mel_bins)
-        for i in range(1, config.blocks + 1):
-            block = ConvBlock(widths[i - 1], widths[i], stride=config.stem_stride if i == 1 else 1)
-            setattr(self, f"conv_block{i}", block)
+        for i, (before, after) in enumerate(pairwise(widths), start=1):
+            setattr(self, f"conv_block{i}", ConvBlock(before, after, stride=config.stem_stride if i == 1 else 1))
         self.fc1 = nn.Linear(self.dim, self.dim)
         self.fc_audioset = nn.Linear(self.dim, classes)
         for layer in (self.fc1, self.fc_audioset):
