@@ -1,14 +1,13 @@
 """Every clip decoded once.
 
 Where every clip is no longer than a segment its log-mel is the same in every epoch, so that is kept. Longer recordings
-are kept as 16-bit samples, and a random segment is cut at every visit, section 2.1 (i). A build that is killed loses a
-few clips at most. A file that changes has another key and is decoded again.
+are kept as 16-bit samples, and a random segment is cut at every visit, section 2.1 (i). A killed build loses few clips.
 """
 
 import shutil
 from collections.abc import Callable
 from dataclasses import dataclass
-from functools import cached_property, partial
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -36,15 +35,10 @@ class ClipStore:
     arrays: ArrayStore  # log-mel of clips, float16, or their samples, int16
     deterministic: bool  # log-mel: a clip gives the same batch at every visit, so frozen embeddings can be kept
     keys: list[bytes]  # (N,) of `arrays`
-    contents: list[int]  # (N,) checksum of the source file
+    id: str  # of the clips and the front end; see `clapleak.identity`
     rows: dict[str, int]  # clip id -> row of the store, 0 to N - 1 in this order
     problems: pd.DataFrame  # clip, path and reason of the clips that could not be decoded
     network: str | None = None  # of `features`: what determines x_a, the name and the weights of a network of others
-
-    @cached_property
-    def id(self) -> str:
-        """Id of the clips and the front end; see `clapleak.identity`."""
-        return identity.clips_id(self.rows, self.contents, self.audio)
 
     def index(self, clips: pd.Series) -> np.ndarray:
         """Rows of the store, (len(clips),), of clip ids."""
@@ -85,7 +79,7 @@ def open_store(corpora: list[Corpus], audio: Audio, folder: Path, *, cores: int 
     values = partial(_samples, audio.sample_rate) if not whole else lambda *row: length
     convert = partial(segment_log_mel, audio=audio) if whole else _coded
     decoding = partial(decode, rate=audio.sample_rate, convert=convert)
-    return ClipStore(audio, arrays, whole, *kept(clips, arrays, settings, decoding, values, cores))
+    return ClipStore(audio, arrays, whole, *kept(clips, arrays, audio, settings, decoding, values, cores))
 
 
 def _coded(wave: torch.Tensor) -> torch.Tensor:
@@ -94,9 +88,10 @@ def _coded(wave: torch.Tensor) -> torch.Tensor:
 
 
 def kept(
-    clips: pd.DataFrame, arrays: ArrayStore, settings: object, decoding: Callable, values: Callable, cores: int
-) -> tuple[list[bytes], list[int], dict[str, int], pd.DataFrame]:
-    """Keys, contents, rows and problems of a ClipStore; what `arrays` lack is decoded first, by `cores` processes.
+    clips: pd.DataFrame, arrays: ArrayStore, audio: Audio, settings: object, decoding: Callable, values: Callable,
+    cores: int,
+) -> tuple[list[bytes], str, dict[str, int], pd.DataFrame]:  # fmt: skip
+    """Keys, id, rows and problems of a ClipStore; what `arrays` lack is decoded first, by `cores` processes.
 
     The clips are those of `clip_table`, `settings` what else an array depends on, `decoding` is `audio.decode` of path,
     offset, duration and root alone, and `values` says about how many numbers the array of a row of the table holds.
@@ -121,7 +116,8 @@ def kept(
     usable = [i for i, reason in enumerate(reasons) if not reason]
     problems = clips[["clip", "path"]].assign(reason=reasons).drop(index=usable).reset_index(drop=True)
     numbers = {clip: row for row, clip in enumerate(clips["clip"].iloc[usable])}
-    return [keys[i] for i in usable], [int(contents[i]) for i in usable], numbers, problems
+    clips_id = identity.clips_id(numbers, (int(contents[i]) for i in usable), audio)
+    return [keys[i] for i in usable], clips_id, numbers, problems
 
 
 def clip_table(corpora: list[Corpus]) -> pd.DataFrame:

@@ -57,7 +57,7 @@ def open_features(
     arrays, build = ArrayStore(folder, np.float32), source.build
     decoding = partial(audio.decode, rate=build.rate, convert=partial(_embedded, name, settings.segment, learns))
     about = settings.segment * 100 * build.bands if learns else build.dim
-    found = kept(clips, arrays, (described, settings.segment), decoding, lambda *row: about, cores)
+    found = kept(clips, arrays, settings, (described, settings.segment), decoding, lambda *row: about, cores)
     return Features(settings, arrays, True, *found, network=described, learning=build if learns else None)
 
 

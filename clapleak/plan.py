@@ -146,7 +146,7 @@ class Cost:
         self.cuda, self.threads = self.device.type == "cuda", profile.compute.threads
         values = np.random.default_rng(0).normal(0, 1, frames(audio) * (audio.mel_bins if whole else audio.hop))
         array = values.astype(np.float16) if whole else (3000 * values).astype(np.int16)  # log-mel, or samples
-        store = ClipStore(audio, noise(array), whole, range(CLIPS), [], rows, pd.DataFrame())
+        store = ClipStore(audio, noise(array), whole, range(CLIPS), "", rows, pd.DataFrame())
         table = pd.DataFrame({"clip": list(rows), "labels": [[str(i % CLASSES)] for i in range(CLIPS)]})
         table = table.assign(path="", offset=0.0, duration=0.0, text=list(rows), sounds=None, recording="", split="")
         backbone = pretrain.new_backbone(profile, 0, CLASSES).to(self.device)

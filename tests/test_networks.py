@@ -231,7 +231,7 @@ def test_no_clip_of_the_test_folds_is_learnt_from_and_every_class_is_tested(stud
 def test_every_excerpt_of_a_clip_may_be_drawn():
     arrays = SimpleNamespace(reading=lambda: nullcontext(lambda key: np.arange(5.0, dtype=np.float32)))
     learning = SimpleNamespace(bands=1, excerpt=3)
-    store = features.Features(None, arrays, True, [b""], [], {}, None, learning=learning)
+    store = features.Features(None, arrays, True, [b""], "", {}, None, learning=learning)
     excerpts = store.batch(np.zeros(50, int), torch.Generator().manual_seed(0))[:, 0, :, 0]
     assert {tuple(excerpt) for excerpt in excerpts.tolist()} == {(0, 1, 2), (1, 2, 3), (2, 3, 4)}
 
