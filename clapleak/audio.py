@@ -131,8 +131,7 @@ def decode(
     content = 0
     try:
         if root is None:
-            source = synthesiser(path.partition("@")[0])
-            wave = source.synthesise(path, sample_rate=rate, duration=duration)
+            wave = synthesiser(path.partition("@")[0]).synthesise(path, sample_rate=rate, duration=duration)
         else:
             wave = read(root / path, rate, offset, None if pd.isna(duration) else duration)
             content = zlib.crc32((root / path).read_bytes())

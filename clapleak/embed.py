@@ -71,8 +71,7 @@ def measure(clouds: dict[str, np.ndarray], measures: Measures) -> dict:
         E_a, E_t = clouds["E_a"], clouds["E_t"]
         unseen, seen = (metrics.zero_shot_accuracy(E_a[part], E_t, labels[part]) for part in (own, ~own))
         harmonic = 2 * unseen * seen / (unseen + seen) if unseen + seen else 0.0
-        whole = _measured(clouds, measures)
-        numbers["all_classes"] = whole | {"unseen": unseen, "seen": seen, "harmonic": harmonic}
+        numbers["all_classes"] = _measured(clouds, measures) | {"unseen": unseen, "seen": seen, "harmonic": harmonic}
     return numbers
 
 

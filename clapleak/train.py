@@ -52,9 +52,8 @@ def trained(
 
 def split_validation(table: pd.DataFrame, recipe: Recipe, seed: int) -> tuple[np.ndarray, np.ndarray]:
     """Row numbers for training and for validation: a random share of the pairs, or of the clips (section 2.2)."""
-    rng = np.random.default_rng(stable_seed("validation", seed))
     units = np.arange(len(table)) if recipe.split_by == "pair" else table["clip"].factorize()[0]
-    shuffled = rng.permutation(units.max() + 1)
+    shuffled = np.random.default_rng(stable_seed("validation", seed)).permutation(units.max() + 1)
     held_out = np.isin(units, shuffled[: recipe.held_out(len(shuffled))])
     if not held_out.any() or held_out.all():
         raise ClapleakError("recipe.validation_share leaves one part of the split empty; change it or add data")
@@ -75,8 +74,11 @@ class PairTraining(Training):
         self.learnt, self.held_out = split_validation(table, recipe, seed)
         self.clip_rows = store.index(table["clip"])
         self.text_rows = np.array([captions.rows[caption] for caption in table["text"]])
-        self.frozen_x_a: Tensor | None = None  # by row of the store, while frozen and where clips give one batch
-        self.frozen_x_t: Tensor | None = None  # by row of the captions, while the text encoder is frozen
+        # every clip and caption in use once, and the number of a pair's own: while frozen these alone are embedded
+        self.used_clips, self.clip_numbers = np.unique(self.clip_rows, return_inverse=True)
+        self.used_texts, self.text_numbers = np.unique(self.text_rows, return_inverse=True)
+        self.frozen_x_a: Tensor | None = None  # (clips in use, Da), while frozen and where clips give one batch
+        self.frozen_x_t: Tensor | None = None  # (captions in use, Dt), while the text encoder is frozen
 
     def begin(self, phase: str) -> Phase:
         recipe, frozen = self.recipe, self.is_frozen(phase)
@@ -84,7 +86,9 @@ class PairTraining(Training):
         rate = recipe.frozen_learning_rate if phase == "frozen" else recipe.learning_rate  # (c), (e)
         optimizer = torch.optim.Adam(parameters, rate, fused=True)
         schedule = ReduceLROnPlateau(optimizer, factor=recipe.plateau_factor, patience=recipe.plateau_patience)  # (h)
-        self.frozen_x_a, self.frozen_x_t = (self.frozen_audio(), self.frozen_texts()) if frozen else (None, None)
+        self.frozen_x_a, self.frozen_x_t = None, self.frozen_texts() if frozen else None
+        if frozen and self.store.deterministic:
+            self.frozen_x_a = embed.audio_embeddings(self.model.audio, self.store, self.used_clips, self.profile)
         return Phase(phase, parameters, optimizer, schedule, recipe.max_gradient)  # (f)
 
     def is_frozen(self, phase: str) -> bool:
@@ -111,8 +115,8 @@ class PairTraining(Training):
         learns = x_t is None and torch.is_grad_enabled()  # where the backbones are not frozen
         with autocast(self.device, self.compute):
             with torch.set_grad_enabled(learns):
-                x_a = model.audio(log_mel) if x_a is None else x_a[self.clip_rows[batch]]
-                x_t = model.text.upper(states, owner) if x_t is None else x_t[self.text_rows[batch]]
+                x_a = model.audio(log_mel) if x_a is None else x_a[self.clip_numbers[batch]]
+                x_t = model.text.upper(states, owner) if x_t is None else x_t[self.text_numbers[batch]]
             E_a, E_t = model.audio_projection(x_a), model.text_projection(x_t)  # (B, D)
         return contrastive_loss(gather(E_a), gather(E_t), self.model.logit_scale, self.profile.loss.max_logit)  # (g)
 
@@ -134,26 +138,15 @@ class PairTraining(Training):
         return self.model.learnt_state()
 
     @torch.no_grad()
-    def frozen_audio(self) -> Tensor | None:
-        """x_a of every clip in use, (clips of the store, Da), zero elsewhere; None where segments are random."""
-        store, used = self.store, np.unique(self.clip_rows)
-        if not store.deterministic:
-            return None
-        x_a = torch.zeros(len(store.rows), self.model.audio.dim, device=self.device)
-        x_a[used] = embed.audio_embeddings(self.model.audio, store, used, self.profile)
-        return x_a
-
-    @torch.no_grad()
     def frozen_texts(self) -> Tensor:
-        """x_t of every caption in use, (captions, Dt), zero elsewhere."""
-        captions, used = self.captions, np.unique(self.text_rows)
-        x_t = torch.zeros(len(captions.rows), self.model.text.dim, device=self.device)
+        """x_t, (captions in use, Dt)."""
+        parts = []
         self.model.text.eval()
-        for rows in np.array_split(used, -(-len(used) // 256)):
-            states, owner = (part.to(self.device) for part in captions.batch(rows))
+        for rows in np.array_split(self.used_texts, -(-len(self.used_texts) // 256)):
+            states, owner = (part.to(self.device) for part in self.captions.batch(rows))
             with autocast(self.device, self.compute):
-                x_t[rows] = self.model.text.upper(states, owner)
-        return x_t
+                parts.append(self.model.text.upper(states, owner))
+        return torch.cat(parts)
 
 
 def full_batches(order: np.ndarray, size: int) -> list[np.ndarray]:
