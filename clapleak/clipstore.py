@@ -75,11 +75,10 @@ def open_store(corpora: list[Corpus], audio: Audio, folder: Path, *, cores: int 
     clips = clip_table(corpora)
     whole = bool((clips["duration"] <= audio.segment).all())
     settings = (identity.FORMATS["clips"], sorted(audio.model_dump().items()), whole)
-    arrays, length = ArrayStore(folder, np.float16 if whole else np.int16), frames(audio) * audio.mel_bins
-    values = partial(_samples, audio.sample_rate) if not whole else lambda *row: length
-    convert = partial(segment_log_mel, audio=audio) if whole else _coded
-    decoding = partial(decode, rate=audio.sample_rate, convert=convert)
-    return ClipStore(audio, arrays, whole, *kept(clips, arrays, audio, settings, decoding, values, cores))
+    arrays = ArrayStore(folder, np.float16 if whole else np.int16)
+    convert, values = (partial(segment_log_mel, audio=audio), frames(audio) * audio.mel_bins) if whole else (_coded, 0)
+    found = kept(clips, arrays, audio, settings, audio.sample_rate, convert, values, cores)
+    return ClipStore(audio, arrays, whole, *found)
 
 
 def _coded(wave: torch.Tensor) -> torch.Tensor:
@@ -88,18 +87,18 @@ def _coded(wave: torch.Tensor) -> torch.Tensor:
 
 
 def kept(
-    clips: pd.DataFrame, arrays: ArrayStore, audio: Audio, settings: object, decoding: Callable, values: Callable,
-    cores: int,
+    clips: pd.DataFrame, arrays: ArrayStore, audio: Audio, settings: object, rate: int, convert: Callable,
+    values: int, cores: int,
 ) -> tuple[list[bytes], str, dict[str, int], pd.DataFrame]:  # fmt: skip
     """Keys, id, rows and problems of a ClipStore; what `arrays` lack is decoded first, by `cores` processes.
 
-    The clips are those of `clip_table`, `settings` what else an array depends on, `decoding` is `audio.decode` of path,
-    offset, duration and root alone, and `values` says about how many numbers the array of a row of the table holds.
+    The clips are those of `clip_table`, `settings` what else an array depends on, `rate` and `convert` are those of
+    `audio.decode`, and an array holds about so many `values`, or 0: as many as its clip has samples.
     """
     rows = list(clips.itertuples(index=False, name=None))
     keys = [array_key(settings, row[1:4], source_state(*row)) for row in rows]
     with arrays.lacking(keys) as lacking, tqdm(lacking, arrays.path.name, unit=" clips", disable=not lacking) as bar:
-        size = np.array([values(*rows[i]) for i in lacking]) * np.dtype(arrays.dtype).itemsize
+        size = np.array([values or _samples(rate, *rows[i]) for i in lacking]) * np.dtype(arrays.dtype).itemsize
         need, free = size.sum(), shutil.disk_usage(arrays.path.parent).free
         if need > free:
             raise ClapleakError(f"{arrays.path}: needs {need / 1e9:.1f} GB, the disk has {free / 1e9:.1f} GB left")
@@ -109,7 +108,7 @@ def kept(
         jobs = cores if len(work) and work[-1] > 1 else 1  # processes take seconds to start
         for chosen in np.split(lacking, np.flatnonzero(np.diff(work // cores)) + 1) if lacking else ():
             pool = Parallel(n_jobs=jobs, batch_size=len(chosen) // cores + 1)
-            decoded = zip(chosen, pool(delayed(decoding)(*rows[i][1:]) for i in chosen), strict=True)
+            decoded = zip(chosen, pool(delayed(decode)(*rows[i][1:], rate, convert) for i in chosen), strict=True)
             arrays.put((keys[i], array, f"{content}\t{reason}") for i, (array, content, reason) in decoded)
             bar.update(len(chosen))
     contents, reasons = zip(*(note.split("\t") for note in arrays.notes(keys)), strict=True)

@@ -47,17 +47,16 @@ def open_features(
     """x_a of every clip of some corpora by one network, from `folder`; clips that are new are embedded first.
 
     With `learns` the log-mel that the network looks at takes the place of x_a, which will change. A clip is mono at
-    the rate of the network, cut or padded to `settings.segment` seconds. ClapleakError as `load_network`; clips that
-    cannot be decoded are listed in `problems`.
+    the rate of the network, cut or padded to `settings.segment` seconds. ClapleakError as `load_network`.
     """
     clips, source = clip_table(corpora), NETWORKS[name.removeprefix("random_")]
     weights = "" if name.startswith("random_") else f" {source.sha256}"
     described = f"{FORMAT} {name}{weights}" + " unfrozen" * learns  # what of a network determines x_a
     clips["duration"] = clips["duration"].where(clips["root"].isna())  # files whole, which are cut at another rate
     arrays, build = ArrayStore(folder, np.float32), source.build
-    decoding = partial(audio.decode, rate=build.rate, convert=partial(_embedded, name, settings.segment, learns))
-    about = settings.segment * 100 * build.bands if learns else build.dim
-    found = kept(clips, arrays, settings, (described, settings.segment), decoding, lambda *row: about, cores)
+    convert = partial(_embedded, name, settings.segment, learns)
+    about = round(settings.segment * 100 * build.bands) if learns else build.dim
+    found = kept(clips, arrays, settings, (described, settings.segment), build.rate, convert, about, cores)
     return Features(settings, arrays, True, *found, network=described, learning=build if learns else None)
 
 
