@@ -29,7 +29,7 @@ _FIELDS = {"profile": str, "pretraining": str, "training": str | None, "seed": i
 _FIELDS |= {"synthetic": bool} | dict.fromkeys(("data", "silhouette", "ids", "provenance"), dict)
 _MEASURED = {"accuracy": float, "chance": float, "topology": dict}  # of a trained setup, not of a backbone
 _SLUGS = [setup.slug for setup in SETUPS]
-_RUN = re.compile(r"(group\d+-)?seed\d+")
+_RUN = re.compile(r"(group\d+-)?seed\d+")  # not a folder that is half written, whose name begins with a dot
 
 
 def own_folder(profile: str) -> Path:
@@ -118,8 +118,7 @@ def read_runs(base: str | Path, slugs: Sequence[str] = _SLUGS) -> list[Run]:
     command, runs = f"`clapleak reproduce --profile {base.name}`", []
     for slug in slugs:
         found = [path for path in (base / slug).glob("*") if _RUN.fullmatch(path.name) and any(path.glob("*"))]
-        several = [read_run(path) for path in found]  # none half written, none empty
-        runs += sorted(several, key=lambda run: (run.group or 0, run.seed))
+        runs += sorted(map(read_run, found), key=lambda run: (run.group or 0, run.seed))
     if not runs:
         raise ClapleakError(f"{base}: no such results; make them with {command}")
     by_age = sorted(runs, key=lambda run: (run.path / "metrics.json").stat().st_mtime)
@@ -147,8 +146,7 @@ def table(base: str | Path, setups: Sequence[Setup] = SETUPS) -> pd.DataFrame:
     base, slugs = Path(os.path.abspath(base)), [setup.slug for setup in setups]
     if (kept := base / RUNS).is_file():
         rows = readable(kept, lambda file: pd.read_csv(file).dropna(subset=["setup", "accuracy"]))
-        rows = rows[rows["setup"].isin(slugs)]
-        rows = rows.sort_values("setup", key=lambda column: column.map(slugs.index), kind="stable", ignore_index=True)
+        rows = pd.concat([rows[rows["setup"] == slug] for slug in dict.fromkeys(slugs)], ignore_index=True)
     else:
         runs = read_runs(base, slugs)
         rows = pd.DataFrame([readable(run.path / "metrics.json", partial(_row, run, run.history)) for run in runs])
@@ -160,14 +158,12 @@ def table(base: str | Path, setups: Sequence[Setup] = SETUPS) -> pd.DataFrame:
 
 def _row(run: Run, history: pd.DataFrame, file: Path) -> dict[str, Any]:
     m = run.metrics
-    row = {k: m[k] for k in ("pretraining", "training", "seed", "group", "synthetic")}
-    row |= {"pairs": m["data"]["pairs"], "epochs": int((history["phase"] == "unfrozen").sum())}
-    row |= _measures(m)
+    row = {"setup": run.slug} | {k: m[k] for k in ("pretraining", "training", "seed", "group", "synthetic")}
+    row |= {"pairs": m["data"]["pairs"], "epochs": int((history["phase"] == "unfrozen").sum()), **_measures(m)}
     if "all_classes" in m:
-        everything = m["all_classes"]
-        row |= {f"all_{name}": value for name, value in _measures(everything).items()}
-        row |= {name: everything[name] for name in ("unseen", "seen", "harmonic")}
-    return {"setup": run.slug, **row}
+        row |= {f"all_{name}": value for name, value in _measures(m["all_classes"]).items()}
+        row |= {name: m["all_classes"][name] for name in ("unseen", "seen", "harmonic")}
+    return row
 
 
 def _measures(m: dict[str, Any]) -> dict[str, float]:
