@@ -121,8 +121,7 @@ def label_captions(corpus: Corpus, per_clip: int) -> Corpus:
 
 def refuse_unusable(store: ClipStore) -> None:
     """ClapleakError that lists the clips which could not be decoded, if there are any."""
-    bad = store.problems
-    if len(bad):
+    if len(bad := store.problems):
         reasons = ", ".join(f"{n} {reason}" for reason, n in bad["reason"].value_counts().items())
         listed = "; ".join(bad["path"] + " (" + bad["reason"] + ")")
         remedy = "Repair them or give --allow-missing"

@@ -1,7 +1,4 @@
-"""The corpora: official layout in, one Corpus table out. See `readers` for each, `table` for what they share.
-
-A clip whose file is absent stays in the table, so that it is counted later.
-"""
+"""The corpora: official layout in, one Corpus table out. See `readers` for each, `table` for what they share."""
 
 import os
 from collections import namedtuple

@@ -121,7 +121,7 @@ def audio_files(root: Path, *folders: str) -> dict[str, str]:
 
 
 def clip_paths(root: Path, folder: str, stems: pd.Series, suffix: str = ".wav") -> pd.Series:
-    """Paths of clips by name without suffix; for one whose file is absent, the path where it is awaited."""
+    """Paths of clips by name without suffix; for an absent file the path where it is awaited, and later counted."""
     return stems.map(audio_files(root, folder)).astype(object).fillna(f"{folder}/" + stems + suffix)
 
 
