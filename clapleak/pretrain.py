@@ -1,5 +1,6 @@
 """Supervised tagging: the audio network before it meets a caption (section 2.2; PANNs, Kong et al., 2020)."""
 
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -50,13 +51,9 @@ def pretrained(
         return new_backbone(profile, seed), pd.DataFrame(columns=HISTORY)
     if pretraining == "dirty" and profile.pretrain.checkpoint is not None:
         return load_panns(Path(profile.pretrain.checkpoint), profile), pd.DataFrame(columns=HISTORY)
-    backbone = new_backbone(profile, seed, len(vocabulary(experiment.pretrain)))
-
-    def start() -> TagTraining:
-        backbone.to(pick_device(profile.compute))
-        name = f"pre-training {pretraining}, {folder.name}"
-        return TagTraining(backbone, experiment.pretrain, experiment.store, profile, seed, name)
-
+    backbone = new_backbone(profile, seed, len(vocabulary(experiment.pretrain))).to(pick_device(profile.compute))
+    name = f"pre-training {pretraining}, {folder.name}"
+    start = partial(TagTraining, backbone, experiment.pretrain, experiment.store, profile, seed, name)
     history = kept_or_trained(backbone, folder, backbone_id, start)
     return backbone.to(memory_format=torch.contiguous_format), history  # as it is when it was read from disk
 
