@@ -43,8 +43,7 @@ def read(path: str | Path, sample_rate: int, offset: float = 0.0, duration: floa
     """As `samples`, at `sample_rate` hertz."""
     mono, rate = samples(path, offset, duration)
     ratio = Fraction(rate, sample_rate).limit_denominator(1000)  # exact for the usual rates; 44101 Hz would take 12 GB
-    resample = import_torchaudio().functional.resample
-    return resample(torch.from_numpy(mono), ratio.numerator, ratio.denominator).numpy()
+    return import_torchaudio().functional.resample(torch.from_numpy(mono), *ratio.as_integer_ratio()).numpy()
 
 
 def samples(path: str | Path, offset: float = 0.0, duration: float | None = None) -> tuple[np.ndarray, int]:

@@ -47,8 +47,7 @@ def load_weights(path: Path, training_id: str) -> tuple[dict[str, Tensor], pd.Da
 
     def read() -> dict[str, Any]:
         with safetensors.safe_open(path, "pt") as file:
-            weights = {name: file.get_tensor(name) for name in file.keys()}
-            return {"weights": weights, **file.metadata()}
+            return {"weights": {name: file.get_tensor(name) for name in file.keys()}, **file.metadata()}
 
     kept = _kept(path, training_id, read)
     return None if kept is None else (kept["weights"], pd.DataFrame(json.loads(kept["history"])))

@@ -78,8 +78,7 @@ class TagTraining(Training):
         return Phase(phase, parameters, optimizer, torch.optim.lr_scheduler.OneCycleLR(optimizer, rate, steps))
 
     def batches(self, draw: np.random.Generator) -> list[np.ndarray]:
-        shuffled = self.settings.sampling == "shuffled"
-        order = draw.permutation(len(self.clips)) if shuffled else balanced(self.tags, draw)
+        order = balanced(self.tags, draw) if self.settings.sampling == "balanced" else draw.permutation(len(self.clips))
         return [order[i : i + self.batch_size] for i in range(0, len(order), self.batch_size)]
 
     def read(self, batch: np.ndarray, segments: torch.Generator | None) -> Data:
