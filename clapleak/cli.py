@@ -378,7 +378,7 @@ def count_leaks(
 
     if output and any(os.path.exists(path) and output.samefile(path) for path in (*files, labels) if output.exists()):
         raise ClapleakError(f"{output}: is an input; name another --output")
-    table = texts.read_files(files, labels_only=rule == "ontology", column=column)
+    table = texts.read_files(files, rule, column)
     leaks = texts.find_leaks(table["text"], texts.load_labels(labels, data_root), rule)
     leaking, rows = (len(part[["file", "row"]].drop_duplicates()) for part in (table[leaks["leaks"]], table))
     joined = leaks.assign(words=leaks["words"].map("; ".join), classes=leaks["classes"].map("; ".join))

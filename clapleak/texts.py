@@ -19,8 +19,12 @@ from clapleak.config import ClapleakError, TextEncoder
 RULES = (*leakage.RULES, "meaning")
 # Cosine of two sentence embeddings from which a text leaks; `reference/calibrate_meaning.py` finds it.
 MEANING = 0.7
-LABEL_COLUMNS = ("label", "category", "class", "display_name", "name")  # of a table of class names
-_LABELS = ["labels", "display_name"]  # columns
+COLUMNS = {  # of a table by what it holds: the first that it has counts
+    "texts": ("caption", "text", "labels", "display_name"),  # else caption_1 and on
+    "labels": ("labels", "display_name"),
+    "class names": ("label", "category", "class", "display_name", "name"),
+    "recordings": ("recording", "fname", "src_file", "id"),  # an id may count its rows
+}
 _LINES, _PARQUET, _TABS = (".jsonl", ".ndjson"), (".parquet", ".pq"), (".tsv", ".tab")
 _TABLES, _LISTS = (".csv", *_TABS, *_LINES, *_PARQUET), ("", ".txt")
 _PACKED = (".gz", ".zip", ".bz2", ".xz", ".zst", ".7z", ".tar", ".tgz")
@@ -77,21 +81,15 @@ def sentences(texts: list[str]) -> np.ndarray:
     return unit(np.concatenate(states))[rows]
 
 
-def read_texts(path: str | Path, *, labels_only: bool = False, column: str | None = None) -> pd.DataFrame:
-    """Texts of a CSV, TSV, Parquet or JSON lines file: column `caption`, `text`, `labels`, ..., or `caption_1` and on.
+def read_texts(path: str | Path, kind: str = "texts", column: str | None = None) -> pd.DataFrame:
+    """Texts of a CSV, TSV, Parquet or JSON lines file, from the column in COLUMNS for their kind, or from another one.
 
     Gives a table of `row` (1 for the first below the header) and `text`. A row with several captions gives several
-    texts, and so do `labels`, which commas part and whose underscores become spaces. Empty texts are left out.
-    `column` names another column; its cells are one text each, or a list of them. `labels_only` takes `labels` and
-    `display_name` alone, for the rule "ontology". ClapleakError where there is no such file, column or text, or a row
-    has more fields than the header.
+    texts, and so do `labels`, which commas part and whose underscores become spaces. Empty texts are left out. The
+    cells of another `column` are one text each, or a list of them. ClapleakError where there is no such file, column or
+    text, or a row has more fields than the header.
     """
-    wanted = [column] if column is not None else _LABELS if labels_only else ["caption", "text", *_LABELS]
-    return _read(Path(path), wanted, "labels" if labels_only else "texts", column is None and not labels_only)
-
-
-def _read(path: Path, wanted: Sequence[str], kind: str, numbered: bool = False) -> pd.DataFrame:
-    """The texts of the first column out of `wanted` that a table has; where `numbered`, else of caption_1 and on."""
+    path, wanted = Path(path), COLUMNS[kind] if column is None else (column,)
     if not path.is_file():
         raise ClapleakError(f"{path}: no such file")
     columns, rows = _read_table(path)
@@ -99,7 +97,7 @@ def _read(path: Path, wanted: Sequence[str], kind: str, numbered: bool = False) 
     if twice := [name for i, name in enumerate(names) if name and name in names[:i]]:
         raise ClapleakError(f"{path}: column '{twice[0]}' stands twice; rename one")
     header = dict(zip(names, columns, strict=True))
-    several = [name for name in header if numbered and re.fullmatch(r"caption_\d+", name)]
+    several = [name for name in header if wanted is COLUMNS["texts"] and re.fullmatch(r"caption_\d+", name)]
     chosen = next(([name.lower()] for name in wanted if name.lower() in header), several)
     if not chosen:
         found = ", ".join(header) or "nothing"
@@ -116,20 +114,17 @@ def _read(path: Path, wanted: Sequence[str], kind: str, numbered: bool = False) 
     return pd.DataFrame(texts, columns=["row", "text"])
 
 
-def read_files(paths: Sequence[Path], *, labels_only: bool = False, column: str | None = None) -> pd.DataFrame:
-    """`read_texts` of several files, with a column `file`; ClapleakError where one is given twice."""
+def read_files(paths: Sequence[Path], rule: str, column: str | None = None) -> pd.DataFrame:
+    """`read_texts` of several files for a rule, with a column `file`; ClapleakError where one is given twice."""
     real = [os.path.realpath(path) for path in paths]
     if twice := [path for i, path in enumerate(paths) if real[i] in real[:i]]:
         raise ClapleakError(f"{twice[0]}: is given twice; name every file once")
-    read = [read_texts(path, labels_only=labels_only, column=column).assign(file=str(path)) for path in paths]
-    return pd.concat(read, ignore_index=True)
+    kind = "labels" if rule == "ontology" else "texts"
+    return pd.concat([read_texts(path, kind, column).assign(file=str(path)) for path in paths], ignore_index=True)
 
 
 def load_labels(name_or_file: str | Path, root: Path | None = None) -> list[str]:
-    """Class names of ESC-50 ("esc50") or of another corpus in the data root, or those of a user's own file.
-
-    Of a table the first of the columns in LABEL_COLUMNS counts; a text file holds one name a line.
-    """
+    """Class names of ESC-50 ("esc50"), of another corpus in the data root, or of a user's table or list of lines."""
     path, name = Path(name_or_file), str(name_or_file)
     if name == "esc50":
         return leakage.load_labels(name)
@@ -138,7 +133,7 @@ def load_labels(name_or_file: str | Path, root: Path | None = None) -> list[str]
     elif not path.is_file():
         raise ClapleakError(f"{path}: no such file; write one class name a line, or use esc50")
     elif (suffix := path.suffix.lower()) in _TABLES:
-        found = _read(path, LABEL_COLUMNS, "labels")["text"]
+        found = read_texts(path, "class names")["text"]
     elif suffix in _LISTS:
         found = path.read_text("utf-8-sig", "replace").splitlines()
     else:

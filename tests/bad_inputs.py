@@ -192,7 +192,7 @@ CALLS = [  # words of the command line, then what its one line must name
     ((*LEAKS, "good.csv", "./good.csv"), "good.csv: is given twice"),
     ((*LEAKS, "good.csv", "--output", "./good.csv"), "good.csv: is an input; name another --output"),
     ((*LEAKS, "good.csv", "--labels", "bell.txt", "--output", "bell.txt"), "bell.txt: is an input; name another"),
-    ((*LEAKS, "good.csv", "--labels", "good.csv"), "good.csv: no column of labels; found caption"),
+    ((*LEAKS, "good.csv", "--labels", "good.csv"), "good.csv: no column of class names; found caption"),
     ((*LEAKS, "good.csv", "--output", "other"), "other: Is a directory"),
     ((*LEAKS, "good.csv", "--output", "file/x.csv"), "file: File exists"),
     ((*LEAKS, "good.csv", "--output", "/sys/x.csv"), "/sys/x.csv: "), ((*LEAKS, "good.csv", "--output", ""), ".: "),
@@ -233,7 +233,7 @@ CALLS = [  # words of the command line, then what its one line must name
     ((*AUDIT, "bare.npz", "--rule", "x"), "unknown rule 'x': use word, lemma, phrase, ontology or meaning"),
     *(((*AUDIT, "bare.npz", "--reference", name), f"{name}: not an audit.json of this version") for name in ("audit.json", *REFERENCES)),
     ((*AUDIT, "bare.npz", "--training-labels", "gone.csv"), "gone.csv: no such file"),
-    ((*AUDIT, "bare.npz", "--training-recordings", "good.csv"), "good.csv: no column recording"),
+    ((*AUDIT, "bare.npz", "--training-recordings", "good.csv"), "good.csv: no column of recordings"),
     ((*AUDIT, "bare.npz", "--prompts", "gone.txt"), "gone.txt: no such file"),
 ]  # fmt: skip
 
@@ -308,7 +308,7 @@ TEXTS = {  # a file for `clapleak leaks`, and what the line names beside it
 LABELS = {  # a file for --labels
     "no.txt": (b"\n", "no label"), "sign.txt": (b"dog\n--\n", "'--' holds no word"), "dots.txt": (b"...\n", "no word"),
     "bytes.txt": (BINARY, "holds no word"), "label.csv": (b"label\n\n", "no text"), "columns.csv": (b"a\n1\n", "found a"),
-    "empty.csv": (b"", "no column of labels; found nothing"), "bytes.csv": (BINARY, "bytes.csv"),
+    "empty.csv": (b"", "no column of class names; found nothing"), "bytes.csv": (BINARY, "bytes.csv"),
     "latin.txt": ("café\n".encode("latin-1"), "is not in UTF-8"), "number.jsonl": (b'{"label": 3}\n', "row 1 holds '3'"),
     "list.json": (b'["dog"]', "list.json: no list of labels; give .csv, .tsv"), "x.yaml": (b"- dog", "no list of labels"),
 }  # fmt: skip

@@ -9,11 +9,8 @@ import pandas as pd
 from clapleak import texts
 from clapleak.audit import clouds, models, sounds, verdicts
 from clapleak.config import ClapleakError
-from clapleak.corpora.table import read_column
 from clapleak.files import atomic_file, say
 from clapleak.identity import digest
-
-RECORDINGS = ("recording", "fname", "src_file", "id")  # columns of a CSV of recordings; an id may count its rows
 
 
 def run(
@@ -32,8 +29,8 @@ def run(
     for path in filter(None, (*files, test, training_recordings, prompts, reference)):
         if path.resolve() in {(output / name).resolve() for name in ("report.html", "audit.json", "clouds.npz")}:
             raise ClapleakError(f"{path}: would be overwritten; give another --output")
-    training = texts.read_files(files, labels_only=rule == "ontology")["text"] if files else None
-    recordings = training_recordings and read_column(training_recordings, RECORDINGS, "recording").tolist()
+    training = texts.read_files(files, rule)["text"] if files else None
+    recordings = training_recordings and texts.read_texts(training_recordings, "recordings")["text"].tolist()
     compared = None if reference is None else _reference(reference)
     wordings = clouds.PROMPTS if prompts is None else _lines(prompts)
     found = _clouds(model, test, wordings, output / "clouds.npz", allow_missing=allow_missing, seed=seed)

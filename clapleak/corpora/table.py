@@ -2,7 +2,6 @@
 
 import os
 import warnings
-from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import chain
 from pathlib import Path
@@ -95,14 +94,6 @@ def read_csv(path: Path, columns: list[str], **options) -> pd.DataFrame:
     if absent := [column for column in columns if column not in table.columns]:
         raise ClapleakError(f"{path}: columns missing: {', '.join(absent)}; it has {', '.join(table.columns)}")
     return table.fillna("")  # fields that a row lacks
-
-
-def read_column(path: Path, names: Sequence[str], kind: str) -> pd.Series:
-    """The first of some columns that a CSV has; ClapleakError where it has none."""
-    table = read_csv(path, [])
-    if chosen := next((name for name in names if name in table), None):
-        return table[chosen]
-    raise ClapleakError(f"{path}: no column {kind}; found {', '.join(table)}, need one of {', '.join(names)}")
 
 
 def audio_files(root: Path, *folders: str) -> dict[str, str]:
