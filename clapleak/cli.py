@@ -29,8 +29,6 @@ from clapleak.setups import CONTROLS, NETWORK_SETUPS, PRETRAININGS, SETUPS, Setu
 if TYPE_CHECKING:
     from pandas import DataFrame
 
-    from clapleak.runs import Study
-
 BOOK_PROFILES = ("mini", "mini-long", "esc50", "networks", "networks-titles", "networks-unfrozen")  # shown in the book
 PATH, POSITIVE, SEEDS = click.Path(path_type=Path), click.IntRange(1, 1000), click.IntRange(0, 2**31 - 1)
 OPTION = functools.partial(click.option, show_default=True)
@@ -50,20 +48,10 @@ DATA_ROOT = OPTION("--data-root", envvar="CLAPLEAK_DATA", type=absolute, metavar
 
 
 def training_options(command: Callable) -> Callable:
-    """The options of a command that trains; all but the seed are what `_open_study` takes."""
+    """The options of a command that trains; the last two are what `runs.open_study` takes."""
     for option in (MISSING, DATA_ROOT, GROUP, SEED, PROFILE):
         command = option(command)
     return command
-
-
-def _open_study(
-    profile: str, groups: tuple[int, ...], pretrainings: set[str], data_root: Path | None, allow_missing: bool
-) -> tuple[Study, tuple[int | None, ...]]:
-    from clapleak import runs
-
-    settings, chosen = load_profile(profile), groups or (None,)
-    study = runs.open_study(settings, pretrainings, groups=chosen, data_root=data_root, allow_missing=allow_missing)
-    return study, chosen
 
 
 @contextmanager
@@ -229,13 +217,13 @@ def _runnable(workflow_profile: Path) -> Path:
 @main.command()
 @OPTION("--setup", "slugs", multiple=True, required=True, help=SETUP)
 @training_options
-def train(slugs: tuple[str, ...], seeds: tuple[int, ...], **where) -> None:
+def train(slugs: tuple[str, ...], profile: str, seeds: tuple[int, ...], groups: tuple[int, ...], **where) -> None:
     """Train setups, one after the other, and write their results; a killed run goes on from its last epoch."""
     from clapleak import runs
 
-    setups = [Setup.parse(slug) for slug in slugs]
-    study, groups = _open_study(pretrainings={setup.pretraining for setup in setups}, **where)
-    for seed, group, setup in itertools.product(seeds, groups, setups):
+    setups, chosen = [Setup.parse(slug) for slug in slugs], groups or (None,)
+    study = runs.open_study(load_profile(profile), {s.pretraining for s in setups}, groups=chosen, **where)
+    for seed, group, setup in itertools.product(seeds, chosen, setups):
         run = runs.run(study, setup, seed=seed, group=group)
         click.echo(f"{run.path}: accuracy {run.metrics['accuracy']:.3f}, chance {run.metrics['chance']:.3f}")
 
@@ -243,16 +231,16 @@ def train(slugs: tuple[str, ...], seeds: tuple[int, ...], **where) -> None:
 @main.command()
 @OPTION("--pretraining", type=click.Choice(PRETRAININGS[:2]), required=True, help="What the labels may hold.")
 @training_options
-def pretrain(pretraining: str, seeds: tuple[int, ...], **where) -> None:
+def pretrain(pretraining: str, profile: str, seeds: tuple[int, ...], groups: tuple[int, ...], **where) -> None:
     """Train one audio encoder on labels, dirty or clean."""
     from clapleak import results, runs
 
-    study, groups = _open_study(pretrainings={pretraining}, **where)
-    folder = results.own_folder(study.profile.name) / "backbone" / pretraining
-    for seed, group in itertools.product(seeds, groups):
+    chosen = groups or (None,)
+    study = runs.open_study(load_profile(profile), {pretraining}, groups=chosen, **where)
+    for seed, group in itertools.product(seeds, chosen):
         prepared = study.experiment(Setup(pretraining, "dirty"), group, seed)
         runs.run_backbone(study, pretraining, prepared, seed=seed, group=group)
-        click.echo(folder / results.run_name(seed, group))
+        click.echo(results.own_folder(study.profile.name) / "backbone" / pretraining / results.run_name(seed, group))
 
 
 @main.command()
@@ -442,12 +430,11 @@ def pages(profile: str, own: bool, cores: int) -> None:
     from clapleak.book import execute
 
     root, settings = find_root(), load_profile(profile)
-    name = settings.name
-    if name in BOOK_PROFILES:
+    if settings.name in BOOK_PROFILES:
         jobs = execute.jobs(_places(own, "")[0], root, own=own)
         jobs = execute.without_published(jobs, root) if own else jobs
     else:
-        setup, folder = root / "notebooks" / "setup.py", output_root() / "build" / name / "pages"
+        setup, folder = root / "notebooks" / "setup.py", output_root() / "build" / settings.name / "pages"
         values = {"profile": profile, "own": True, "group": -1 if settings.data.class_groups is None else 0}
         jobs = [(setup, folder / f"setup_{s.slug}.ipynb", {**values, **vars(s)}) for s in SETUPS]
     execute.execute_pages(jobs, root, cores, place=output_root())
