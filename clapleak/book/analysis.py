@@ -131,11 +131,10 @@ def signs(judged: dict[str, dict[str, Verdict]]) -> pd.DataFrame:
 
 def answer(letter: str, claim: str, judged: dict[str, dict[str, Verdict]]) -> str:
     """One of `CLAIMS` as a sentence, and its verdict for each data set with the evidence."""
-    says = {"holds": "holds", "contradicted": "is contradicted", "undecided": "is undecided"}
-    found = pd.Series({f"{name} ({v[letter][1]})": v[letter][0] for name, v in judged.items()}, dtype=object)
-    parts = [
-        f"*{says[verdict]}* {', '.join(found.index[found == verdict])}" for verdict in says if verdict in set(found)
-    ]
+    parts = []
+    for verdict in SIGNS:
+        if names := [f"{name} ({of[letter][1]})" for name, of in judged.items() if of[letter][0] == verdict]:
+            parts.append(f"*{'is ' * (verdict != 'holds')}{verdict}* {', '.join(names)}")
     return f"**{claim}.** This {'; it '.join(parts)}."
 
 

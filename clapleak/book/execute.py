@@ -47,14 +47,12 @@ def without_published(jobs: Sequence[Job], root: Path) -> list[Job]:
     for notebook, page, parameters in jobs:
         draft, published = draft_of(notebook, parameters, root), root / "book" / "pages" / page.name
         named = {name for cell in draft.cells for name in re.findall(r'"([\w-]+)"', cell.source)}
-        same = False
         with suppress(ClapleakError):  # absent or damaged: it is made again
-            same = not (parameters.get("own") and mine & named) and _cells(draft) == _cells(read_page(published))
-        if same:
-            with atomic_file(page) as file:
-                file.write(published.read_bytes())
-        else:
-            left.append((notebook, page, parameters))
+            if not (parameters.get("own") and mine & named) and _cells(draft) == _cells(read_page(published)):
+                with atomic_file(page) as file:
+                    file.write(published.read_bytes())
+                continue
+        left.append((notebook, page, parameters))
     return left
 
 

@@ -43,8 +43,7 @@ def _new(width: float, height: float, *, bare: bool = False, **options) -> tuple
 
 
 def _legend(figure: Figure, ax: Axes, ncols: int) -> None:
-    handles, names = ax.get_legend_handles_labels()
-    figure.legend(handles, names, loc="outside lower center", ncols=ncols, frameon=False)
+    figure.legend(*ax.get_legend_handles_labels(), loc="outside lower center", ncols=ncols, frameon=False)
 
 
 def headline(

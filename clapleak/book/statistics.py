@@ -109,10 +109,9 @@ def grouped_correlation(x: pd.Series, y: pd.Series, groups: Sequence) -> Estimat
     Points of a group are not independent, so that Fisher's interval would be too narrow. `groups` has a name a point.
     Fewer than 3 groups give no interval.
     """
-    table, names = pd.DataFrame({"x": x.to_numpy(float), "y": y.to_numpy(float)}), np.asarray(groups)
-    r, *without = (
-        float(part["x"].corr(part["y"])) for part in (table, *(table[names != name] for name in np.unique(names)))
-    )
+    names = np.asarray(groups)
+    parts = [slice(None), *(names != name for name in np.unique(names))]  # all, and all but each group in turn
+    r, *without = (float(x[part].corr(y[part])) for part in parts)
     low, high = np.clip(_ends(r, without), -1, 1) if len(without) > 2 else (np.nan, np.nan)
     return Estimate(r, float(low), float(high))
 

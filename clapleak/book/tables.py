@@ -124,15 +124,13 @@ def real_table(runs: pd.DataFrame, clouds: Sequence[Run]) -> pd.DataFrame:
     Every group is tested with the same clips among all classes, so that groups give no honest interval there: it comes
     from the recordings of the test, in the runs whose embeddings are kept (`clouds`).
     """
-    fifty, right = setup_means(runs, "all_accuracy"), hits(clouds)
-    spread = {slug: estimate(right[[slug]], of(slug)) for slug in right}
-    ends = {
-        slug: Estimate(fifty[slug], *(fifty[slug] + end - one.value for end in (one.low, one.high)))
-        for slug, one in spread.items()
-    }
+    right, fifty = hits(clouds).reindex(columns=SLUGS), []
+    for slug, mean in setup_means(runs, "all_accuracy").items():
+        one = estimate(right[[slug]], of(slug))
+        fifty.append(str(Estimate(mean, mean + one.low - one.value, mean + one.high - one.value)))
     found = {
         ("ten answers", "ours"): intervals(runs, "accuracy"),
-        ("fifty answers", "ours"): [str(ends.get(slug, Estimate(fifty[slug], np.nan, np.nan))) for slug in SLUGS],
+        ("fifty answers", "ours"): fifty,
         ("fifty answers", "paper"): [f"{value:.2f}" for value in printed("accuracy")],
     }
     return pd.DataFrame(found, index=pd.Index(SLUGS, name="setup"))
