@@ -18,16 +18,12 @@ from contextlib import contextmanager, suppress
 from importlib.metadata import requires
 from importlib.util import find_spec
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 import click
 
 from clapleak.config import ClapleakError, find_root, load_profile, profile_path
-from clapleak.files import absolute, atomic_file, locked, output_root, read_yaml
+from clapleak.files import absolute, locked, output_root, read_yaml, write
 from clapleak.setups import CONTROLS, NETWORK_SETUPS, PRETRAININGS, SETUPS, Setup, network_facts
-
-if TYPE_CHECKING:
-    from pandas import DataFrame
 
 BOOK_PROFILES = ("mini", "mini-long", "esc50", "networks", "networks-titles", "networks-unfrozen")  # shown in the book
 PATH, POSITIVE, SEEDS = click.Path(path_type=Path), click.IntRange(1, 1000), click.IntRange(0, 2**31 - 1)
@@ -158,8 +154,7 @@ def reproduce(
             raise ModuleNotFoundError(name=module)
     with locked(root / "build" / "reproduce.lock", wait=False) as lock:
         settings_file = root / "build" / settings.name / "workflow.json"
-        with atomic_file(settings_file) as file:  # on the command line Snakemake would read "false" as a text
-            file.write(json.dumps(config).encode())
+        write(settings_file, json.dumps(config).encode())  # on the command line Snakemake would read "false" as a text
         _unmark_damaged(settings.name, groups)
         _snakemake(root, settings_file, place, cores, profile, lock)
     if config["book"]:
@@ -309,16 +304,11 @@ def data_check(name: str, data_root: Path | None, allow_missing: bool, output: P
     if output and absolute(check.corpora.find(name, data_root)) in absolute(output).parents:
         raise ClapleakError(f"{output}: lies in the corpus {name}; write it to another folder")
     report = check.check(name, data_root, **options)
-    _write_csv(report.problems, output)
+    if output:
+        write(output, report.problems.to_csv(index=False).encode())
     may, sentence = report.verdict(allow_missing)
     click.echo(f"{report}\n\n{sentence}")
     sys.exit(0 if may else 2)
-
-
-def _write_csv(table: DataFrame, path: Path | None) -> None:
-    if path is not None:
-        with atomic_file(path) as file:
-            file.write(table.to_csv(index=False).encode())
 
 
 @data.command()
@@ -370,7 +360,9 @@ def count_leaks(
     leaks = texts.find_leaks(table["text"], texts.load_labels(labels, data_root), rule)
     leaking, rows = (len(part[["file", "row"]].drop_duplicates()) for part in (table[leaks["leaks"]], table))
     joined = leaks.assign(words=leaks["words"].map("; ".join), classes=leaks["classes"].map("; ".join))
-    _write_csv(table[[*(["file"] if len(files) > 1 else []), "row", "text"]].join(joined), output)
+    if output:
+        shown = table[["file", "row", "text"][len(files) == 1 :]].join(joined)
+        write(output, shown.to_csv(index=False).encode())
     by_row = f"\n\n{leaking} of {rows} rows hold a leak" if rows < len(table) else ""
     click.echo(texts.count(leaks) + by_row)
 

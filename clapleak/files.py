@@ -91,6 +91,12 @@ def atomic_file(path: Path) -> Iterator[BinaryIO]:
         os.fsync(file.fileno())
 
 
+def write(path: Path, content: bytes) -> None:
+    """Put bytes into a file that appears under its name whole or not at all."""
+    with atomic_file(path) as file:
+        file.write(content)
+
+
 @contextmanager
 def atomic_folder(path: Path) -> Iterator[Path]:
     """A folder to fill; it appears under its name, in the place of an older one, whole or not at all."""

@@ -9,7 +9,7 @@ import pandas as pd
 from clapleak import texts
 from clapleak.audit import clouds, models, sounds, verdicts
 from clapleak.config import ClapleakError
-from clapleak.files import atomic_file, say
+from clapleak.files import say, write
 from clapleak.identity import digest
 
 
@@ -41,8 +41,7 @@ def run(
     audited.json.update(rule=None if seen is None else rule, gate=gate | {"code": audited.gate(failures, max_leak)})
     made = {"audit.json": json.dumps(audited.json, indent=1, allow_nan=False), "report.html": audited.html()}
     for name, content in made.items():
-        with atomic_file(output / name) as file:
-            file.write(content.encode())
+        write(output / name, content.encode())
     return audited
 
 

@@ -19,7 +19,7 @@ from traitlets.config import Config
 from clapleak import results
 from clapleak.book.site import WITHOUT_RESULTS, colab_cell, page_names, read_page
 from clapleak.config import ClapleakError
-from clapleak.files import atomic_file, say
+from clapleak.files import say, write
 from clapleak.setups import Setup
 
 _ALSO = {float: (int,), int: (), str: (), bool: ()}  # types that pass for another
@@ -49,8 +49,7 @@ def without_published(jobs: Sequence[Job], root: Path) -> list[Job]:
         named = {name for cell in draft.cells for name in re.findall(r'"([\w-]+)"', cell.source)}
         with suppress(ClapleakError):  # absent or damaged: it is made again
             if not (parameters.get("own") and mine & named) and _cells(draft) == _cells(read_page(published)):
-                with atomic_file(page) as file:
-                    file.write(published.read_bytes())
+                write(page, published.read_bytes())
                 continue
         left.append((notebook, page, parameters))
     return left
@@ -124,8 +123,7 @@ def _execute(draft: nbformat.NotebookNode, job: Job, place: Path) -> None:
     normalise(page, place)
     if notebook.stem == "setup":
         page.metadata["accelerator"] = "GPU"  # Colab then offers one
-    with atomic_file(output) as file:
-        file.write(nbformat.writes(page).encode())
+    write(output, nbformat.writes(page).encode())
     say(f"page: {output.stem}")
 
 

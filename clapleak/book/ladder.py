@@ -177,8 +177,7 @@ def findings(
 
     `small` are tables of the small network, by the sounds that it was trained on.
     """
-    truly = titled[titled["training"] != "clean"]
-    truly = truly.assign(setup=truly["setup"].str.replace("truly_clean", "clean"))
+    truly = titled[titled["training"] != "clean"].replace({"setup": {"truly_clean": "clean"}}, regex=True)
     named = {"real networks": networks, "real networks, titles": titled, "the same, without any clip of a class": truly}
     added = leaks(named | small)
     if added.empty:

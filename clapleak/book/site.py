@@ -18,7 +18,7 @@ import yaml
 from matplotlib.figure import Figure
 
 from clapleak.config import ClapleakError
-from clapleak.files import atomic_file, atomic_folder, output_root, say
+from clapleak.files import atomic_folder, output_root, say, write
 
 WITHOUT_RESULTS = ("idea", "leaks", "published", "sounds", "audit", "data_card")  # pages that show no run of anybody
 MEDIA_RATE, MEDIA_SECONDS = 16000, 2.5
@@ -126,8 +126,7 @@ def write_media(pages: Path, folder: Path) -> int:
         (folder / stale).unlink()
     for name, path in wanted.items():
         if not (folder / name).is_file():
-            with atomic_file(folder / name) as file:
-                file.write(_mp3(path))
+            write(folder / name, _mp3(path))
     return len(wanted)
 
 

@@ -21,7 +21,7 @@ from tqdm import tqdm
 from clapleak import corpora
 from clapleak.config import ClapleakError
 from clapleak.fetch.unpack import check_room, unpack
-from clapleak.files import atomic_file, say
+from clapleak.files import say, write
 
 TABLE = Path(__file__).with_name("downloads.csv")
 PAUSES = (1, 2, 4, 8, 16)  # seconds between tries that bring nothing new
@@ -44,9 +44,8 @@ class Download(namedtuple("Download", "corpus file url md5 about_bytes target in
         return _state(root).get(f"{self.corpus}/{self.file}", {})
 
     def note(self, root: Path, **values: Any) -> None:
-        with atomic_file(root / "checksums.json") as file:
-            state = _state(root) | {f"{self.corpus}/{self.file}": self.noted(root) | values}
-            file.write(json.dumps(state, indent=1, sort_keys=True).encode())
+        state = _state(root) | {f"{self.corpus}/{self.file}": self.noted(root) | values}
+        write(root / "checksums.json", json.dumps(state, indent=1, sort_keys=True).encode())
 
     def verified(self, root: Path) -> bool:
         """Whether the file lies there and has not changed since it was verified."""

@@ -12,7 +12,7 @@ from tempfile import TemporaryDirectory
 import requests
 
 from clapleak.config import ClapleakError
-from clapleak.files import atomic_file, find_root, output_root
+from clapleak.files import find_root, output_root, write
 from clapleak.models.networks import NETWORKS, place
 from clapleak.results import Run
 
@@ -54,8 +54,7 @@ def _there(path: Path, sha256: str) -> bool:
 def _keep(contents: bytes, path: Path, sha256: str, origin: str) -> None:
     if (found := hashlib.sha256(contents).hexdigest()) != sha256:
         raise ClapleakError(f"{origin}: SHA-256 of {path.name} is {found}, not {sha256}; nothing is kept")
-    with atomic_file(path) as file:
-        file.write(contents)
+    write(path, contents)
 
 
 def _download(url: str) -> bytes:

@@ -1,8 +1,7 @@
 """The synthetic sounds: a small synthesiser, and a table with one row a sound class (`classes.csv`).
 
 Nothing here is recorded. The names of the classes carry the meaning and the other columns of the table the acoustics;
-neither follows from the other. A clip has a virtual path, `foley@<seed>/<class>/<index>` or, for a scene with two
-events, `foley@<seed>/<class>+<class>/<index>`, and its sound and its caption follow from that path alone.
+neither follows from the other. The sound and the caption of a clip follow from its virtual path alone.
 """
 
 from clapleak.foley.clips import corpus

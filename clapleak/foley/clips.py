@@ -51,14 +51,10 @@ def caption(path: str) -> str:
     """Caption of a clip, such as "the sound of a dog barking"; like its sound it follows from the virtual path."""
     _, names, index = parse(path)
     rng = generator("caption", path)
-
-    def one_of(choices: list[str]) -> str:
-        return choices[rng.integers(len(choices))]
-
-    nouns = [one_of(parameters()[name]["noun_phrases"].split("|")) for name in names]
+    nouns = [rng.choice(parameters()[name]["noun_phrases"].split("|")) for name in names]
     if len(names) == 2:
-        return one_of(templates()["in_sequence" if index % 2 else "at_once"]).format(*nouns)  # as they sound
+        return rng.choice(templates()["in_sequence" if index % 2 else "at_once"]).format(*nouns)  # as they sound
     noun, clause = templates()["noun"], templates()["clause"]
     if rng.random() < len(noun) / (len(noun) + len(clause)):
-        return one_of(noun).format(nouns[0])
-    return one_of(clause).format(one_of(parameters()[names[0]]["clauses"].split("|")))
+        return rng.choice(noun).format(nouns[0])
+    return rng.choice(clause).format(rng.choice(parameters()[names[0]]["clauses"].split("|")))
