@@ -143,9 +143,11 @@ def filtered(
 ) -> Corpus:  # fmt: skip
     """The rows that a training set keeps: the leak filter of both trainings. ClapleakError for what it cannot judge.
 
-    `targets` are the names of the test classes, and `rule` is how a text gives them away, see `find_leaks`; `name` is
-    one of `setups.FILTERS`, `seed` that of what it draws. `on` "text" judges a pair by its caption, for cross-modal
-    training; "labels" judges a clip by its labels, for pre-training.
+    Parameters
+    ----------
+    corpus, targets, rule : the names of the test classes, and how a text gives them away, see `find_leaks`
+    name, seed : one of `setups.FILTERS`, and the seed of what it draws
+    on : "text" judges a pair by its caption, for cross-modal training; "labels" a clip by its labels, for pre-training
     """
     chosen, table = FILTERS[name], corpus.table
     if on == "text" and rule == "ontology":
