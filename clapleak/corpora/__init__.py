@@ -81,8 +81,11 @@ def read(name: str, folder: Path, split: str | None = None) -> Corpus:
 def load(name: str, root: str | Path | None, split: str | None = None) -> Corpus:
     """Read a corpus in its official layout.
 
-    `name` is one of SOURCES, `root` the corpus's own root or a folder above it, or None for CLAPLEAK_DATA. `split` is a
-    part of the corpus in its own naming (ESC-50: the fold); by default everything that lies there is read.
+    Parameters
+    ----------
+    name : str, one of SOURCES
+    root : path, the corpus's own root or a folder above it; None reads CLAPLEAK_DATA
+    split : str, part of the corpus in its own naming (ESC-50: the fold); by default everything that lies there
 
     ClapleakError for an unknown corpus or split, a root without the official layout, a damaged or empty table, a label
     outside the vocabulary, and a row that `bad_rows` names.
