@@ -23,9 +23,12 @@ def audio_embeddings(audio: AudioEncoder, store: ClipStore, rows: np.ndarray, pr
     """x_a, (N, dim) float32, of rows of the store; deterministic: no dropout, no masks, first segment."""
     device = pick_device(profile.compute)
     audio.eval()
-    batches = (store.batch(rows[start : start + _BATCH]).to(device) for start in range(0, len(rows), _BATCH))
-    with autocast(device, profile.compute):
-        return torch.cat([audio(batch).float() for batch in batches])
+    parts = []
+    for start in range(0, len(rows), _BATCH):
+        batch = store.batch(rows[start : start + _BATCH]).to(device)  # log-mel of long recordings in full precision
+        with autocast(device, profile.compute):
+            parts.append(audio(batch).float())
+    return torch.cat(parts)
 
 
 @torch.no_grad()
