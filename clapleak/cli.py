@@ -359,10 +359,9 @@ def count_leaks(
     table = texts.read_files(files, rule, column)
     leaks = texts.find_leaks(table["text"], texts.load_labels(labels, data_root), rule)
     leaking, rows = (len(part[["file", "row"]].drop_duplicates()) for part in (table[leaks["leaks"]], table))
-    joined = leaks.assign(words=leaks["words"].map("; ".join), classes=leaks["classes"].map("; ".join))
     if output:
-        shown = table[["file", "row", "text"][len(files) == 1 :]].join(joined)
-        write(output, shown.to_csv(index=False).encode())
+        joined = leaks.assign(words=leaks["words"].map("; ".join), classes=leaks["classes"].map("; ".join))
+        write(output, table[["file", "row", "text"][len(files) == 1 :]].join(joined).to_csv(index=False).encode())
     by_row = f"\n\n{leaking} of {rows} rows hold a leak" if rows < len(table) else ""
     click.echo(texts.count(leaks) + by_row)
 

@@ -41,17 +41,12 @@ def mean_gains(values: pd.DataFrame | pd.Series) -> dict[str, Any]:
     return {path: sum(gaps) / len(gaps) for path, gaps in leak_gains(values).items()}
 
 
-def over_setups(across: pd.Series, up: pd.Series) -> tuple[float, float]:
-    """Pearson r and p of two Series over the six setups; NaN and NaN where a setup has no result."""
+def correlation_text(across: pd.Series, up: pd.Series) -> str:
+    """Pearson's r of two Series over the six setups: "r = 0.97 (p = 0.001)"; "no results" where a setup has none."""
     from scipy.stats import pearsonr  # slow to import, and few pages need it
 
     pair = [series.reindex(SLUGS) for series in (across, up)]
-    return tuple(pearsonr(*pair)) if np.isfinite(pair).all() else (np.nan, np.nan)
-
-
-def correlation_text(across: pd.Series, up: pd.Series) -> str:
-    """`over_setups` for prose: "r = 0.97 (p = 0.001)", or "no results"."""
-    r, p = over_setups(across, up)
+    r, p = pearsonr(*pair) if np.isfinite(pair).all() else (np.nan, np.nan)
     return "no results" if np.isnan(r) else f"r = {r:.2f} ({'p < 0.001' if p < 0.001 else f'p = {p:.3f}'})"
 
 

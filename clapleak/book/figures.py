@@ -12,7 +12,7 @@ from matplotlib.figure import Figure
 from matplotlib.patheffects import withStroke
 
 from clapleak import metrics
-from clapleak.book.analysis import correlation_text, over_setups
+from clapleak.book.analysis import correlation_text
 from clapleak.book.statistics import Estimate
 from clapleak.book.tables import SLUGS, by_setup, with_intervals
 from clapleak.config import Audio
@@ -321,7 +321,7 @@ def correlation(points: dict[str, tuple[pd.Series, pd.Series]], *, x: str, y: st
 
     A source with gaps gets no panel; `x` and `y` are the labels of the axes.
     """
-    points = {title: pair for title, pair in points.items() if np.isfinite(over_setups(*pair)).all()}
+    points = {title: pair for title, pair in points.items() if correlation_text(*pair) != "no results"}
     columns = len(points) if len(points) < 4 else 2
     rows = -(-len(points) // max(columns, 1))
     figure, axes = _new(7, 0.6 + 3.1 * rows, nrows=rows, ncols=columns)

@@ -32,12 +32,9 @@ GUIDES = yaml.safe_load(TABLE.with_name("guides.yaml").read_text("utf-8"))  # fo
 class Download(namedtuple("Download", "corpus file url md5 about_bytes target inside licence")):
     """A row of downloads.csv; `inside` is the folder of an archive that becomes `target`, empty for a plain file."""
 
-    def path(self, root: Path) -> Path:
-        return root / ("downloads" if self.inside else self.target) / self.file
-
-    def part(self, root: Path) -> Path:
-        """What has come of the file so far."""
-        return self.path(root).with_name(f"{self.file}.part")
+    def path(self, root: Path, ending: str = "") -> Path:
+        """Where the file comes; with the ending ".part" where that lies which has come so far."""
+        return root / ("downloads" if self.inside else self.target) / f"{self.file}{ending}"
 
     def noted(self, root: Path) -> dict[str, Any]:
         """What checksums.json says of the file."""
@@ -75,7 +72,7 @@ def plan(name: str, root: Path) -> str:
     for item in todo:
         here = _size(item.path(root))
         size = here or _remote_size(item.url) or int(item.about_bytes or 0)
-        missing = max(0, size - (here or _size(item.part(root))))
+        missing = max(0, size - (here or _size(item.path(root, ".part"))))
         unknown, fetched, room = unknown + (not size), fetched + missing, room + missing + size * bool(item.inside)
     check_room(root, room, f"fetching {name}")
     more = f" and {unknown} files of unknown size" * bool(unknown)
@@ -116,7 +113,7 @@ def _obtain(item: Download, root: Path) -> None:
     """Bring one file to its place, verified: by MD5, else by size, archive test and the SHA-256 of the first fetch."""
     if item.verified(root):
         return
-    path, part = item.path(root), item.part(root)
+    path, part = item.path(root), item.path(root, ".part")
     by_hand = path.is_file()  # verified as if it had come, and left alone
     if not by_hand:
         _download(item, part)
