@@ -54,8 +54,7 @@ def _maps(run: Run) -> dict[str, Any]:
     return {
         "accuracy": round(whole["accuracy"], 2),
         "silhouette": round(whole["silhouette"]["E_a"], 2),
-        "E_a": _square(run.map["E_a"]),
-        "E_t": _square(run.map["E_t"]),
+        **{space: _square(run.map[space]) for space in ("E_a", "E_t")},
         "nearest": np.stack([order, hundredths], axis=2).ravel().tolist(),
     }
 
