@@ -17,8 +17,7 @@ from clapleak import corpora, leakage
 from clapleak.config import ClapleakError, TextEncoder
 
 RULES = (*leakage.RULES, "meaning")
-# Cosine of two sentence embeddings from which a text leaks; `reference/calibrate_meaning.py` finds it.
-MEANING = 0.7
+MEANING = 0.7  # cosine from which a text leaks; `reference/calibrate_meaning.py` finds it
 COLUMNS = {  # of a table by what it holds: the first that it has counts
     "texts": ("caption", "text", "labels", "display_name"),  # else caption_1 and on
     "labels": ("labels", "display_name"),
