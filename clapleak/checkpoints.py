@@ -13,7 +13,7 @@ import torch
 from safetensors import SafetensorError
 from torch import Tensor
 
-from clapleak.files import atomic_file, say
+from clapleak.files import say, write
 from clapleak.parallel import rank_and_size
 
 _DAMAGE = (pickle.UnpicklingError, SafetensorError, RuntimeError, EOFError, LookupError, TypeError, ValueError, OSError)
@@ -24,8 +24,7 @@ def save_checkpoint(path: Path, state: dict[str, Any]) -> None:
     if rank_and_size()[0] == 0:
         buffer = io.BytesIO()  # torch's own writer hides that a disk is full
         torch.save(state, buffer)
-        with atomic_file(path) as file:
-            file.write(buffer.getbuffer())
+        write(path, buffer.getvalue())
 
 
 def load_checkpoint(path: Path, training_id: str) -> dict[str, Any] | None:
@@ -38,8 +37,7 @@ def save_weights(path: Path, model: dict[str, Tensor], history: pd.DataFrame, tr
     if rank_and_size()[0] == 0:
         state = {name: value.detach().cpu().contiguous() for name, value in model.items()}
         notes = {"id": training_id, "history": history.to_json(orient="records", double_precision=15)}
-        with atomic_file(path) as file:
-            file.write(safetensors.torch.save(state, notes))
+        write(path, safetensors.torch.save(state, notes))
 
 
 def load_weights(path: Path, training_id: str) -> tuple[dict[str, Tensor], pd.DataFrame] | None:
