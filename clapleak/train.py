@@ -24,12 +24,11 @@ def trained(
     profile: Profile, backbone: Cnn14, text: TextEncoder, captions: Captions, experiment: Experiment, folder: Path,
     training_id: str, *, seed: int,
 ) -> tuple[Clap, pd.DataFrame]:  # fmt: skip
-    """The trained model of a setup and its history.
+    """The trained model of a setup and its history; weights of that id are kept in the folder, see `kept_or_trained`.
 
     Parameters
     ----------
     backbone, text : as pre-training left them; the text encoder is copied, since other runs start from it too
-    folder, training_id : where weights of that id are kept, see `loop.kept_or_trained`
     """
     device = pick_device(profile.compute)
     torch.manual_seed(stable_seed("projections", seed))
