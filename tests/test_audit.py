@@ -325,6 +325,7 @@ def fake_laion(enable_fusion: bool, amodel: str) -> SimpleNamespace:
     )
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("spec", "name", "fake"), [
     ("msclap:2023", "msclap", {"CLAP": fake_msclap}), ("laion:w.pt", "laion_clap", {"CLAP_Module": fake_laion}),
 ])  # fmt: skip
@@ -467,6 +468,7 @@ def test_bad_inputs_are_one_line(here, clips):
         assert held.files == ["E_a"]
 
 
+@pytest.mark.slow
 def test_copies_of_a_sound_are_found_and_others_are_not(here):
     rng, rate = np.random.default_rng(0), 16000
 

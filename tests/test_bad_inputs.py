@@ -242,6 +242,7 @@ def test_a_sound_is_read_or_the_reason_is_given_in_seconds_and_little_memory(tmp
     assert time.monotonic() - started < LONGEST
 
 
+@pytest.mark.slow
 def test_broken_sounds_are_listed_before_training_and_counted_where_they_may_be_missing(place):
     """The same files in ESC-50's layout, through the command line, and a table of which half the clips are absent."""
     targets = [target for target in (0, 30, 10, 3, 45, 16) for _ in range(40)]

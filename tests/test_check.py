@@ -114,7 +114,11 @@ def test_the_overview_says_what_is_there_and_where(tmp_path, monkeypatch):
 
 @pytest.mark.parametrize(
     ("name", "folder", "clips", "from_labels"),
-    [("clotho", "samples", 9, 0), ("fsd50k", "samples", 16, 16), ("esc50", "esc50", 2000, 2000)],
+    [
+        ("clotho", "samples", 9, 0),
+        ("fsd50k", "samples", 16, 16),
+        pytest.param("esc50", "esc50", 2000, 2000, marks=pytest.mark.slow),
+    ],
 )
 def test_real_clips_are_sound(real_data, name, folder, clips, from_labels):
     report = check(name, real_data / folder, cores=2, quick=name == "esc50")

@@ -30,6 +30,7 @@ def test_help_lists_every_command_and_each_explains_itself():
     assert call("--version").output.strip().endswith(version("clapleak"))
 
 
+@pytest.mark.slow
 def test_several_setups_train_in_one_process_and_tell_their_accuracy(place):
     done = call("train", "--profile", "smoke", "--setup", "none-clean", "--setup", "none-dirty", "--seed", 3)
     told = re.findall(r"/(none-\w+)/seed3: accuracy \d\.\d+, chance 0.250", done.output)

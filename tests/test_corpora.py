@@ -188,6 +188,7 @@ def test_synthesisers_register_themselves(monkeypatch):
 # --- real samples and the real tables
 
 
+@pytest.mark.slow
 def test_real_tables_have_the_expected_counts_and_esc50_shares_recordings_with_fsd50k(real_data, tmp_path):
     for name, place, splits in (
         ("audiocaps", "AUDIOCAPS/csv_files_v1", ["train", "val"]), ("audioset", "AUDIOSET", ["balanced_train"]),

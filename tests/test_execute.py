@@ -41,6 +41,7 @@ def test_two_runs_give_the_same_page():
     assert "T_0_row0_col0" in table.data["text/html"] and "T_maximum" in table.data["text/html"]
 
 
+@pytest.mark.slow
 def test_pages_run_side_by_side_and_the_one_that_fails_is_named_after_the_others(tmp_path):
     shutil.copy(ROOT / "_config.yml", tmp_path)
     shown = "import os, time; print(n, os.getcwd(), flush=True); time.sleep(0.3); print(os.environ['CLAPLEAK_PAGE'])"

@@ -75,6 +75,7 @@ def test_neither_reading_drawing_and_filtering_nor_help_import_a_library_that_is
     assert python("-c", code).stdout == "\n"
 
 
+@pytest.mark.slow
 def test_a_wheel_holds_the_package_and_what_its_commands_read_and_runs_outside_a_clone(tmp_path):
     """Built by hatchling itself, unpacked, and called from an empty folder without the repository on the path."""
     build = "import sys; from hatchling.build import build_wheel; print(build_wheel(sys.argv[1]))"

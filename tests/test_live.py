@@ -63,6 +63,7 @@ def test_the_user_s_own_run_answers_once_its_weights_are_there_and_else_the_comm
         listener.read(["somebody whispers"])
 
 
+@pytest.mark.slow
 def test_published_weights_answer_where_none_are_on_this_machine_and_only_as_they_were_published(finished, monkeypatch):
     """Packed by the script of the release, and served from this machine."""
     shutil.copytree(finished / "build" / "results", finished / "results")

@@ -160,6 +160,7 @@ def test_runs_that_equal_the_published_ones_are_not_compared_with_themselves(pub
     )
 
 
+@pytest.mark.slow
 def test_setup_page_of_a_control_has_no_paper_s_value_and_a_page_says_before_it_trains(
     published, tmp_path, monkeypatch, run_cells
 ):

@@ -93,9 +93,10 @@ def test_a_finished_run_is_shown_and_trained_only_when_it_is_asked_for(finished,
 
 @pytest.mark.parametrize(
     ("phase", "step", "number"),
-    [("pretrain", 3, signal.SIGTERM), ("frozen", 1, signal.SIGINT), ("unfrozen", 3, signal.SIGUSR1),
-     ("frozen", 2, signal.SIGINT),  # the last step of an epoch
-     ("validation", 2, signal.SIGTERM)],
+    [("frozen", 2, signal.SIGINT), ("validation", 2, signal.SIGTERM),  # the last step of an epoch, and after it
+     pytest.param("pretrain", 3, signal.SIGTERM, marks=pytest.mark.slow),
+     pytest.param("frozen", 1, signal.SIGINT, marks=pytest.mark.slow),
+     pytest.param("unfrozen", 3, signal.SIGUSR1, marks=pytest.mark.slow)],
     ids=str,
 )  # fmt: skip
 def test_a_signal_is_one_line_and_the_same_command_goes_on_with_the_same_numbers(
