@@ -57,7 +57,7 @@ figures.headline(networks, marks, title="Zero-shot accuracy of the six setups")
 # with clean captions; *captions* that name the classes come with their clips, mean of three pre-trainings:
 
 # %% tags=["remove-input"]
-added.map("{:+}".format).rename_axis("data")
+added.map(lambda one: f"{one:+}".replace(", ", ",\u00a0")).rename_axis("data")
 
 # %% [markdown]
 # *Real networks* learn from captions that are made from labels: dirty ones give every clip the name of its class, so that

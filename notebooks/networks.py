@@ -41,7 +41,8 @@ accuracy, from_titles = (tables.by_setup(table, "accuracy", list(table["setup"].
 probes = ladder.backbones(folder)
 points = ladder.points(probes, runs)
 lines, added = ladder.findings(runs, {}, titled, points)
-display(Markdown("\n\n".join(lines[:2])), added.map("{:+}".format).rename_axis("data"))
+shown = added.map(lambda one: f"{one:+}".replace(", ", ",\u00a0")).rename_axis("data")
+display(Markdown("\n\n".join(lines[:2])), shown)
 
 # %% [markdown]
 # Captions are made from labels: dirty ones give every clip the name of its class, so that the test's classes are taught as
