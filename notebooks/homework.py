@@ -81,7 +81,7 @@ chosen = table.groupby(kind).sample(2, random_state=variant).sample(frac=1, rand
 # it is?
 
 # %% tags=["hide-input"]
-print("Points: (a) and (d) one and a half each, (b) and (c) a half each.")
+print("Worth: (a) and (d) one and a half points each, (b) and (c) a half each.")
 print(textwrap.fill(" ".join(sorted(leakage.label_words(targets))), 76))
 shown = table.loc[chosen, ["text", "sounds"]].assign(sounds=table["sounds"].map(", ".join))
 shown.set_axis(["caption", "what sounds"], axis=1).set_axis(range(1, len(chosen) + 1))

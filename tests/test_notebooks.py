@@ -99,7 +99,7 @@ def test_sentences_follow_the_numbers(path, perturbed, run_cells):
     if path.stem == "slides" and kind == "reversed":
         assert re.search(r"^- synthetic sounds: \*\*-\d.*, less$", done.said[1], re.M)
     if path.stem == "table1_accuracy":  # the paper's own values stay as they are
-        (falls,) = (line for line in done.said[0].split("\n\n") if "accuracy falls" in line)
+        (falls,) = (line for line in done.said[0].split("\n\n") if "Accuracy falls" in line)
         holds, *others = falls.split("; it ")
         assert holds.endswith("*holds* in the paper's table (of 9 differences the smallest is 0.08)")
         assert "*holds*" not in others[0] and ("contradicted" in others[0]) >= (kind == "reversed")

@@ -165,8 +165,8 @@ def test_a_folder_with_a_blank_and_a_sign_in_its_name_is_no_command(project):
 
 def test_own_sounds_in_groups_are_reproduced_and_trained_again_when_they_change_or_results_are_damaged(project):
     data, run = project / "data", project / "build/results/mine/dirty-dirty/group0-seed0/metrics.json"
-    official_layouts.esc50(data, 160, [i // 40 for i in range(160)], seconds=(0.3, 0.5))
-    groups = {"size": 4, "test_folds": [4, 5], "captions_per_clip": 2}
+    official_layouts.esc50(data, 240, [i // 40 for i in range(240)], seconds=(0.3, 0.5))
+    groups = {"size": 3, "test_folds": [4, 5], "captions_per_clip": 2}
     sources = {"pretrain": ["esc50"], "pairs": ["esc50"], "test": "esc50", "tagging_test": None, "foley": None}
     quick = {"pretrain": {"epochs": 1}, "recipe": {"frozen_epochs": 1, "max_epochs": 1}}
     write_profile(project / "profiles" / "mine.yaml", data={**sources, "class_groups": groups}, **quick)
@@ -177,7 +177,7 @@ def test_own_sounds_in_groups_are_reproduced_and_trained_again_when_they_change_
     run.write_text(first[:100])
     finish(command, project)
     assert json.loads(run.read_text())["ids"] == json.loads(first)["ids"]
-    official_layouts.esc50(data, 160, [i // 40 for i in range(160)], seconds=(0.6, 0.9))
+    official_layouts.esc50(data, 240, [i // 40 for i in range(240)], seconds=(0.6, 0.9))
     finish(command, project)
     assert json.loads(run.read_text())["ids"]["clips"] != json.loads(first)["ids"]["clips"]
 

@@ -88,7 +88,7 @@ def load(name: str, root: str | Path | None, split: str | None = None) -> Corpus
     split : str, part of the corpus in its own naming (ESC-50: the fold); by default everything that lies there
 
     ClapleakError for an unknown corpus or split, a root without the official layout, a damaged or empty table, a label
-    outside the vocabulary, and a row that `bad_rows` names.
+    outside the vocabulary, a row that is listed twice, and one without a caption that is text (see `bad_rows`).
     """
     corpus = read(name, find(name, root), split)
     if not len(corpus):
