@@ -5,7 +5,7 @@ import sys
 from pathlib import Path
 
 from clapleak import results
-from clapleak.files import find_root
+from clapleak.files import find_root, write
 
 PACKAGE = Path(results.__file__).parent
 ROOT = find_root()  # of the files that it reads; what it makes lies below the working directory
@@ -71,8 +71,7 @@ rule all:
 
 STATE = Path(BUILD, "data.id")  # of real data: written where it has changed, so that stores and runs are old then
 if not STATE.is_file() or STATE.read_text() != config["data"]:
-    STATE.parent.mkdir(parents=True, exist_ok=True)
-    STATE.write_text(config["data"])
+    write(STATE, config["data"].encode())
 
 
 rule store:

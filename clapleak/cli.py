@@ -54,8 +54,6 @@ def training_options(command: Callable) -> Callable:
 def _one_line() -> Iterator[None]:
     """Report user errors as one line and exit with code 2; Ctrl-C with code 130."""
     code = 2
-    with suppress(AttributeError):  # of no file; another encoding than UTF-8 need not know every letter of a label
-        sys.stdout.reconfigure(errors="backslashreplace")  # type: ignore[union-attr]
     try:
         yield
         return
@@ -108,6 +106,8 @@ def main(root: Path | None) -> None:
     """
     if root is not None:
         os.environ["CLAPLEAK_ROOT"] = str(root)  # for the processes of the workflow as well
+    with suppress(AttributeError):  # of no file; another encoding than UTF-8 need not know every letter of a label
+        sys.stdout.reconfigure(errors="backslashreplace")  # type: ignore[union-attr]
 
 
 @main.command()
@@ -165,7 +165,7 @@ def _unmark_damaged(name: str, groups: Sequence[int | None]) -> None:
     """Take away the marks of finished processes whose results are no longer whole, so that these are made again."""
     from clapleak import results
 
-    for mark in (output_root() / "build" / name / "trained").glob("*.done"):
+    for mark in (output_root() / "build" / name / "trained").glob("*-*seed*[0-9].done"):  # older ones say "all"
         slugs, run, seeds = re.fullmatch(r"(.+?)-((?:group\d+-)?seeds?(\d+))", mark.stem).groups()
         several = itertools.product(range(int(seeds)), groups) if run.startswith("seeds") else ()
         names = [results.run_name(*one) for one in several] or [run]

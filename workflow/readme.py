@@ -13,7 +13,7 @@ from clapleak import results
 from clapleak.book import figures, ladder, tables
 from clapleak.book.statistics import estimate, of
 from clapleak.config import find_root
-from clapleak.files import atomic_file
+from clapleak.files import atomic_file, write
 
 PROFILES = {
     "real networks on ESC-50": "networks",
@@ -92,6 +92,5 @@ def draw(path: Path) -> None:
 if __name__ == "__main__":
     readme = find_root() / "README.md"
     text = filled(readme.read_text(encoding="utf-8"))
-    with atomic_file(readme) as file:
-        file.write(text.encode())
+    write(readme, text.encode())
     draw(find_root() / FIGURE)

@@ -12,7 +12,7 @@ import nbformat
 
 from clapleak.book import execute
 from clapleak.config import find_root
-from clapleak.files import atomic_file
+from clapleak.files import write
 
 # Papermill hands a notebook any name; this cell stands behind the one that it writes.
 CHECK = """\
@@ -31,8 +31,7 @@ def main(folder: Path) -> None:
         values = ast.parse(draft.cells[number].source).body
         check = CHECK.format(known=[ast.unparse(one.targets[0]) for one in values if isinstance(one, ast.Assign)])
         draft.cells.insert(number + 1, nbformat.v4.new_code_cell(check, metadata={"tags": ["remove-cell"]}))
-        with atomic_file(folder / f"{notebook.stem}.ipynb") as file:
-            file.write(nbformat.writes(draft).encode())
+        write(folder / f"{notebook.stem}.ipynb", nbformat.writes(draft).encode())
     print(folder)
 
 

@@ -13,7 +13,7 @@ from pathlib import Path
 
 from clapleak import results, runs
 from clapleak.config import ClapleakError, find_root
-from clapleak.files import atomic_file, output_root
+from clapleak.files import output_root, write
 from clapleak.setups import SETUPS
 
 PROFILE, COLUMNS = "mini", ("file", "training", "sha256", "bytes", "url")
@@ -46,17 +46,14 @@ def main() -> None:
             if own.metrics[key] != published.metrics[key]:
                 raise ClapleakError(f"{own.path}: {key} differs from {published.path}; publish this run first")
         content, name = runs.weights(own).read_bytes(), f"{PROFILE}_{setup.slug}_seed0.safetensors"
-        with atomic_file(folder / name) as file:
-            file.write(content)
+        write(folder / name, content)
         found = name, own.metrics["ids"]["training"], hashlib.sha256(content).hexdigest(), len(content)
         rows.append((*found, address and f"{address}/{name}"))
     table = io.StringIO()
     csv.writer(table, lineterminator="\n").writerows([COLUMNS, *rows])
-    with atomic_file(find_root() / "reference" / "weights.csv") as file:
-        file.write(table.getvalue().encode())
+    write(find_root() / "reference" / "weights.csv", table.getvalue().encode())
     lines = "\n".join(f"| {row[0]} | {row[1]} | {row[2]} |" for row in rows)
-    with atomic_file(Path(folder, "README.md")) as file:
-        file.write(CARD.format(profile=PROFILE, rows=lines).encode())
+    write(Path(folder, "README.md"), CARD.format(profile=PROFILE, rows=lines).encode())
 
 
 if __name__ == "__main__":
